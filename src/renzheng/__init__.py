@@ -1,0 +1,77 @@
+"""renzheng: is the face on the document the face before the camera?
+
+The public names, nothing else. They load on first use, so that ``import renzheng`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from renzheng.comparison import Calibration, Policy
+    from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
+    from renzheng.packs import Pack
+    from renzheng.types import (
+        Capture,
+        Comparison,
+        Decision,
+        Face,
+        FalseMatchRate,
+        Finding,
+        Verification,
+    )
+    from renzheng.verifier import Verifier, align, compare, detect, embed, verify
+
+_HOMES = {
+    "comparison": ("Calibration", "Policy"),
+    "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
+    "packs": ("Pack",),
+    "types": (
+        "Capture",
+        "Comparison",
+        "Decision",
+        "Face",
+        "FalseMatchRate",
+        "Finding",
+        "Verification",
+    ),
+    "verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Calibration",
+    "Capture",
+    "Comparison",
+    "Decision",
+    "Face",
+    "FalseMatchRate",
+    "Finding",
+    "InvalidInput",
+    "NoFace",
+    "Pack",
+    "PackError",
+    "Policy",
+    "RenzhengError",
+    "UnreadableImage",
+    "Verification",
+    "Verifier",
+    "align",
+    "compare",
+    "detect",
+    "embed",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])

@@ -1,0 +1,160 @@
+"""``packs`` and ``doctor``: what is installed here, and does it work?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+from renzheng.cli import FAILURE, options
+from renzheng.errors import RenzhengError
+
+_LIBRARIES = ("renzheng", "numpy", "onnxruntime", "onnx", "opencv-python-headless", "Pillow")
+
+
+def register(commands: Any) -> None:
+    """Add the commands of this module."""
+    packs = commands.add_parser(
+        "packs",
+        help="list, show and build the networks",
+        description="A pack is a network with its manifest, digests, licence and provenance.",
+    )
+    actions = packs.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="the packs that there are")
+    options.add_json(listing)
+    listing.set_defaults(run=_list)
+
+    show = actions.add_parser("show", help="one pack: licence, provenance, limits, files")
+    show.add_argument("name", metavar="PACK")
+    options.add_json(show)
+    show.set_defaults(run=_show)
+
+    build = actions.add_parser(
+        "build", help="build packs into the cache (done on first use otherwise)"
+    )
+    build.add_argument("names", nargs="*", metavar="PACK", help="default: all")
+    build.set_defaults(run=_build)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="versions, packs, backend and a self-check",
+        description="Say what is installed, load the packs and check that the networks compute.",
+    )
+    options.add_json(doctor)
+    doctor.set_defaults(run=_doctor)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from renzheng import packs
+
+    rows = []
+    for name in packs.names():
+        definition = packs.definition(name)
+        rows.append(
+            {
+                "name": name,
+                "version": definition["version"],
+                "kind": definition["kind"],
+                "licence": definition["licence"],
+                "built": packs.location(name).exists(),
+                "description": definition["description"],
+            }
+        )
+    if arguments.json:
+        options.print_json(rows)
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("name", "version", "kind", "licence", "built", "description")
+        for row in rows:
+            table.add_row(*("yes" if v is True else "no" if v is False else v for v in row.values()))
+        Console().print(table)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from renzheng import packs
+
+    pack = packs.load(arguments.name)
+    if arguments.json:
+        options.print_json(pack.to_dict())
+        return 0
+    for key, value in pack.to_dict().items():
+        if isinstance(value, dict):
+            print(f"[{key}]")
+            for name, entry in value.items():
+                print(f"  {name}: {entry}")
+        elif isinstance(value, list):
+            print(f"{key}:")
+            for entry in value:
+                print(f"  - {entry}")
+        else:
+            print(f"{key}: {value}")
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from renzheng import packs
+
+    for name in arguments.names or packs.names():
+        pack = packs.build(name)
+        print(f"{pack.name} {pack.version}: {pack.folder}")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+    }
+    for library in _LIBRARIES:
+        try:
+            facts[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            facts[library] = "not installed"
+    checks = {}
+    for name, check in (("packs", _check_packs), ("networks", _check_networks)):
+        try:
+            checks[name] = check()
+        except RenzhengError as error:
+            checks[name] = f"FAILED: {error}"
+    healthy = not any(outcome.startswith("FAILED") for outcome in checks.values())
+    if arguments.json:
+        options.print_json({**facts, "checks": checks, "healthy": healthy})
+    else:
+        for fact, value in facts.items():
+            print(f"{fact:<24}{value}")
+        for check_name, outcome in checks.items():
+            print(f"{check_name:<24}{outcome}")
+        print("all is well" if healthy else "something is wrong: see FAILED above")
+    return 0 if healthy else FAILURE
+
+
+def _check_packs() -> str:
+    from renzheng import packs
+
+    loaded = [packs.load(name) for name in packs.names()]
+    return ", ".join(f"{pack.name} {pack.version} ({pack.digest[:12]})" for pack in loaded)
+
+
+def _check_networks() -> str:
+    import numpy as np
+
+    from renzheng.verifier import Verifier
+
+    verifier = Verifier()
+    size = verifier.pack.setting("input", "size")
+    ramp = np.linspace(0, 255, size * size * 3).reshape(1, size, size, 3).astype(np.uint8)
+    first, second = (verifier.embed_crops(ramp) for _ in range(2))
+    if not np.isfinite(first).all() or abs(float(np.linalg.norm(first)) - 1) > 1e-5:
+        raise RenzhengError("the embedding network gives no unit vector")
+    if not np.array_equal(first, second):
+        raise RenzhengError("the embedding network gives another answer the second time")
+    if verifier.detect(np.zeros((120, 160, 3), np.uint8)):
+        raise RenzhengError("the detector sees a face in a black picture")
+    return "onnxruntime on the processor; detection and embedding compute and repeat"

@@ -1,0 +1,163 @@
+"""``verify`` and ``demo``: two pictures in, a decision out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from renzheng.cli import EXIT_CODES, options
+
+if TYPE_CHECKING:
+    from renzheng.types import Capture, Verification
+    from renzheng.verifier import Verifier
+
+_VERIFY = """\
+Compare the face on a document with a live face.
+
+Both faces are found, aligned and turned into embeddings; the Euclidean distance between these is
+read off a calibration as a false match rate: how often two different people come this close. The
+policy accepts up to --max-fmr and calls what lies just above it inconclusive.
+"""
+_EXIT_CODES = """\
+exit codes: 0 match, 1 no match, 2 usage, 3 inconclusive, 4 not comparable (unreadable picture or
+no face), 5 the command itself failed (a pack or a report cannot be written)
+"""
+
+
+def register(commands: Any) -> None:
+    """Add the commands of this module."""
+    verify = commands.add_parser(
+        "verify",
+        help="are these two the same person?",
+        description=_VERIFY,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verify.add_argument("reference", metavar="ID_PHOTO", help="picture of or from the document")
+    verify.add_argument("probe", metavar="LIVE_PHOTO", help="picture of the person")
+    _add_policy(verify)
+    options.add_pack(verify)
+    options.add_detection(verify)
+    options.add_json(verify)
+    verify.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a page (.html) or picture (.png) of why"
+    )
+    verify.set_defaults(run=_verify)
+
+    demo = commands.add_parser(
+        "demo",
+        help="try it without pictures of your own",
+        description="Print a public-domain portrait on a specimen card, degrade it as a scan "
+        "would, compare it with the original and write a report. Needs renzheng[demo].",
+    )
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("renzheng-demo"),
+        metavar="FOLDER",
+        help="where the pictures and the report go (default: renzheng-demo)",
+    )
+    _add_policy(demo)
+    options.add_pack(demo)
+    options.add_detection(demo)
+    options.add_json(demo)
+    demo.set_defaults(run=_demo)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-fmr",
+        type=float,
+        default=1e-4,
+        metavar="RATE",
+        help="highest false match rate of a match (default: 1e-4, one in 10,000)",
+    )
+    parser.add_argument(
+        "--inconclusive",
+        type=float,
+        default=10.0,
+        metavar="TIMES",
+        help="inconclusive up to this many times --max-fmr (default: 10; 1 switches it off)",
+    )
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.report is not None:
+        from renzheng import report
+
+        report.check_suffix(arguments.report)  # before the work, not after it
+    return _answer(
+        arguments,
+        _verifier(arguments),
+        arguments.reference,
+        arguments.probe,
+        arguments.report,
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from renzheng import demo
+
+    verifier = _verifier(arguments)
+    card, portrait = demo.write_pictures(verifier, arguments.out)
+    return _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
+
+
+def _verifier(arguments: argparse.Namespace) -> Verifier:
+    from renzheng.comparison import Policy
+
+    policy = Policy(max_fmr=arguments.max_fmr, inconclusive=arguments.inconclusive)
+    return options.verifier(arguments, policy=policy)
+
+
+def _answer(
+    arguments: argparse.Namespace,
+    verifier: Verifier,
+    reference: str,
+    probe: str,
+    report_path: Path | None,
+) -> int:
+    result = verifier.verify(reference, probe)
+    if report_path is not None:
+        from renzheng import report
+
+        report.save(result, verifier.calibration, report_path)
+    if arguments.json:
+        options.print_json(result.to_dict())
+    else:
+        print(_text(result))
+        if report_path is not None:
+            print(f"report      {report_path}")
+    return EXIT_CODES[str(result.decision)]
+
+
+def _text(result: Verification) -> str:
+    lines = [f"{str(result.decision).replace('_', ' ').upper()}: {result.reason}", ""]
+    if result.comparison is not None:
+        lines += [
+            f"distance    {result.comparison.distance:.4f}  (Euclidean, 0 to 2)",
+            f"similarity  {result.comparison.similarity:.4f}  (cosine, -1 to 1)",
+            f"fmr         {result.comparison.fmr}  (false match rate at this distance)",
+        ]
+    lines += [
+        f"policy      match up to a false match rate of {result.policy['max_fmr']:.2g}, "
+        f"inconclusive up to {result.policy['max_fmr'] * result.policy['inconclusive']:.2g}",
+        f"pack        {result.pack['name']} {result.pack['version']} "
+        f"({result.pack['digest'][:12]})",
+        f"reference   {_side(result.reference)}",
+        f"probe       {_side(result.probe)}",
+    ]
+    lines += [f"warning     {found.side}: {found.message}" for found in result.findings]
+    lines.append(f"time        {result.timings_ms['total']:.0f} ms")
+    return "\n".join(lines)
+
+
+def _side(capture: Capture) -> str:
+    if capture.face is None or capture.image is None:
+        return capture.source
+    height, width = capture.image.shape[:2]
+    return (
+        f"{capture.source}: {width} x {height} px, {len(capture.faces)} face(s), "
+        f"{capture.face.inter_eye_distance:.0f} px between the eyes"
+    )

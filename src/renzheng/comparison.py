@@ -1,0 +1,240 @@
+"""From two embeddings to a decision: distances, calibration, policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput, PackError
+from renzheng.types import Comparison, Decision, FalseMatchRate, Floats
+
+
+def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
+    """Euclidean distances between embeddings, row by row.
+
+    Parameters
+    ----------
+    references, probes
+        float (n, d) or (d,), rows of unit length.
+
+    Returns
+    -------
+    float64 (n,) or scalar array
+        0 to 2 for unit rows. Computed from the difference, not from the cosine, so that near
+        embeddings lose no digits.
+    """
+    difference = np.asarray(references, np.float64) - np.asarray(probes, np.float64)
+    return np.asarray(np.sqrt(np.sum(difference * difference, axis=-1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a distance means for one pack, measured on pairs of different and of same people.
+
+    Attributes
+    ----------
+    distance
+        float64 (k,): increasing distances.
+    fmr
+        float64 (k,): the share of impostor comparisons at that distance or nearer; never
+        decreasing, above 0.
+    fnmr
+        float64 (k,): the share of genuine comparisons farther than that distance; for pictures
+        and reports, no decision rests on it.
+    resolution
+        The lowest false match rate for which the data can speak: below the last distance that
+        reaches it the answer is "at most `resolution`".
+    provenance
+        How, on what and when it was measured.
+    """
+
+    distance: npt.NDArray[np.float64]
+    fmr: npt.NDArray[np.float64]
+    fnmr: npt.NDArray[np.float64]
+    resolution: float
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
+        if len(shapes) != 1 or self.distance.ndim != 1 or self.distance.size < 2:
+            raise InvalidInput("a calibration needs three curves of one length, at least 2 points")
+        if not all(np.all(np.isfinite(c)) for c in (self.distance, self.fmr, self.fnmr)):
+            raise InvalidInput("a calibration's curves must be finite")
+        if np.any(np.diff(self.distance) <= 0):
+            raise InvalidInput("a calibration's distances must increase")
+        if np.any(np.diff(self.fmr) < 0) or np.any(np.diff(self.fnmr) > 0):
+            raise InvalidInput("with the distance FMR must not fall and FNMR must not rise")
+        if self.fmr[0] <= 0 or self.fmr[-1] > 1 or self.fnmr[-1] < 0 or self.fnmr[0] > 1:
+            raise InvalidInput("a calibration's rates must lie above 0 and up to 1")
+        if not 0 < self.resolution <= 1:
+            raise InvalidInput("a calibration's resolution must lie above 0 and up to 1")
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read ``calibration.json``.
+
+        Raises
+        ------
+        PackError
+            If the file is missing or no calibration.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                distance=np.asarray(data["distance"], np.float64),
+                fmr=np.asarray(data["fmr"], np.float64),
+                fnmr=np.asarray(data["fnmr"], np.float64),
+                resolution=float(data["resolution"]),
+                provenance=data.get("provenance", {}),
+            )
+        except (OSError, ValueError, KeyError, TypeError, InvalidInput) as error:
+            raise PackError(
+                f"not a calibration: {error}", source=str(path), remedy="rebuild the pack"
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``calibration.json``."""
+        return {
+            "resolution": self.resolution,
+            "provenance": dict(self.provenance),
+            "distance": [round(float(v), 6) for v in self.distance],
+            "fmr": [float(f"{v:.6g}") for v in self.fmr],
+            "fnmr": [float(f"{v:.6g}") for v in self.fnmr],
+        }
+
+    def fmr_at(self, distance: float) -> FalseMatchRate:
+        """The false match rate of a threshold at this distance.
+
+        Between measured points the logarithm of the rate is interpolated linearly: impostor
+        tails are near to exponential. Below `resolution` the answer is "at most".
+        """
+        rate = float(np.exp(np.interp(distance, self.distance, np.log(self.fmr))))
+        if rate <= self.resolution * (1 + 1e-9):
+            return FalseMatchRate(self.resolution, at_most=True)
+        return FalseMatchRate(min(rate, 1.0), at_most=False)
+
+    def threshold_at(self, max_fmr: float) -> float:
+        """The largest distance whose false match rate is at most `max_fmr`.
+
+        Raises
+        ------
+        InvalidInput
+            If `max_fmr` is below what the data can speak for.
+        """
+        if max_fmr < self.resolution * (1 - 1e-9):
+            raise InvalidInput(
+                f"the pack's calibration speaks down to a false match rate of "
+                f"{self.resolution:.2g}, not to {max_fmr:.2g}",
+                remedy="ask for a higher max_fmr, or calibrate the pack on more people",
+            )
+        if max_fmr >= self.fmr[-1]:
+            return float(self.distance[-1])
+        # The last of equal rates: np.interp needs increasing abscissae.
+        last = np.append(np.diff(self.fmr) > 0, True)
+        return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
+
+
+def compare(
+    reference: Floats, probe: Floats, calibration: Calibration | None = None
+) -> Comparison:
+    """Compare two embeddings of unit length.
+
+    Parameters
+    ----------
+    reference, probe
+        float32 (d,), unit length.
+    calibration
+        Of the pack that made them; without it `fmr` is None.
+
+    Raises
+    ------
+    InvalidInput
+        If the two differ in shape, are not finite or not of unit length.
+    """
+    a, b = (np.asarray(side, np.float64) for side in (reference, probe))
+    if a.ndim != 1 or a.shape != b.shape or a.size == 0:
+        raise InvalidInput(f"embeddings of shape (d,) wanted, got {a.shape} and {b.shape}")
+    for side in (a, b):
+        if not abs(float(np.linalg.norm(side)) - 1) < 1e-3:  # also catches NaN
+            raise InvalidInput("an embedding is not of unit length", remedy="divide it by its norm")
+    distance = float(distances(reference, probe))
+    return Comparison(
+        distance=distance,
+        similarity=1 - distance * distance / 2,
+        fmr=None if calibration is None else calibration.fmr_at(distance),
+    )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a comparison counts as a match, stated as an error rate and not as a threshold.
+
+    Attributes
+    ----------
+    max_fmr
+        A match has a false match rate of at most this: 1e-4 accepts one impostor in 10,000
+        who tries with no effort (ISO/IEC 19795-1).
+    inconclusive
+        Up to `inconclusive` times `max_fmr` the answer is "inconclusive": a person should
+        look. 1 switches that zone off.
+    min_inter_eye_distance
+        Below this many pixels between the eyes a face is reported as small.
+    """
+
+    max_fmr: float = 1e-4
+    inconclusive: float = 10.0
+    min_inter_eye_distance: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_fmr < 1:
+            raise InvalidInput(f"max_fmr must lie between 0 and 1, not {self.max_fmr:g}")
+        if not 1 <= self.inconclusive < float("inf"):
+            raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
+        if not 0 <= self.min_inter_eye_distance < float("inf"):
+            raise InvalidInput("min_inter_eye_distance must be 0 or more")
+
+    def decide(self, comparison: Comparison) -> tuple[Decision, str]:
+        """The decision and the sentence that explains it.
+
+        Raises
+        ------
+        InvalidInput
+            If the comparison carries no false match rate, or only an upper bound above
+            `max_fmr`: the calibration cannot promise what this policy asks for.
+        """
+        fmr = comparison.fmr
+        if fmr is None:
+            raise InvalidInput(
+                "a policy needs a calibrated pack", remedy="calibrate the pack, or compare() alone"
+            )
+        if fmr.at_most and fmr.value > self.max_fmr * (1 + 1e-9):
+            raise InvalidInput(
+                f"the pack's calibration speaks down to a false match rate of {fmr.value:.2g}, "
+                f"not to {self.max_fmr:.2g}",
+                remedy="ask for a higher max_fmr, or calibrate the pack on more people",
+            )
+        rate = f"the false match rate here is {fmr}"
+        if fmr.value <= self.max_fmr * (1 + 1e-9):
+            return Decision.MATCH, f"{rate}; the policy accepts up to {self.max_fmr:.2g}"
+        if fmr.value <= self.max_fmr * self.inconclusive * (1 + 1e-9):
+            return Decision.INCONCLUSIVE, (
+                f"{rate}, between {self.max_fmr:.2g} (match) and "
+                f"{self.max_fmr * self.inconclusive:.2g} (no match); a person should look"
+            )
+        return Decision.NO_MATCH, (
+            f"{rate}; the policy rejects above {self.max_fmr * self.inconclusive:.2g}"
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers for JSON."""
+        return {
+            "max_fmr": self.max_fmr,
+            "inconclusive": self.inconclusive,
+            "min_inter_eye_distance": self.min_inter_eye_distance,
+        }

@@ -1,0 +1,127 @@
+"""A pack on disk: a folder with a manifest and the files whose digests it lists."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from renzheng.errors import PackError
+
+MANIFEST = "pack.toml"
+KINDS = ("detector", "embedder")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """A network with all that is needed to use it and to answer for it.
+
+    Attributes
+    ----------
+    name, version, kind
+        `kind` is ``detector`` or ``embedder``.
+    folder
+        Where its files lie.
+    digest
+        SHA-256 of the manifest, which lists the digest of every other file: it names the
+        pack's whole content.
+    manifest
+        The manifest's tables (input, embedding, alignment, provenance ...).
+    """
+
+    name: str
+    version: str
+    kind: str
+    folder: Path
+    digest: str
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Pack:
+        """Read a pack's manifest and check every file against it.
+
+        Raises
+        ------
+        PackError
+            If the folder holds no pack, or a file is missing or differs from its digest.
+        """
+        path = folder / MANIFEST
+        try:
+            content = path.read_bytes()
+            manifest = tomllib.loads(content.decode("utf-8"))
+            name, version, kind = (str(manifest[key]) for key in ("name", "version", "kind"))
+            files = {str(file): str(digest) for file, digest in manifest["files"].items()}
+        except OSError as error:
+            raise PackError(f"no pack here: {error.strerror}", source=str(path)) from error
+        except (ValueError, KeyError, AttributeError) as error:
+            raise PackError(f"not a pack manifest: {error}", source=str(path)) from error
+        if kind not in KINDS:
+            raise PackError(f"unknown kind of pack {kind!r}", source=str(path))
+        for file, digest in files.items():
+            if Path(file).name != file:
+                raise PackError(f"a pack's file must lie in its folder: {file!r}", source=str(path))
+            try:
+                found = sha256(folder / file)
+            except OSError as error:
+                raise PackError(f"{file} is missing: {error.strerror}", source=str(path)) from error
+            if found != digest:
+                raise PackError(f"{file} differs from its digest: it is damaged", source=str(path))
+        return cls(
+            name=name,
+            version=version,
+            kind=kind,
+            folder=folder,
+            digest=hashlib.sha256(content).hexdigest(),
+            manifest=manifest,
+        )
+
+    def require(self, kind: str) -> None:
+        """Make sure that the pack is of this kind.
+
+        Raises
+        ------
+        PackError
+            If it is not.
+        """
+        if self.kind != kind:
+            raise PackError(f"the pack {self.name} is a {self.kind}, not a {kind}")
+
+    def file(self, name: str) -> Path:
+        """The path of one of the pack's own, checked files.
+
+        Raises
+        ------
+        PackError
+            If the manifest does not list it.
+        """
+        if name not in self.manifest["files"]:
+            raise PackError(f"the pack has no file {name!r}", source=str(self.folder))
+        return self.folder / name
+
+    def setting(self, table: str, key: str) -> Any:
+        """One value of the manifest.
+
+        Raises
+        ------
+        PackError
+            If the manifest lacks it.
+        """
+        try:
+            return self.manifest[table][key]
+        except (KeyError, TypeError) as error:
+            raise PackError(
+                f"the manifest lacks [{table}] {key}", source=str(self.folder / MANIFEST)
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest with folder and digest, for JSON."""
+        return {**self.manifest, "folder": str(self.folder), "digest": self.digest}

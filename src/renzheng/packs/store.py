@@ -1,0 +1,191 @@
+"""Where packs live: the definitions that ship with renzheng and the cache they are built into."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from renzheng.errors import PackError
+from renzheng.packs.manifest import MANIFEST, Pack, sha256
+
+DEFINITIONS = Path(__file__).parent / "definitions"
+_ABANDONED_AFTER_S = 3600.0  # a build takes seconds; what is older was killed
+
+Progress = Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """The folder that built packs are kept in; ``$RENZHENG_CACHE`` overrides the platform's."""
+    override = os.environ.get("RENZHENG_CACHE")
+    return Path(override) if override else platformdirs.user_cache_path("renzheng") / "packs"
+
+
+def names() -> list[str]:
+    """The names of the packs that can be built here."""
+    return sorted(path.parent.name for path in DEFINITIONS.glob(f"*/{MANIFEST}"))
+
+
+def definition(name: str) -> dict[str, Any]:
+    """The manifest of a pack as it ships with renzheng, before it is built.
+
+    Raises
+    ------
+    PackError
+        If there is no definition of that name.
+    """
+    _known(name)
+    return tomllib.loads((DEFINITIONS / name / MANIFEST).read_text(encoding="utf-8"))
+
+
+def location(name: str) -> Path:
+    """Where the pack of this name is, or would be built: a new definition has a new place.
+
+    Raises
+    ------
+    PackError
+        If there is no definition of that name.
+    """
+    _known(name)
+    digest = hashlib.sha256()
+    for file in sorted((DEFINITIONS / name).iterdir()):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return cache_folder() / f"{name}-{digest.hexdigest()[:12]}"
+
+
+def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack:
+    """Load a pack by name, building it on first use, or from a folder of the user's own.
+
+    Parameters
+    ----------
+    name
+        A name from `names`, or a path to a folder that holds a ``pack.toml``.
+    progress
+        Called with one line before a build; by default the line goes to standard error.
+
+    Raises
+    ------
+    PackError
+        If there is no such pack, it is damaged and cannot be rebuilt, or the build fails.
+    """
+    if name not in names() and (Path(name) / MANIFEST).is_file():
+        return Pack.load(Path(name))
+    folder = location(str(name))
+    if folder.exists():
+        # A damaged cache is mended: everything in it can be made again.
+        with contextlib.suppress(PackError):
+            return Pack.load(folder)
+    return build(str(name), progress=progress)
+
+
+def build(name: str, progress: Progress | None = None) -> Pack:
+    """Build a pack from the weights that installed packages carry.
+
+    The pack is written to a folder beside its place and renamed into it when complete, so that
+    a kill, a full disk or a second process at the same time leave a good pack or none.
+
+    Raises
+    ------
+    PackError
+        If the weights are missing or damaged, or the folder cannot be written.
+    """
+    place = location(name)
+    (progress or _to_stderr)(f"building the pack {name} (once) in {place}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(place.parent)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
+    except OSError as error:
+        raise _unwritable(error, place.parent) from error
+    try:
+        for file in (DEFINITIONS / name).iterdir():
+            if file.name != MANIFEST:
+                shutil.copyfile(file, scratch / file.name)
+        _write_networks(name, scratch)
+        _write_manifest(name, scratch)
+        Pack.load(scratch)
+        _move_into_place(scratch, place)
+        return Pack.load(place)
+    except OSError as error:
+        raise _unwritable(error, place.parent) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _known(name: str) -> None:
+    if name not in names():
+        raise PackError(f"no pack is called {name!r}", remedy=f"there are: {', '.join(names())}")
+
+
+def _to_stderr(line: str) -> None:
+    print(f"renzheng: {line}", file=sys.stderr)
+
+
+def _unwritable(error: OSError, folder: Path) -> PackError:
+    return PackError(
+        f"cannot write the pack: {error.strerror or error}",
+        source=str(folder),
+        remedy="free some space, or set RENZHENG_CACHE to a folder that you may write",
+    )
+
+
+def _write_networks(name: str, folder: Path) -> None:
+    # onnx is needed to build only, and takes long to import.
+    if name == "mtcnn":
+        from renzheng.packs import mtcnn_source
+
+        mtcnn_source.build(folder)
+    elif name == "dlib-resnet":
+        from renzheng.packs import dlib_source
+
+        dlib_source.build(folder)
+    else:
+        raise PackError(f"nothing knows how to build the pack {name!r}")
+
+
+def _write_manifest(name: str, folder: Path) -> None:
+    files = sorted(folder.iterdir())
+    lines = [f'"{file.name}" = "{sha256(file)}"\n' for file in files]
+    settings = (DEFINITIONS / name / MANIFEST).read_text(encoding="utf-8")
+    manifest = folder / MANIFEST
+    manifest.write_text(f"{settings}\n[files]\n{''.join(lines)}", encoding="utf-8")
+    for file in [*files, manifest]:
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def _move_into_place(scratch: Path, place: Path) -> None:
+    for _ in range(3):
+        try:
+            scratch.rename(place)
+            return
+        except OSError:
+            # Something is there: another process's good pack, or a damaged one.
+            with contextlib.suppress(PackError):
+                Pack.load(place)
+                return
+            if not place.exists():
+                raise
+            damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=place.parent))
+            with contextlib.suppress(OSError):
+                place.rename(damaged / place.name)
+            shutil.rmtree(damaged, ignore_errors=True)
+    raise PackError("cannot replace the damaged pack", source=str(place), remedy="delete it")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed builds left behind."""
+    for path in folder.glob(".*-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,421 @@
+"""The pipeline: the one place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from renzheng import alignment, images, packs, quality
+from renzheng.comparison import Calibration, Policy
+from renzheng.comparison import compare as compare_embeddings
+from renzheng.detection import Detector
+from renzheng.embedding import Embedder
+from renzheng.errors import InvalidInput, NoFace, UnreadableImage
+from renzheng.packs import Pack
+from renzheng.runtime import Network
+from renzheng.types import (
+    Capture,
+    Comparison,
+    Decision,
+    Face,
+    Finding,
+    Floats,
+    Image,
+    Verification,
+)
+
+DEFAULT_PACK = "dlib-resnet"
+DEFAULT_DETECTOR = "mtcnn"
+
+_RIVAL_AREA = 0.25  # a second face of a quarter of the chosen one's area could be meant too
+_LOW_SCORE = 0.9
+_LOW_SHARPNESS = 20.0
+_DARK, _BRIGHT = 40.0, 225.0
+_STRONG_ROLL = 35.0
+
+
+def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
+    """The face that the picture is about: large and near the middle.
+
+    Parameters
+    ----------
+    faces
+        At least one.
+    size
+        Width and height of the picture.
+
+    Returns
+    -------
+    Face
+        The one with the greatest area minus twice the squared distance of its centre from the
+        picture's centre: FaceNet's rule for pictures of one person with bystanders.
+
+    Raises
+    ------
+    NoFace
+        If `faces` is empty.
+    """
+    if not faces:
+        raise NoFace("no face was found")
+    centre = np.asarray(size, np.float64) / 2
+
+    def weight(face: Face) -> float:
+        offset = (face.box[:2] + face.box[2:]) / 2 - centre
+        return face.width * face.height - 2 * float(offset @ offset)
+
+    return max(faces, key=weight)
+
+
+class Verifier:
+    """Compares two pictures; holds the networks, so make one and keep it.
+
+    Safe to share between threads: every call works on its own arrays, and the same pictures give
+    the same bits whichever thread asks.
+
+    Parameters
+    ----------
+    pack
+        The embedding pack: a name, a folder, or a loaded `Pack`.
+    detector
+        The detection pack, likewise.
+    policy
+        When a comparison is a match; the default accepts a false match rate of 1e-4.
+    min_face_size
+        Faces smaller than this many pixels are not looked for.
+    threads
+        Threads per network call; by default the runtime decides.
+
+    Raises
+    ------
+    PackError
+        If a pack is missing, damaged or of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        pack: str | PathLike[str] | Pack = DEFAULT_PACK,
+        *,
+        detector: str | PathLike[str] | Pack = DEFAULT_DETECTOR,
+        policy: Policy | None = None,
+        min_face_size: int = 20,
+        threads: int | None = None,
+    ):
+        self.policy = policy or Policy()
+        self.pack = pack if isinstance(pack, Pack) else packs.load(pack)
+        self.detector_pack = detector if isinstance(detector, Pack) else packs.load(detector)
+        for found, kind in ((self.pack, "embedder"), (self.detector_pack, "detector")):
+            found.require(kind)
+        self._detector = Detector.from_folder(
+            self.detector_pack.folder, threads=threads, min_face_size=min_face_size
+        )
+        self._template = alignment.TEMPLATES[self.pack.setting("alignment", "template")]
+        self._embedder = _embedder(self.pack, threads)
+        self.calibration = (
+            Calibration.load(self.pack.file("calibration.json"))
+            if "calibration.json" in self.pack.manifest["files"]
+            else None
+        )
+
+    def with_policy(self, policy: Policy) -> Verifier:
+        """This verifier under another policy; the networks are shared."""
+        other = copy.copy(self)
+        other.policy = policy
+        return other
+
+    def detect(self, picture: Any) -> list[Face]:
+        """All faces of a picture, the largest first.
+
+        Raises
+        ------
+        UnreadableImage
+            If the picture cannot be read.
+        """
+        return self._detector.detect(images.read(picture))
+
+    def align(self, picture: Any, face: Face | None = None) -> Image:
+        """The aligned crop that the embedding network sees.
+
+        Parameters
+        ----------
+        picture
+            Anything that `renzheng.images.read` takes.
+        face
+            Which face; by default the one that the picture is about.
+
+        Returns
+        -------
+        uint8 (size, size, 3) RGB
+
+        Raises
+        ------
+        UnreadableImage
+            If the picture cannot be read.
+        NoFace
+            If no face is found.
+        """
+        image = images.read(picture)
+        if face is None:
+            face = self._find(image, images.describe(picture))[1]
+        return alignment.align(image, face.landmarks, self._template)
+
+    def embed(self, picture: Any, face: Face | None = None) -> Floats:
+        """The embedding of a picture's face: float32 (d,), unit length.
+
+        Raises
+        ------
+        UnreadableImage
+            If the picture cannot be read.
+        NoFace
+            If no face is found.
+        """
+        return self.embed_crops(self.align(picture, face)[None])[0]
+
+    def embed_crops(self, crops: Image) -> Floats:
+        """Embeddings of crops that are aligned already.
+
+        Parameters
+        ----------
+        crops
+            uint8 (n, size, size, 3) RGB, aligned to the pack's template.
+
+        Returns
+        -------
+        float32 (n, d), rows of unit length
+        """
+        return self._embedder.embed(crops)
+
+    def compare(self, reference: Floats, probe: Floats) -> Comparison:
+        """Compare two embeddings of this verifier's pack."""
+        return compare_embeddings(reference, probe, self.calibration)
+
+    def verify(self, reference: Any, probe: Any) -> Verification:
+        """Are the two pictures of the same person?
+
+        A picture that cannot be read or shows no face gives the decision ``not_comparable`` and
+        says why: a failure to acquire is a result, not an exception.
+
+        Parameters
+        ----------
+        reference
+            The picture on record: the document. Anything that `renzheng.images.read` takes.
+        probe
+            The picture to check: the live face.
+
+        Raises
+        ------
+        InvalidInput
+            If the pack is not calibrated, or not as far down as the policy asks.
+        """
+        self._check_policy()
+        clock = _Clock()
+        with clock("total"):
+            captures = [
+                self._capture(picture, side, clock)
+                for side, picture in (("reference", reference), ("probe", probe))
+            ]
+            crops = [capture.crop for capture in captures if capture.crop is not None]
+            comparison = None
+            if len(crops) == len(captures):
+                with clock("embed"):
+                    first, second = self.embed_crops(np.stack(crops))
+                comparison = self.compare(first, second)
+        if comparison is None:
+            decision = Decision.NOT_COMPARABLE
+            reason = "; ".join(
+                f"{side}: {capture.error}"
+                for side, capture in zip(("reference", "probe"), captures, strict=True)
+                if capture.error
+            )
+        else:
+            decision, reason = self.policy.decide(comparison)
+        findings = [
+            finding
+            for side, capture in zip(("reference", "probe"), captures, strict=True)
+            for finding in _findings(side, capture, self.policy)
+        ]
+        return Verification(
+            decision=decision,
+            reason=reason,
+            comparison=comparison,
+            policy=self.policy.to_dict(),
+            pack={
+                "name": self.pack.name,
+                "version": self.pack.version,
+                "digest": self.pack.digest,
+                "detector": self.detector_pack.name,
+                "detector_version": self.detector_pack.version,
+                "detector_digest": self.detector_pack.digest,
+            },
+            reference=captures[0],
+            probe=captures[1],
+            findings=tuple(findings),
+            timings_ms=clock.milliseconds,
+        )
+
+    def _check_policy(self) -> None:
+        if self.calibration is None:
+            raise InvalidInput(
+                f"the pack {self.pack.name} has no calibration, so no policy can be applied",
+                remedy="use compare() for the bare distance",
+            )
+        self.calibration.threshold_at(self.policy.max_fmr)
+
+    def _find(self, image: Image, name: str) -> tuple[list[Face], Face]:
+        faces = self._detector.detect(image)
+        if not faces:
+            raise NoFace(
+                "no face was found",
+                source=name,
+                remedy="use an upright, sharp picture in which the whole face is visible",
+            )
+        return faces, choose_face(faces, (image.shape[1], image.shape[0]))
+
+    def _capture(self, picture: Any, side: str, clock: _Clock) -> Capture:
+        name = images.describe(picture)
+        try:
+            with clock(f"{side}_read"):
+                image = images.read(picture)
+        except UnreadableImage as error:
+            return Capture(source=name, error=_without_source(error))
+        try:
+            with clock(f"{side}_detect"):
+                faces, face = self._find(image, name)
+        except NoFace as error:
+            return Capture(source=name, image=image, error=_without_source(error))
+        with clock(f"{side}_align"):
+            crop = alignment.align(image, face.landmarks, self._template)
+            measures = quality.measure(image, face, crop)
+        return Capture(
+            source=name,
+            image=image,
+            faces=tuple(faces),
+            face=face,
+            crop=crop,
+            quality=measures,
+        )
+
+
+def _embedder(pack: Pack, threads: int | None) -> Embedder:
+    def read(table: str, key: str) -> Any:
+        return pack.setting(table, key)
+
+    return Embedder(
+        Network(pack.file(read("input", "file")), threads=threads),
+        size=read("input", "size"),
+        mean=tuple(read("input", "mean")),
+        scale=read("input", "scale"),
+        channels=read("input", "channels"),
+        dimension=read("embedding", "dimension"),
+        normalise=read("embedding", "normalise"),
+        mirror_average=read("embedding", "mirror_average"),
+    )
+
+
+def _without_source(error: UnreadableImage | NoFace) -> str:
+    return f"{error.reason} ({error.remedy})" if error.remedy else error.reason
+
+
+def _findings(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
+    """What speaks against trusting this side."""
+    if capture.error:
+        code = "no_face" if capture.image is not None else "unreadable"
+        yield Finding(code, side, capture.error)
+    face, measures = capture.face, capture.quality
+    if face is None:
+        return
+    area = face.width * face.height
+    rivals = sum(
+        other is not face and other.width * other.height >= _RIVAL_AREA * area
+        for other in capture.faces
+    )
+    if rivals:
+        yield Finding(
+            "several_faces",
+            side,
+            f"{rivals} more face(s) of similar size: make sure that the right one was compared",
+        )
+    if measures["inter_eye_distance"] < policy.min_inter_eye_distance:
+        yield Finding(
+            "small_face",
+            side,
+            f"only {measures['inter_eye_distance']:.0f} px between the eyes, "
+            f"{policy.min_inter_eye_distance:.0f} wanted: come closer or use a larger picture",
+        )
+    if measures["inside"] < 0.95:
+        yield Finding("cut_face", side, "the face reaches beyond the picture: show all of it")
+    if face.score < _LOW_SCORE:
+        yield Finding(
+            "uncertain_face", side, f"the detector is only {face.score:.0%} sure that it is a face"
+        )
+    if abs(measures["roll"]) > _STRONG_ROLL:
+        yield Finding("tilted_face", side, f"the head is tilted by {measures['roll']:.0f} degrees")
+    if measures["sharpness"] < _LOW_SHARPNESS:
+        yield Finding("blurred_face", side, "the face is blurred: hold still, clean the lens")
+    if measures["brightness"] < _DARK:
+        yield Finding("dark_face", side, "the face is dark: more light from the front")
+    if measures["brightness"] > _BRIGHT:
+        yield Finding("bright_face", side, "the face is overexposed: less light")
+
+
+class _Clock:
+    """Wall time by step, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.milliseconds[step] = (time.perf_counter() - start) * 1e3
+
+
+_default_lock = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _shared() -> Verifier:
+    return Verifier()
+
+
+def _default() -> Verifier:
+    with _default_lock:
+        return _shared()
+
+
+def verify(reference: Any, probe: Any, policy: Policy | None = None) -> Verification:
+    """Are the two pictures of the same person? With the default packs; see `Verifier.verify`."""
+    shared = _default()
+    if policy is None or policy == shared.policy:
+        return shared.verify(reference, probe)
+    return shared.with_policy(policy).verify(reference, probe)
+
+
+def detect(picture: Any) -> list[Face]:
+    """All faces of a picture, the largest first; see `Verifier.detect`."""
+    return _default().detect(picture)
+
+
+def align(picture: Any, face: Face | None = None) -> Image:
+    """The aligned face, uint8 (size, size, 3) RGB; see `Verifier.align`."""
+    return _default().align(picture, face)
+
+
+def embed(picture: Any, face: Face | None = None) -> Floats:
+    """The embedding, float32 (d,), unit length; see `Verifier.embed`."""
+    return _default().embed(picture, face)
+
+
+def compare(reference: Floats, probe: Floats) -> Comparison:
+    """Compare two embeddings of the default pack; see `Verifier.compare`."""
+    return _default().compare(reference, probe)

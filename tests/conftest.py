@@ -1,0 +1,31 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from renzheng import packs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of real faces and reference weights, which is not part of the repository."""
+    folder = Path(os.environ.get("RENZHENG_ASSETS") or ROOT.parent / "shared" / "assets")
+    if not folder.is_dir():
+        pytest.skip(f"needs real faces: no folder {folder}; set RENZHENG_ASSETS")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mtcnn_pack() -> packs.Pack:
+    return packs.load("mtcnn")
+
+
+@pytest.fixture(scope="session")
+def embedding_pack() -> packs.Pack:
+    return packs.load("dlib-resnet")
