@@ -93,7 +93,7 @@ class Pack:
             If it is not.
         """
         if self.kind != kind:
-            raise PackError(f"the pack {self.name} is a {self.kind}, not a {kind}")
+            raise PackError(f"the pack {self.name} is of kind {self.kind}, not {kind}")
 
     def file(self, name: str) -> Path:
         """The path of one of the pack's own, checked files.

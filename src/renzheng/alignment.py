@@ -1,0 +1,310 @@
+"""Five landmarks to an aligned crop: a similarity transform to a named template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+from renzheng.types import Crops, Face, Floats, Image
+
+Matrix = npt.NDArray[np.float64]  # (2, 3) picture to crop: rotation, scale, translation
+
+# Coordinates beyond this are no picture's; it keeps the arithmetic far from overflow.
+_FARTHEST = 1e6
+# Below this correlation (of 1) the landmarks lie so unlike a face that no rotation fits best.
+_LEAST_LIKENESS = 1e-3
+_MOST_REDUCTION = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Where the five landmarks belong in a square crop.
+
+    Attributes
+    ----------
+    name
+        As packs name it, e.g. ``dlib-150``.
+    size
+        The crop's side in pixels.
+    points
+        float32 (5, 2) xy, in the order of `Face.landmarks`.
+    """
+
+    name: str
+    size: int
+    points: Floats
+
+
+def _template(name: str, size: int, *points: tuple[float, float]) -> Template:
+    array = np.array(points, np.float32)
+    array.setflags(write=False)
+    return Template(name, size, array)
+
+
+TEMPLATES: dict[str, Template] = {
+    template.name: template
+    for template in (
+        # the positions that ArcFace and its successors train on
+        _template(
+            "arcface-112",
+            112,
+            (38.2946, 51.6963),
+            (73.5318, 51.5014),
+            (56.0252, 71.7366),
+            (41.5493, 92.3655),
+            (70.7299, 92.2041),
+        ),
+        # FaceNet does not align: it crops the detector's box with a margin. This is ArcFace's
+        # layout at 160 / 112, about the scale of that crop, moved up by 14 px, because such a
+        # crop is centred on the face and ArcFace's above it.
+        _template(
+            "facenet-160",
+            160,
+            (54.7066, 59.8519),
+            (105.0454, 59.5734),
+            (80.0360, 88.4809),
+            (59.3561, 117.9507),
+            (101.0427, 117.7201),
+        ),
+        # where MTCNN's landmarks fall in the chip that dlib cuts by its own five points at
+        # padding 0.25
+        _template(
+            "dlib-150",
+            150,
+            (48.6, 46.6),
+            (102.4, 47.0),
+            (75.5, 78.2),
+            (51.8, 105.8),
+            (98.6, 105.9),
+        ),
+    )
+}
+
+
+def umeyama(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
+    """Find the similarity that brings points closest to others, in the least-squares sense.
+
+    Parameters
+    ----------
+    source, target
+        (5, 2) xy.
+
+    Returns
+    -------
+    Matrix
+        float64 (2, 3): a rotation, one scale and a translation; never a reflection.
+
+    Raises
+    ------
+    InvalidInput
+        If points are not finite, or lie so that they fix no similarity.
+
+    Notes
+    -----
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    1991. In the plane, with points as complex numbers, a rotation and scale is one factor, and
+    the answer is that of simple regression: no singular values, and no reflection to undo.
+    """
+    s, t = _points(source, 5), _points(target, 5)
+    s_mean, t_mean = s.mean(axis=0), t.mean(axis=0)
+    a, b = (s - s_mean) @ (1, 1j), (t - t_mean) @ (1, 1j)
+    a_norm, b_norm = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if min(a_norm, b_norm) < 1e-3:
+        raise InvalidInput("the landmarks coincide")
+    factor = complex(np.vdot(a, b)) / a_norm**2
+    if abs(factor) * a_norm < _LEAST_LIKENESS * b_norm:
+        raise InvalidInput("the landmarks do not lie like a face")
+    linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
+    return np.column_stack([linear, t_mean - linear @ s_mean])
+
+
+def align(image: Image, landmarks: npt.ArrayLike, template: Template | str) -> Crops:
+    """Cut one face out of a picture, upright and at the template's scale.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3).
+    landmarks
+        (5, 2) xy in pixels of the picture.
+    template
+        A template or the name of one in `TEMPLATES`.
+
+    Returns
+    -------
+    Crops
+        uint8 (size, size, 3). What lies outside the picture is black, as in dlib.
+
+    Raises
+    ------
+    InvalidInput
+        If the picture, the landmarks or the template's name is not usable.
+
+    Notes
+    -----
+    Bilinear sampling reads at most four pixels a sample, so a face much larger than the crop
+    would alias. Where a crop's pixel covers more than one of the picture's, it is therefore the
+    mean of enough samples that no pixel is passed over.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InvalidInput(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    chosen = _find(template)
+    return _warp(image, umeyama(landmarks, chosen.points), chosen.size)
+
+
+def align_all(image: Image, faces: Sequence[Face], template: Template | str) -> Crops:
+    """Cut every face out of a picture.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3).
+    faces
+        As detection returns them.
+    template
+        A template or the name of one in `TEMPLATES`.
+
+    Returns
+    -------
+    Crops
+        uint8 (n, size, size, 3), in the order of the faces.
+
+    See Also
+    --------
+    align : for one face, and for what it raises.
+    """
+    chosen = _find(template)
+    crops = np.zeros((len(faces), chosen.size, chosen.size, 3), np.uint8)
+    for crop, face in zip(crops, faces, strict=True):
+        crop[:] = align(image, face.landmarks, chosen)
+    return crops
+
+
+def to_crop(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Map points of the picture into the crop.
+
+    Parameters
+    ----------
+    matrix
+        (2, 3), from `umeyama`.
+    points
+        (n, 2) xy.
+
+    Returns
+    -------
+    ndarray
+        float64 (n, 2) xy.
+    """
+    m = _matrix(matrix)
+    return _points(points) @ m[:, :2].T + m[:, 2]
+
+
+def to_picture(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Map points of the crop back into the picture: the inverse of `to_crop`.
+
+    Parameters
+    ----------
+    matrix
+        (2, 3), from `umeyama`.
+    points
+        (n, 2) xy.
+
+    Returns
+    -------
+    ndarray
+        float64 (n, 2) xy.
+    """
+    return to_crop(_inverse(_matrix(matrix)), points)
+
+
+def _find(template: Template | str) -> Template:
+    if isinstance(template, Template):
+        return template
+    try:
+        return TEMPLATES[template]
+    except KeyError:
+        raise InvalidInput(
+            f"no template is named {template!r}", remedy=f"one of {', '.join(TEMPLATES)}"
+        ) from None
+
+
+def _warp(image: Image, matrix: Matrix, size: int) -> Crops:
+    inverse = _inverse(matrix)
+    corners = np.array([(-1, -1), (size, -1), (-1, size), (size, size)], np.float64)
+    corners = corners @ inverse[:, :2].T + inverse[:, 2]
+    limits = image.shape[1], image.shape[0]
+    # only the region under the crop: OpenCV warps no picture with a side above 32,767 px
+    left, top = (int(v) for v in np.clip(np.floor(corners.min(axis=0)) - 1, 0, limits))
+    right, bottom = (int(v) for v in np.clip(np.ceil(corners.max(axis=0)) + 2, 0, limits))
+    if right <= left or bottom <= top:
+        return np.zeros((size, size, 3), np.uint8)
+    region = np.ascontiguousarray(image[top:bottom, left:right])
+    matrix = _reparametrise(matrix, 1, (left, top))
+
+    pixels = 1 / math.hypot(matrix[0, 0], matrix[1, 0])  # the picture's, along one of the crop's
+    # A very large face first shrinks by a whole factor, which is exact and fast, to between two
+    # and three times the crop's scale; the samples below do the rest.
+    factor = min(int(pixels / 2), _MOST_REDUCTION)
+    if factor > 1:
+        region = _shrink(region, factor)
+        # pixel centres, not corners, are at whole numbers
+        matrix = _reparametrise(matrix, factor, ((factor - 1) / 2,) * 2)
+        pixels /= factor
+    samples = min(math.ceil(pixels - 1e-9), 4) if pixels > 1 else 1
+    fine = matrix * samples
+    fine[:, 2] += (samples - 1) / 2
+    side = size * samples
+    warped = cv2.warpAffine(region, fine, (side, side), flags=cv2.INTER_LINEAR)
+    if samples > 1:
+        warped = cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
+    return warped.astype(np.uint8, copy=False)
+
+
+def _shrink(region: Image, factor: int) -> Image:
+    height, width = region.shape[:2]
+    # the rest of the last row and column of cells is black, like all that is outside
+    padded = cv2.copyMakeBorder(
+        region, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT, value=(0, 0, 0)
+    )
+    size = padded.shape[1] // factor, padded.shape[0] // factor
+    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _reparametrise(matrix: Matrix, scale: float, offset: tuple[float, float]) -> Matrix:
+    """The same map for points q, where the matrix takes p = scale q + offset."""
+    linear = matrix[:, :2]
+    return np.column_stack([linear * scale, linear @ offset + matrix[:, 2]])
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    try:
+        linear = np.linalg.inv(matrix[:, :2])
+    except np.linalg.LinAlgError:
+        raise InvalidInput("the matrix has no inverse") from None
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def _matrix(matrix: npt.ArrayLike) -> Matrix:
+    array = np.asarray(matrix, np.float64)
+    if array.shape != (2, 3) or not np.isfinite(array).all():
+        raise InvalidInput(f"a matrix is finite and (2, 3), not {array.shape}")
+    return array
+
+
+def _points(points: npt.ArrayLike, count: int | None = None) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(points, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput("points are numbers") from None
+    if array.ndim != 2 or array.shape[1] != 2 or (count is not None and len(array) != count):
+        raise InvalidInput(f"points are ({count or 'n'}, 2), not {array.shape}")
+    # written so that not-a-number fails too
+    if not (np.abs(array) <= _FARTHEST).all():
+        raise InvalidInput("points are finite and near the picture")
+    return array

@@ -1,0 +1,62 @@
+"""The demo's pictures: a portrait in the public domain, and its scan from a specimen card."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from renzheng import specimen as cards
+from renzheng.errors import RenzhengError
+from renzheng.types import Face, Image
+
+
+def original() -> Image:
+    """NASA's portrait of Eileen Collins, public domain, as scikit-image carries it.
+
+    Returns
+    -------
+    uint8 (512, 512, 3) RGB
+
+    Raises
+    ------
+    RenzhengError
+        If scikit-image is not installed.
+    """
+    remedy = "pip install 'renzheng[demo]'"
+    package = find_spec("skimage")
+    if package is None or not package.submodule_search_locations:
+        raise RenzhengError("the demo's portrait comes with scikit-image", remedy=remedy)
+    # Read from the package's folder: skimage.data may download, and importing it takes a second.
+    path = Path(next(iter(package.submodule_search_locations))) / "data" / "astronaut.png"
+    try:
+        coded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise RenzhengError(
+            f"the demo's portrait cannot be read: {error.strerror}", source=str(path), remedy=remedy
+        ) from error
+    pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    if pixels is None:
+        raise RenzhengError("the demo's portrait is damaged", source=str(path), remedy=remedy)
+    return np.ascontiguousarray(pixels[:, :, ::-1], np.uint8)
+
+
+def specimen(original: Image, face: Face, *, seed: int = 0) -> Image:
+    """Print a face on a specimen card and scan it.
+
+    Parameters
+    ----------
+    original
+        uint8 (H, W, 3) RGB.
+    face
+        The face in it that goes onto the card.
+    seed
+        Of the scan's accidents.
+
+    Returns
+    -------
+    uint8 (H', W', 3) RGB
+    """
+    return cards.degrade(cards.draw_card(cards.portrait_from(original, face)), seed=seed)

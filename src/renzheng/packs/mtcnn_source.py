@@ -1,0 +1,392 @@
+"""P-Net, R-Net and O-Net from the files of the PyPI package ``mtcnn``, written as ONNX.
+
+The networks are those of Zhang et al. 2016 with the weights of the FaceNet repository. Three
+rewrites make them faster and leave every output as it was, up to rounding:
+
+- the input scaling ``(x - 127.5) / 128`` is folded into the first convolution (it is unpadded);
+- a PReLU becomes two rectifiers, ``relu(y) - a relu(-y)``: the layer before it computes ``y`` and
+  ``-y``, the layer after it absorbs ``1`` and ``-a``;
+- where a max-pooling follows, it goes first, so that the PReLU has a quarter of the values to do.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lz4.frame
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import PackError
+from renzheng.types import Floats
+
+NETWORKS = ("pnet", "rnet", "onet")
+_MAX_BYTES = 16 << 20  # the largest file holds 1.6 MB
+_OPSET, _IR = 17, 8
+
+Array = npt.NDArray[np.float64]
+
+
+def locate() -> Path:
+    """The folder of the weight files in the installed package, which is not imported.
+
+    Raises
+    ------
+    PackError
+        If the package is not installed.
+    """
+    package = find_spec("mtcnn")
+    if package is None or not package.submodule_search_locations:
+        raise PackError(
+            "the package mtcnn, which carries the detector's weights, is not installed",
+            remedy="pip install mtcnn",
+        )
+    return Path(next(iter(package.submodule_search_locations))) / "assets" / "weights"
+
+
+def read(path: Path) -> list[Floats]:
+    """The arrays of one weight file, in the file's order.
+
+    A convolution's kernel is (height, width, in, out), a dense layer's (in, out).
+
+    Raises
+    ------
+    PackError
+        If the file is missing, damaged, or holds anything but float32 arrays.
+    """
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise PackError(f"cannot be read: {error.strerror}", source=str(path)) from error
+    try:
+        with lz4.frame.open(io.BytesIO(packed)) as stream:
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise ValueError("it unpacks to more than any of these networks holds")
+        arrays = _ArrayUnpickler(io.BytesIO(data)).load()
+        if not isinstance(arrays, list) or not all(isinstance(a, np.ndarray) for a in arrays):
+            raise ValueError("it holds no list of arrays")
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise PackError(f"no weight file: {error}", source=str(path)) from error
+    return arrays
+
+
+class _Dtype:
+    """Stands in for numpy.dtype: only little-endian float32 passes."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = True):
+        if name != "f4":
+            raise ValueError(f"an array of type {name!r}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] != "<":
+            raise ValueError("an array that is not little-endian")
+
+
+class _Wrapper:
+    """Stands in for joblib's NumpyArrayWrapper: describes the raw bytes that follow it."""
+
+    shape: tuple[int, ...] = ()
+    order = "C"
+    dtype: Any = None
+    numpy_array_alignment_bytes: int | None = None
+
+    def read(self, file: io.BytesIO) -> Floats:
+        if not isinstance(self.dtype, _Dtype) or self.order not in ("C", "F"):
+            raise ValueError("an array of another type")
+        if self.numpy_array_alignment_bytes is not None:
+            file.read(file.read(1)[0])
+        count = int(np.prod(self.shape, dtype=np.int64))
+        if not 0 <= count <= _MAX_BYTES // 4:
+            raise ValueError(f"an array of shape {self.shape}")
+        raw = file.read(4 * count)
+        return np.frombuffer(raw, "<f4", count).reshape(self.shape, order=self.order)
+
+
+class _Marker:
+    """Stands in for numpy.ndarray, which the wrapper names and nothing may call."""
+
+    def __new__(cls, *_: Any) -> _Marker:
+        raise ValueError("an array in another form")
+
+
+# The interpreter in Python and not the one in C: that reads ahead, over the arrays' raw bytes.
+class _ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+    _ALLOWED: ClassVar = {
+        ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Wrapper,
+        ("numpy", "ndarray"): _Marker,
+        ("numpy", "dtype"): _Dtype,
+    }
+
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+
+    def __init__(self, file: io.BytesIO):
+        super().__init__(file)
+        self._source = file
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self._ALLOWED[module, name]
+        except KeyError:
+            raise ValueError(f"it asks for {module}.{name}") from None
+
+    def load_build(self) -> None:
+        super().load_build()
+        if isinstance(self.stack[-1], _Wrapper):
+            self.stack[-1] = self.stack[-1].read(self._source)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def build(folder: Path, weights: Path | None = None) -> None:
+    """Write ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``.
+
+    Each takes ``pictures``, float32 (n, 3, h, w) RGB from 0 to 255, and gives ``probability``
+    (n,) of a face and ``box`` (n, 4), the regression of x1, y1, x2, y2 in units of the box's side;
+    O-Net also ``landmarks`` (n, 10), five x and then five y. P-Net, which is convolutional, gives
+    (n, h', w') and (n, 4, h', w').
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    weights
+        The folder of the ``.lz4`` files; by default that of the installed package.
+
+    Raises
+    ------
+    PackError
+        If the weights are missing, damaged or of other networks.
+    """
+    source = weights or locate()
+    for name in NETWORKS:
+        arrays = read(source / f"{name}.lz4")
+        try:
+            graph = _GRAPHS[name](_Layers(arrays))
+        except (ValueError, IndexError) as error:
+            raise PackError(
+                f"not the weights of {name}: {error}", source=str(source / f"{name}.lz4")
+            ) from error
+        (folder / f"{name}.onnx").write_bytes(graph)
+
+
+class _Layers:
+    """Hands out the file's arrays layer by layer."""
+
+    def __init__(self, arrays: list[Floats]):
+        self._arrays = iter([a.astype(np.float64) for a in arrays])
+
+    def _next(self, *shape: int) -> Array:
+        array = next(self._arrays, None)
+        if array is None or array.shape != shape:
+            found = "nothing" if array is None else str(array.shape)
+            raise ValueError(f"{shape} wanted, {found} found")
+        return array
+
+    def convolution(self, side: int, inputs: int, outputs: int) -> tuple[Array, Array]:
+        kernel = self._next(side, side, inputs, outputs).transpose(3, 2, 0, 1)
+        return kernel, self._next(outputs)
+
+    def dense(self, inputs: int, outputs: int) -> tuple[Array, Array]:
+        return self._next(inputs, outputs).T, self._next(outputs)
+
+    def slopes(self, channels: int, shared: bool = True) -> Array:
+        shape = (1, 1, channels) if shared else (channels,)
+        return self._next(*shape).reshape(channels)
+
+    def done(self) -> None:
+        if next(self._arrays, None) is not None:
+            raise ValueError("more arrays than layers")
+
+
+class _Graph:
+    """Writes one sequential network; knows what the last PReLU left for the next layer."""
+
+    def __init__(self, spatial: bool):
+        from onnx import helper
+
+        self._helper = helper
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._last = "pictures"
+        self._pending: Array | None = None  # slopes of a PReLU that the next layer absorbs
+        self._order: npt.NDArray[np.intp] | None = None  # of the channels, after a pooling
+        self._spatial = spatial
+
+    def _constant(self, name: str, values: Array) -> str:
+        from onnx import numpy_helper
+
+        self._constants.append(numpy_helper.from_array(values.astype(np.float32), name))
+        return name
+
+    def _integers(self, name: str, values: list[int]) -> str:
+        from onnx import numpy_helper
+
+        self._constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def _node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
+        output = f"{operator.lower()}{len(self._nodes)}"
+        self._nodes.append(self._helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def _absorb(self, kernel: Array) -> Array:
+        """The kernel over [relu(y), relu(-y)] instead of over PReLU(y)."""
+        if self._order is not None:
+            kernel, self._order = kernel[:, self._order], None
+        if self._pending is None:
+            return kernel
+        slopes = self._pending.reshape(1, -1, *[1] * (kernel.ndim - 2))
+        self._pending = None
+        return np.concatenate([kernel, -slopes * kernel], axis=1)
+
+    def layer(self, kernel: Array, bias: Array, slopes: Array, pool: int = 0) -> None:
+        """A convolution, its PReLU, and the max-pooling (of stride 2) after it."""
+        kernel = self._absorb(kernel)
+        if pool:
+            self._pooled(kernel, bias, slopes, pool)
+        else:
+            kernel, bias = np.concatenate([kernel, -kernel]), np.concatenate([bias, -bias])
+            self._last = self._node("Relu", [self._convolve(kernel, bias)])
+            self._pending = slopes
+
+    def _pooled(self, kernel: Array, bias: Array, slopes: Array, pool: int) -> None:
+        """Pool first, then PReLU, on a quarter of the values.
+
+        A PReLU that rises commutes with the maximum. One that falls below zero (slope a < 0) is
+        max(y, a y), so the maximum of both is taken: a second channel carries a y.
+        """
+        falls, rises = np.flatnonzero(slopes < 0), np.flatnonzero(slopes >= 0)
+        factor = np.concatenate([np.ones(len(falls)), slopes[falls], np.ones(len(rises))])
+        order = np.concatenate([falls, falls, rises])
+        stacked = self._convolve(
+            kernel[order] * factor[:, None, None, None], bias[order] * factor
+        )
+        stacked = self._node(
+            "MaxPool",
+            [stacked],
+            kernel_shape=[pool, pool],
+            strides=[2, 2],
+            ceil_mode=1,  # the last, incomplete window counts
+        )
+        number = len(self._nodes)
+        parts = [f"{part}{number}" for part in ("y", "ay", "rising")]
+        sizes = self._integers(f"sizes{number}", [len(falls), len(falls), len(rises)])
+        self._nodes.append(self._helper.make_node("Split", [stacked, sizes], parts, axis=1))
+        falling = self._node("Max", parts[:2])
+        slope = self._constant(f"slope{number}", slopes[rises, None, None])
+        rising = self._node("PRelu", [parts[2], slope])
+        self._last = self._node("Concat", [falling, rising], axis=1)
+        self._order = np.concatenate([falls, rises])
+
+    def _convolve(self, kernel: Array, bias: Array) -> str:
+        number = len(self._nodes)
+        inputs = [
+            self._last,
+            self._constant(f"weight{number}", kernel),
+            self._constant(f"bias{number}", bias),
+        ]
+        return self._node("Conv", inputs, kernel_shape=list(kernel.shape[2:]))
+
+    def finish(self, classes: tuple[Array, Array], *regressions: tuple[str, Array, Array]) -> bytes:
+        """The heads: the softmax of two classes is the logistic function of their difference."""
+        kernel, bias = classes
+        heads = [("probability", kernel[1:] - kernel[:1], bias[1:] - bias[:1]), *regressions]
+        pending = self._pending
+        outputs: dict[str, list[Any]] = {}
+        for name, head, offset in heads:
+            self._pending = pending
+            result = self._convolve(self._absorb(head), offset)
+            if name == "probability":
+                result = self._node("Sigmoid", [result])
+            if not self._spatial:
+                result = self._node("Flatten", [result])
+            if name == "probability":
+                result = self._node("Squeeze", [result, self._integers("class_axis", [1])])
+            self._nodes.append(self._helper.make_node("Identity", [result], [name]))
+            axes: list[Any] = ["n"] if name == "probability" else ["n", len(offset)]
+            outputs[name] = [*axes, "rows", "columns"] if self._spatial else axes
+        return self._serialise(outputs)
+
+    def _serialise(self, outputs: dict[str, list[Any]]) -> bytes:
+        import onnx
+
+        value = self._helper.make_tensor_value_info
+        size: list[Any] = ["n", 3, "h", "w"]
+        graph = self._helper.make_graph(
+            self._nodes,
+            "mtcnn",
+            [value("pictures", onnx.TensorProto.FLOAT, size)],
+            [value(name, onnx.TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+            self._constants,
+        )
+        model = self._helper.make_model(
+            graph,
+            producer_name="renzheng",
+            opset_imports=[self._helper.make_opsetid("", _OPSET)],
+            ir_version=_IR,
+        )
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+def _scaled(kernel: Array, bias: Array) -> tuple[Array, Array]:
+    """Fold ``(x - 127.5) / 128`` into an unpadded convolution."""
+    return kernel / 128, bias - kernel.sum(axis=(1, 2, 3)) * (127.5 / 128)
+
+
+def _over_picture(dense: tuple[Array, Array], channels: int, side: int) -> tuple[Array, Array]:
+    """A dense layer over (width, height, channels) as a convolution of the whole picture."""
+    kernel, bias = dense
+    # the networks were trained on transposed pictures: their rows run along x
+    shaped = kernel.reshape(-1, side, side, channels)
+    return shaped.transpose(0, 3, 2, 1), bias
+
+
+def _as_convolution(dense: tuple[Array, Array]) -> tuple[Array, Array]:
+    kernel, bias = dense
+    return kernel[:, :, None, None], bias
+
+
+def _pnet(layers: _Layers) -> bytes:
+    graph = _Graph(spatial=True)
+    graph.layer(*_scaled(*layers.convolution(3, 3, 10)), layers.slopes(10), pool=2)
+    graph.layer(*layers.convolution(3, 10, 16), layers.slopes(16))
+    graph.layer(*layers.convolution(3, 16, 32), layers.slopes(32))
+    box = layers.convolution(1, 32, 4)
+    classes = layers.convolution(1, 32, 2)
+    layers.done()
+    return graph.finish(classes, ("box", *box))
+
+
+def _rnet(layers: _Layers) -> bytes:
+    graph = _Graph(spatial=False)
+    graph.layer(*_scaled(*layers.convolution(3, 3, 28)), layers.slopes(28), pool=3)
+    graph.layer(*layers.convolution(3, 28, 48), layers.slopes(48), pool=3)
+    graph.layer(*layers.convolution(2, 48, 64), layers.slopes(64))
+    graph.layer(*_over_picture(layers.dense(576, 128), 64, 3), layers.slopes(128, shared=False))
+    box = _as_convolution(layers.dense(128, 4))
+    classes = _as_convolution(layers.dense(128, 2))
+    layers.done()
+    return graph.finish(classes, ("box", *box))
+
+
+def _onet(layers: _Layers) -> bytes:
+    graph = _Graph(spatial=False)
+    graph.layer(*_scaled(*layers.convolution(3, 3, 32)), layers.slopes(32), pool=3)
+    graph.layer(*layers.convolution(3, 32, 64), layers.slopes(64), pool=3)
+    graph.layer(*layers.convolution(3, 64, 64), layers.slopes(64), pool=2)
+    graph.layer(*layers.convolution(2, 64, 128), layers.slopes(128))
+    graph.layer(*_over_picture(layers.dense(1152, 256), 128, 3), layers.slopes(256, shared=False))
+    box = _as_convolution(layers.dense(256, 4))
+    landmarks = _as_convolution(layers.dense(256, 10))
+    classes = _as_convolution(layers.dense(256, 2))
+    layers.done()
+    return graph.finish(classes, ("box", *box), ("landmarks", *landmarks))
+
+
+_GRAPHS = {"pnet": _pnet, "rnet": _rnet, "onet": _onet}

@@ -1,0 +1,153 @@
+"""What a report says, in words: the page and the picture take it from here."""
+
+from __future__ import annotations
+
+from renzheng.types import Capture, Decision, Verification
+
+TITLE = "Face verification"
+PRIVACY = (
+    "This report contains pictures of people. They are personal data, and faces used to "
+    "identify someone are biometric data: keep it only as long as needed, share it with nobody "
+    "who need not see it, then delete it."
+)
+HEADLINE = {
+    Decision.MATCH: "Match",
+    Decision.NO_MATCH: "No match",
+    Decision.INCONCLUSIVE: "Inconclusive",
+    Decision.NOT_COMPARABLE: "Not comparable",
+}
+# On light and on dark paper: each at least 4.5:1 against it.
+COLOURS = {
+    Decision.MATCH: ("#12704a", "#5fd39b"),
+    Decision.NO_MATCH: ("#b0271f", "#ff8a80"),
+    Decision.INCONCLUSIVE: ("#8a5a00", "#f2c14e"),
+    Decision.NOT_COMPARABLE: ("#4b5865", "#b3c0cc"),
+}
+MISSING = "none"
+
+_MEASURES = {  # name in the data: what to call it, unit, decimals
+    "inter_eye_distance": ("Distance between the eyes", "px", 0),
+    "roll": ("Head tilt", "°", 1),
+    "inside": ("Share of the face inside the picture", "%", 0),
+    "brightness": ("Brightness (0 to 255)", "", 0),
+    "contrast": ("Contrast (standard deviation)", "", 0),
+    "sharpness": ("Sharpness (variance of the Laplacian)", "", 0),
+}
+
+
+def plain(text: str) -> str:
+    """Text that neither breaks an encoding nor reorders its surroundings.
+
+    File names may hold control characters, lone surrogates and marks of writing direction.
+    """
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def reason(verification: Verification) -> str:
+    """The decision's reason as a sentence."""
+    text = plain(verification.reason).strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def figures(verification: Verification) -> list[tuple[str, str]]:
+    """Label and value of the main figures."""
+    comparison = verification.comparison
+    if comparison is None:
+        numbers = ["not measured"] * 3
+    else:
+        rate = MISSING if comparison.fmr is None else str(comparison.fmr)
+        numbers = [f"{comparison.distance:.4f}", f"{comparison.similarity:.4f}", rate]
+    labels = ("Distance", "Similarity (cosine)", "False match rate")
+    return list(zip(labels, numbers, strict=True))
+
+
+def policy(verification: Verification) -> str:
+    """The policy in a sentence."""
+    accepted = verification.policy.get("max_fmr")
+    if accepted is None:
+        return "no policy stated"
+    upper = min(accepted * verification.policy.get("inconclusive", 1.0), 1.0)
+    text = f"match up to a false match rate of {accepted:.2g}"
+    return text if upper <= accepted else f"{text}, inconclusive up to {upper:.2g}"
+
+
+def sides(verification: Verification) -> list[tuple[str, Capture]]:
+    """The two sides under their titles."""
+    return [("Reference", verification.reference), ("Probe", verification.probe)]
+
+
+def faces(capture: Capture) -> str:
+    """How many faces there are, and which one counted."""
+    count = len(capture.faces)
+    if capture.image is None:
+        return "no picture"
+    if capture.face is None:
+        return "no face found" if count == 0 else f"{count} faces found, none chosen"
+    if count <= 1:
+        return f"1 face found, score {capture.face.score:.3f}"
+    return f"{count} faces found, the bold one compared, score {capture.face.score:.3f}"
+
+
+def problem(capture: Capture) -> str | None:
+    """Why there is nothing to show or to compare on this side."""
+    if capture.error:
+        error = plain(capture.error)
+        return None if capture.image is not None and error == faces(capture) else error
+    return "the picture could not be read" if capture.image is None else None
+
+
+def size(capture: Capture) -> str:
+    """The picture's pixels; empty without a picture."""
+    if capture.image is None:
+        return ""
+    return f"{capture.image.shape[1]} by {capture.image.shape[0]} px"
+
+
+def quality(verification: Verification) -> list[tuple[str, str, str]]:
+    """Measure, reference and probe, row by row."""
+    both = [capture.quality for _, capture in sides(verification)]
+    rows = []
+    for name in dict.fromkeys((*both[0], *both[1])):
+        label, unit, decimals = _MEASURES.get(name, (plain(name).replace("_", " "), "", 2))
+        factor = 100 if unit == "%" else 1
+        space = "" if unit in {"", "°"} else " "
+        a, b = (
+            f"{side[name] * factor:.{decimals}f}{space}{unit}" if name in side else MISSING
+            for side in both
+        )
+        rows.append((label, a, b))
+    return rows
+
+
+def warnings(verification: Verification) -> list[tuple[str, str]]:
+    """Side and message of each finding."""
+    return [(plain(f.side).capitalize(), plain(f.message)) for f in verification.findings]
+
+
+def provenance(verification: Verification) -> list[tuple[str, str]]:
+    """Which networks said so, under which policy, and how long it took."""
+    pack = {key: plain(value) for key, value in verification.pack.items()}
+    rows = [("Policy", policy(verification))]
+    for label, name, version, digest in (
+        ("Embedding", "name", "version", "digest"),
+        ("Detector", "detector", "detector_version", "detector_digest"),
+    ):
+        rows.append((label, " ".join(pack[k] for k in (name, version) if k in pack) or MISSING))
+        if digest in pack:
+            rows.append((f"{label} digest", pack[digest]))
+    if verification.timings_ms:
+        steps = (f"{plain(k)} {v:.1f} ms" for k, v in verification.timings_ms.items())
+        rows.append(("Time", ", ".join(steps)))
+    return rows
+
+
+def plot_caption(distance: float, match: float | None, no_match: float | None) -> str:
+    """What the plot shows, for those who do not see it too."""
+    parts = ["Distances of pictures of the same person, and of different people"]
+    if match is not None:
+        parts.append(f"match up to {match:.3f}")
+    if no_match is not None and no_match != match:
+        parts.append(f"no match above {no_match:.3f}")
+    return "; ".join((*parts, f"measured here: {distance:.3f}")) + "."

@@ -1,0 +1,166 @@
+"""The installed command, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "renzheng", *map(str, arguments)],
+        capture_output=True, text=True, timeout=120, cwd=cwd, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """portrait.png, again.jpg (the same, degraded), blank.png, text.jpg, 人 证.png."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image's public-domain portrait")
+    folder = tmp_path_factory.mktemp("pictures")
+    portrait = Pillow.fromarray(data.astronaut())
+    portrait.save(folder / "portrait.png")
+    portrait.save(folder / "人 证.png")
+    portrait.resize((380, 380)).save(folder / "again.jpg", quality=50)
+    Pillow.new("RGB", (300, 200), "grey").save(folder / "blank.png")
+    (folder / "text.jpg").write_text("no picture")
+    return folder
+
+
+def test_verify_says_match_in_words(pictures: Path) -> None:
+    done = run("verify", pictures / "人 证.png", pictures / "again.jpg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("MATCH")
+    for word in ("distance", "similarity", "fmr", "policy", "pack", "人 证.png"):
+        assert word in done.stdout
+
+
+def test_verify_json_is_one_document(pictures: Path) -> None:
+    done = run("verify", pictures / "portrait.png", pictures / "again.jpg", "--json")
+    result = json.loads(done.stdout)
+    assert result["decision"] == "match"
+    assert 0 < result["distance"] < 0.6
+    assert result["reference"]["source"].endswith("portrait.png")
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason"),
+    [("blank.png", "no face"), ("text.jpg", "text.jpg"), ("missing.jpg", "missing.jpg")],
+)
+def test_what_cannot_be_compared_exits_with_4(pictures: Path, probe: str, reason: str) -> None:
+    done = run("verify", pictures / "portrait.png", pictures / probe)
+    assert done.returncode == 4
+    assert done.stdout.startswith("NOT COMPARABLE")
+    assert reason in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["verify", "one.jpg"],
+        ["verify", "a.jpg", "b.jpg", "--max-fmr", "2"],
+        ["verify", "a.jpg", "b.jpg", "--max-fmr", "often"],
+        ["verify", "a.jpg", "b.jpg", "--max-fmr", "1e-12"],
+        ["verify", "a.jpg", "b.jpg", "--report", "report.docx"],
+        ["verify", "a.jpg", "b.jpg", "--threads", "0"],
+        ["verify", "a.jpg", "b.jpg", "--min-face-size", "-3"],
+        ["embed", "a.jpg", "-o", "embedding.pkl"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".html", ".png"])
+def test_the_report_is_written(pictures: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"report{suffix}"
+    done = run("verify", pictures / "portrait.png", pictures / "again.jpg", "--report", path)
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_size > 10_000
+
+
+def test_an_unwritable_report_is_an_error_in_words(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "report.html"
+    done = run("verify", pictures / "portrait.png", pictures / "again.jpg", "--report", path)
+    assert done.returncode == 5
+    assert str(path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_detect_prints_faces_and_goes_on_after_a_bad_picture(pictures: Path) -> None:
+    done = run("detect", "--json", pictures / "text.jpg", pictures / "portrait.png")
+    assert done.returncode == 4
+    bad, good = json.loads(done.stdout)
+    assert "text.jpg" in bad["error"]
+    assert len(good["faces"]) == 1
+    x1, y1, x2, y2 = good["faces"][0]["box"]
+    assert 150 < x1 < x2 < 300
+    assert 40 < y1 < y2 < 220
+
+
+def test_align_writes_the_crop(pictures: Path, tmp_path: Path) -> None:
+    done = run("align", pictures / "portrait.png", "-o", tmp_path / "crop.png")
+    assert done.returncode == 0, done.stderr
+    assert Pillow.open(tmp_path / "crop.png").size == (150, 150)
+    assert run("align", pictures / "blank.png", "-o", tmp_path / "none.png").returncode == 4
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_embeddings_agree_in_both_formats(pictures: Path, tmp_path: Path) -> None:
+    names = [str(pictures / name) for name in ("portrait.png", "blank.png", "again.jpg")]
+    assert run("embed", *names, "-o", tmp_path / "e.npy").returncode == 4
+    assert run("embed", *names, "-o", tmp_path / "e.csv").returncode == 4
+    rows = np.load(tmp_path / "e.npy")
+    assert rows.shape == (3, 128)
+    assert np.isnan(rows[1]).all()
+    with (tmp_path / "e.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.reader(file))
+    assert [row[0] for row in table] == [names[0], names[2]]
+    np.testing.assert_array_equal(np.array([r[1:] for r in table], np.float32), rows[[0, 2]])
+
+
+def test_packs_and_doctor() -> None:
+    listing = json.loads(run("packs", "list", "--json").stdout)
+    assert {row["name"]: row["licence"] for row in listing} == {
+        "dlib-resnet": "CC0-1.0",
+        "mtcnn": "MIT",
+    }
+    shown = run("packs", "show", "dlib-resnet")
+    assert "CC0" in shown.stdout
+    assert "East Asian" in shown.stdout
+    assert run("packs", "show", "nope").returncode == 5
+    health = json.loads(run("doctor", "--json").stdout)
+    assert health["healthy"] is True
+
+
+def test_the_demo_matches_and_leaves_a_report(tmp_path: Path) -> None:
+    pytest.importorskip("skimage", reason="the demo needs scikit-image")
+    done = run("demo", "--out", tmp_path / "demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
+
+
+def test_comparing_imports_nothing_heavy(pictures: Path) -> None:
+    code = (
+        "import sys; from renzheng.cli import main\n"
+        f"main(['verify', {str(pictures / 'portrait.png')!r}, {str(pictures / 'again.jpg')!r}])\n"
+        "heavy = {'torch', 'onnx', 'openvino', 'skimage', 'scipy', 'rich', 'lz4', 'joblib'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stderr.strip().splitlines()[-1] == "[]"

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from renzheng import Calibration, Decision, InvalidInput, PackError, Policy
+from renzheng.comparison import compare, distances
+from renzheng.types import Comparison, FalseMatchRate
+
+CURVE = Calibration(
+    distance=np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2]),
+    fmr=np.array([1e-6, 1e-6, 1e-5, 1e-4, 1e-2, 1.0]),
+    fnmr=np.array([0.9, 0.5, 0.2, 0.05, 0.01, 0.0]),
+    resolution=1e-5,
+)
+
+vectors = hnp.arrays(np.float64, 8, elements=st.floats(-1, 1)).filter(
+    lambda v: np.linalg.norm(v) > 0.1
+)
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@given(vectors, vectors, vectors)
+def test_distance_is_a_metric(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
+    a, b, c = unit(a), unit(b), unit(c)
+    assert distances(a, a) == 0
+    assert distances(a, b) == distances(b, a)
+    assert distances(a, c) <= distances(a, b) + distances(b, c) + 1e-12
+    assert 0 <= distances(a, b) <= 2 + 1e-6
+
+
+@given(vectors, vectors)
+def test_similarity_is_the_cosine(a: np.ndarray, b: np.ndarray) -> None:
+    a, b = unit(a), unit(b)
+    assert compare(a, b).similarity == pytest.approx(float(a @ b), abs=1e-6)
+
+
+def test_rows_are_compared_one_by_one() -> None:
+    a = np.eye(3, dtype=np.float32)
+    np.testing.assert_allclose(distances(a, a[[0, 0, 2]]), [0, np.sqrt(2), 0])
+
+
+@pytest.mark.parametrize(
+    ("reference", "probe"),
+    [
+        (np.zeros(8), np.zeros(8)),
+        (np.full(8, np.nan), unit(np.ones(8))),
+        (unit(np.ones(8)), unit(np.ones(9))),
+        (np.ones((2, 8)) / np.sqrt(8), np.ones((2, 8)) / np.sqrt(8)),
+        (np.empty(0), np.empty(0)),
+    ],
+)
+def test_what_is_no_embedding_is_refused(reference: np.ndarray, probe: np.ndarray) -> None:
+    with pytest.raises(InvalidInput):
+        compare(reference, probe)
+
+
+def test_fmr_is_read_off_the_curve() -> None:
+    assert CURVE.fmr_at(0.6) == FalseMatchRate(pytest.approx(1e-4), at_most=False)
+    assert CURVE.fmr_at(0.7).value == pytest.approx(1e-3)  # linear in the logarithm
+    assert CURVE.fmr_at(2.0) == FalseMatchRate(1.0, at_most=False)
+
+
+def test_below_the_data_it_says_at_most() -> None:
+    assert CURVE.fmr_at(0.0) == FalseMatchRate(1e-5, at_most=True)
+    assert CURVE.fmr_at(0.45) == FalseMatchRate(1e-5, at_most=True)
+    assert str(CURVE.fmr_at(0.1)) == "at most 1e-05"
+
+
+@given(st.floats(1e-5, 0.99))
+def test_threshold_keeps_its_promise(max_fmr: float) -> None:
+    threshold = CURVE.threshold_at(max_fmr)
+    assert CURVE.fmr_at(threshold).value <= max_fmr * (1 + 1e-6)
+    assert CURVE.fmr_at(threshold + 1e-3).value > max_fmr * (1 - 1e-6)
+
+
+@given(st.floats(0, 2), st.floats(0, 2))
+def test_fmr_never_falls_with_distance(one: float, other: float) -> None:
+    near, far = sorted((one, other))
+    assert CURVE.fmr_at(near).value <= CURVE.fmr_at(far).value
+
+
+def test_a_policy_cannot_ask_for_more_than_was_measured() -> None:
+    with pytest.raises(InvalidInput, match="speaks down to"):
+        CURVE.threshold_at(1e-6)
+    with pytest.raises(InvalidInput, match="speaks down to"):
+        Policy(max_fmr=1e-6).decide(Comparison(0.1, 0.99, CURVE.fmr_at(0.1)))
+
+
+@pytest.mark.parametrize(
+    ("distance", "decision"),
+    [
+        (0.2, Decision.MATCH),
+        (0.6, Decision.MATCH),
+        (0.61, Decision.INCONCLUSIVE),
+        (0.699, Decision.INCONCLUSIVE),
+        (0.701, Decision.NO_MATCH),
+        (1.4, Decision.NO_MATCH),
+    ],
+)
+def test_policy_decides_by_rate(distance: float, decision: Decision) -> None:
+    comparison = Comparison(distance, 1 - distance**2 / 2, CURVE.fmr_at(distance))
+    assert Policy(max_fmr=1e-4).decide(comparison)[0] is decision
+
+
+def test_the_inconclusive_zone_can_be_closed() -> None:
+    policy = Policy(max_fmr=1e-4, inconclusive=1)
+    assert policy.decide(Comparison(0.61, 0.8, CURVE.fmr_at(0.61)))[0] is Decision.NO_MATCH
+
+
+def test_without_calibration_nothing_is_decided() -> None:
+    with pytest.raises(InvalidInput, match="calibrated"):
+        Policy().decide(Comparison(0.1, 0.99, None))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_fmr": 0.0},
+        {"max_fmr": 1.0},
+        {"max_fmr": float("nan")},
+        {"inconclusive": 0.5},
+        {"inconclusive": float("inf")},
+        {"inconclusive": float("nan")},
+        {"min_inter_eye_distance": -1.0},
+    ],
+)
+def test_impossible_policies_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput):
+        Policy(**wrong)
+
+
+def test_calibration_survives_a_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(CURVE.to_dict()))
+    loaded = Calibration.load(path)
+    np.testing.assert_allclose(loaded.fmr, CURVE.fmr)
+    np.testing.assert_allclose(loaded.distance, CURVE.distance)
+    assert loaded.resolution == CURVE.resolution
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"distance": [0.3, 0.3, 0.5, 0.6, 0.8, 1.2]},
+        {"fmr": [1e-6, 1e-4, 1e-5, 1e-4, 1e-2, 1.0]},
+        {"fmr": [0.0, 1e-6, 1e-5, 1e-4, 1e-2, 1.0]},
+        {"fnmr": [0.1, 0.5, 0.2, 0.05, 0.01, 0.0]},
+        {"fmr": [1e-6, 1e-5]},
+        {"resolution": 0},
+        {"distance": "near"},
+    ],
+)
+def test_damaged_calibrations_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps({**CURVE.to_dict(), **change}))
+    with pytest.raises(PackError, match="not a calibration"):
+        Calibration.load(path)

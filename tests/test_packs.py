@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from renzheng import Pack, PackError, packs
+from renzheng.packs import store
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("RENZHENG_CACHE", str(folder))
+    return folder
+
+
+def leftovers(cache: Path) -> list[Path]:
+    return [path for path in cache.iterdir() if path.name.startswith(".")]
+
+
+def test_every_definition_names_licence_and_provenance() -> None:
+    assert packs.names() == ["dlib-resnet", "mtcnn"]
+    for name in packs.names():
+        definition = packs.definition(name)
+        assert definition["licence"]
+        assert definition["provenance"]["weights"]
+
+
+def test_first_use_builds_and_the_second_only_loads(cache: Path) -> None:
+    lines: list[str] = []
+    built = packs.load("mtcnn", progress=lines.append)
+    again = packs.load("mtcnn", progress=lines.append)
+    assert len(lines) == 1
+    assert "mtcnn" in lines[0]
+    assert built.digest == again.digest
+    assert leftovers(cache) == []
+    assert set(built.manifest["files"]) == {"pnet.onnx", "rnet.onnx", "onet.onnx"}
+
+
+def test_building_twice_gives_the_same_bytes(cache: Path) -> None:
+    first = packs.build("mtcnn").digest
+    shutil.rmtree(cache)
+    assert packs.build("mtcnn").digest == first
+
+
+def test_a_damaged_cache_is_mended(cache: Path) -> None:
+    pack = packs.load("mtcnn")
+    with pack.file("onet.onnx").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\0\1\2\3")
+    with pytest.raises(PackError, match="damaged"):
+        Pack.load(pack.folder)
+    assert packs.load("mtcnn").digest == pack.digest
+    assert leftovers(cache) == []
+
+
+def test_an_unknown_pack_names_the_known_ones(cache: Path) -> None:
+    with pytest.raises(PackError, match=r"no pack is called 'nope'.*dlib-resnet, mtcnn"):
+        packs.load("nope")
+    with pytest.raises(PackError):
+        packs.load("../../etc")
+
+
+def test_a_full_disk_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(name: str, folder: Path) -> None:
+        (folder / "pnet.onnx").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "_write_networks", full)
+    with pytest.raises(PackError, match=r"No space left.*RENZHENG_CACHE"):
+        packs.load("mtcnn")
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_that_is_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RENZHENG_CACHE", str(tmp_path / "file"))
+    with pytest.raises(PackError, match="RENZHENG_CACHE"):
+        packs.load("mtcnn")
+
+
+def test_two_processes_at_once_share_one_good_pack(cache: Path) -> None:
+    command = [sys.executable, "-m", "renzheng", "packs", "build", "mtcnn"]
+    running = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(3)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    assert packs.load("mtcnn", progress=lambda line: pytest.fail(line)).kind == "detector"
+    assert leftovers(cache) == []
+
+
+def test_a_killed_build_leaves_no_pack_and_is_swept(cache: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from renzheng.packs import store; import time\n"
+        "store._write_networks = lambda name, folder: time.sleep(60)\n"
+        "store.build('mtcnn')",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (cache.is_dir() and leftovers(cache)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (abandoned,) = leftovers(cache)
+    os.utime(abandoned, (0, 0))
+    assert not packs.location("mtcnn").exists()
+    packs.load("mtcnn")
+    assert leftovers(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("", "not a pack manifest"),
+        ("= broken", "not a pack manifest"),
+        ('name="x"\nversion="1"\nkind="embedder"\n', "not a pack manifest"),
+        ('name="x"\nversion="1"\nkind="oracle"\n[files]\n', "unknown kind"),
+        ('name="x"\nversion="1"\nkind="embedder"\n[files]\n"../a"="0"\n', "must lie in its folder"),
+        ('name="x"\nversion="1"\nkind="embedder"\n[files]\n"a"="0"\n', "a is missing"),
+    ],
+)
+def test_a_bad_manifest_says_what_is_wrong(tmp_path: Path, manifest: str, reason: str) -> None:
+    (tmp_path / "pack.toml").write_text(manifest)
+    with pytest.raises(PackError, match=reason):
+        Pack.load(tmp_path)
+
+
+def test_a_pack_of_the_users_own_loads_from_its_folder(cache: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(packs.load("mtcnn").folder, mine)
+    pack = packs.load(mine)
+    assert pack.folder == mine
+    with pytest.raises(PackError, match="of kind detector, not embedder"):
+        pack.require("embedder")
+    with pytest.raises(PackError, match="no file"):
+        pack.file("other.onnx")
+    with pytest.raises(PackError, match=r"lacks \[input\] size"):
+        pack.setting("input", "size")
