@@ -72,7 +72,9 @@ def embed_all(lfw: Path, wanted: list[str], store: Path, workers: int) -> dict[s
             np.savez(scratch, names=names, embeddings=np.stack([known[n] for n in names]))
             scratch.replace(store)
             rate = (begin + len(part)) / (time.perf_counter() - start)
-            print(f"{begin + len(part)}/{len(missing)} pictures, {rate:.1f} a second", file=sys.stderr)
+            print(
+                f"{begin + len(part)}/{len(missing)} pictures, {rate:.1f} a second", file=sys.stderr
+            )
     return known
 
 
@@ -190,7 +192,8 @@ def main() -> None:
         print(json.dumps(view2(arguments.lfw, known), indent=2))
     elif arguments.action == "calibrate":
         result = calibrate(arguments.lfw, known)
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+        rows = (f" {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items())
+        arguments.out.write_text("{\n" + ",\n".join(rows) + "\n}\n")
         print(json.dumps({k: result[k] for k in ("resolution", "provenance")}, indent=2))
 
 

@@ -157,9 +157,9 @@ def detect(
         if not inside:
             return np.empty((0, 4)), np.empty(0), np.empty((0, 5, 2))
         boxes = boxes[inside]
-        x = torch.from_numpy(
-            np.stack([np.asarray(cuts[i], np.float32) for i in inside])
-        ).permute(0, 3, 1, 2)
+        x = torch.from_numpy(np.stack([np.asarray(cuts[i], np.float32) for i in inside])).permute(
+            0, 3, 1, 2
+        )
         if stage == "rnet":
             score, regression = (t.numpy() for t in rnet(states["rnet"], x))
             good = score > thresholds[1]

@@ -74,9 +74,7 @@ def test_swapping_the_sides_changes_nothing(
     assert one.comparison.distance == pytest.approx(other.comparison.distance, abs=1e-5)
 
 
-def test_no_face_is_not_comparable_and_says_why(
-    verifier: Verifier, portrait: np.ndarray
-) -> None:
+def test_no_face_is_not_comparable_and_says_why(verifier: Verifier, portrait: np.ndarray) -> None:
     result = verifier.verify(portrait, np.zeros((200, 200, 3), np.uint8))
     assert result.decision is Decision.NOT_COMPARABLE
     assert result.comparison is None

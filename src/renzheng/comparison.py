@@ -140,9 +140,7 @@ class Calibration:
         return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
 
 
-def compare(
-    reference: Floats, probe: Floats, calibration: Calibration | None = None
-) -> Comparison:
+def compare(reference: Floats, probe: Floats, calibration: Calibration | None = None) -> Comparison:
     """Compare two embeddings of unit length.
 
     Parameters

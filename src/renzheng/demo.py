@@ -8,9 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from renzheng import files
 from renzheng import specimen as cards
 from renzheng.errors import RenzhengError
 from renzheng.types import Face, Image
+from renzheng.verifier import Verifier, choose_face
 
 
 def original() -> Image:
@@ -60,3 +62,31 @@ def specimen(original: Image, face: Face, *, seed: int = 0) -> Image:
     uint8 (H', W', 3) RGB
     """
     return cards.degrade(cards.draw_card(cards.portrait_from(original, face)), seed=seed)
+
+
+def write_pictures(verifier: Verifier, folder: Path) -> tuple[Path, Path]:
+    """Write the demo's two pictures.
+
+    Returns
+    -------
+    tuple
+        The paths of ``card.png``, a scan of a specimen card, and of ``portrait.png``.
+
+    Raises
+    ------
+    RenzhengError
+        If scikit-image is not installed or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RenzhengError(
+            f"it cannot be made: {error.strerror}", source=str(folder), remedy="name another folder"
+        ) from error
+    portrait = original()
+    face = choose_face(verifier.detect(portrait), (portrait.shape[1], portrait.shape[0]))
+    paths = folder / "card.png", folder / "portrait.png"
+    for path, picture in zip(paths, (specimen(portrait, face), portrait), strict=True):
+        _, coded = cv2.imencode(".png", picture[:, :, ::-1])
+        files.write(path, coded.tobytes())
+    return paths

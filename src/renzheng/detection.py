@@ -91,7 +91,8 @@ def square(boxes: Floats) -> Floats:
 def regress(boxes: Floats, offsets: Floats, extra: float = 1.0) -> Floats:
     """Boxes (n, 4) moved by offsets (n, 4) in units of their sides."""
     sides = boxes[:, 2:] - boxes[:, :2] + extra
-    return boxes + offsets * np.concatenate([sides, sides], axis=1)
+    moved: Floats = boxes + offsets * np.concatenate([sides, sides], axis=1)
+    return moved
 
 
 class Detector:
@@ -140,7 +141,9 @@ class Detector:
         self._resample = resample
 
     @classmethod
-    def from_folder(cls, folder: Path, *, threads: int | None = None, **parameters: Any) -> Detector:
+    def from_folder(
+        cls, folder: Path, *, threads: int | None = None, **parameters: Any
+    ) -> Detector:
         """A detector from a folder that holds ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``."""
         networks = (Network(folder / f"{name}net.onnx", threads) for name in "pro")
         return cls(*networks, **parameters)

@@ -84,6 +84,10 @@ class FalseMatchRate:
     value: float
     at_most: bool
 
+    def to_dict(self) -> dict[str, float | bool]:
+        """Plain values for JSON."""
+        return {"value": self.value, "at_most": self.at_most}
+
     def __str__(self) -> str:
         return f"{'at most ' if self.at_most else ''}{self.value:.2g}"
 
@@ -111,7 +115,7 @@ class Comparison:
         return {
             "distance": round(self.distance, 6),
             "similarity": round(self.similarity, 6),
-            "fmr": None if self.fmr is None else {"value": self.fmr.value, "at_most": self.fmr.at_most},
+            "fmr": None if self.fmr is None else self.fmr.to_dict(),
         }
 
 

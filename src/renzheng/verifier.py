@@ -176,7 +176,8 @@ class Verifier:
         NoFace
             If no face is found.
         """
-        return self.embed_crops(self.align(picture, face)[None])[0]
+        embedding: Floats = self.embed_crops(self.align(picture, face)[None])[0]
+        return embedding
 
     def embed_crops(self, crops: Image) -> Floats:
         """Embeddings of crops that are aligned already.

@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from renzheng import files
 from renzheng.cli import EXIT_CODES, options
-from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
+from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 if TYPE_CHECKING:
     from renzheng.types import Floats
 
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
-_FAILURES = "exit codes: 0 all pictures done, 2 usage, 4 at least one picture failed, 5 the command failed"
+_FAILURES = (
+    "exit codes: 0 all pictures done, 2 usage, 4 at least one picture failed, 5 the command failed"
+)
 
 
 def register(commands: Any) -> None:
@@ -57,9 +58,7 @@ def register(commands: Any) -> None:
         epilog=_FAILURES,
     )
     embed.add_argument("pictures", nargs="+", metavar="PICTURE")
-    embed.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help=".npy or .csv"
-    )
+    embed.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=".npy or .csv")
     options.add_pack(embed)
     options.add_detection(embed)
     embed.set_defaults(run=_embed)
@@ -105,7 +104,7 @@ def _align(arguments: argparse.Namespace) -> int:
         return _NOT_COMPARABLE
     buffer = io.BytesIO()
     Pillow.fromarray(crop).save(buffer, "PNG")
-    _write(arguments.out, buffer.getvalue())
+    files.write(arguments.out, buffer.getvalue())
     print(f"{arguments.out}: {crop.shape[1]} x {crop.shape[0]} px")
     return 0
 
@@ -132,14 +131,14 @@ def _embed(arguments: argparse.Namespace) -> int:
             rows[index] = embedding
         buffer = io.BytesIO()
         np.save(buffer, rows, allow_pickle=False)
-        _write(arguments.out, buffer.getvalue())
+        files.write(arguments.out, buffer.getvalue())
     else:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         for index, embedding in found.items():
             # nine digits bring a float32 back bit for bit
             writer.writerow([arguments.pictures[index], *(f"{v:.9g}" for v in embedding)])
-        _write(arguments.out, text.getvalue().encode("utf-8", "surrogateescape"))
+        files.write(arguments.out, text.getvalue().encode("utf-8", "surrogateescape"))
     print(f"{arguments.out}: {len(found)} of {len(arguments.pictures)} pictures embedded")
     return 0 if len(found) == len(arguments.pictures) else _NOT_COMPARABLE
 
@@ -151,18 +150,3 @@ def _with_progress(pictures: list[str]) -> Any:
     from rich.progress import track
 
     return track(pictures, description="embedding", console=Console(stderr=True))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as scratch:
-            scratch.write(content)
-        Path(scratch.name).chmod(0o644)
-        os.replace(scratch.name, path)
-    except OSError as error:
-        raise RenzhengError(
-            f"cannot be written: {error.strerror or error}",
-            source=str(path),
-            remedy="choose a folder that exists and that you may write",
-        ) from error

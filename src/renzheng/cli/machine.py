@@ -71,7 +71,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
         table = Table("name", "version", "kind", "licence", "built", "description")
         for row in rows:
-            table.add_row(*("yes" if v is True else "no" if v is False else v for v in row.values()))
+            words = {**row, "built": "yes" if row["built"] else "no"}
+            table.add_row(*words.values())
         Console().print(table)
     return 0
 

@@ -38,7 +38,7 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
         "--pack",
         default="dlib-resnet",
         metavar="PACK",
-        help="embedding pack: a name from `renzheng packs list`, or a folder (default: dlib-resnet)",
+        help="embedding pack: a name (`renzheng packs list`) or a folder (default: dlib-resnet)",
     )
 
 

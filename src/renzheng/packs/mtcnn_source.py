@@ -104,7 +104,8 @@ class _Wrapper:
         if not 0 <= count <= _MAX_BYTES // 4:
             raise ValueError(f"an array of shape {self.shape}")
         raw = file.read(4 * count)
-        return np.frombuffer(raw, "<f4", count).reshape(self.shape, order=self.order)
+        array: Floats = np.frombuffer(raw, "<f4", count).astype(np.float32)
+        return np.reshape(array, self.shape, order="F" if self.order == "F" else "C")
 
 
 class _Marker:
@@ -115,14 +116,14 @@ class _Marker:
 
 
 # The interpreter in Python and not the one in C: that reads ahead, over the arrays' raw bytes.
-class _ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class _ArrayUnpickler(pickle._Unpickler):
     _ALLOWED: ClassVar = {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Wrapper,
         ("numpy", "ndarray"): _Marker,
         ("numpy", "dtype"): _Dtype,
     }
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: io.BytesIO):
         super().__init__(file)
@@ -135,9 +136,10 @@ class _ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
             raise ValueError(f"it asks for {module}.{name}") from None
 
     def load_build(self) -> None:
-        super().load_build()
-        if isinstance(self.stack[-1], _Wrapper):
-            self.stack[-1] = self.stack[-1].read(self._source)
+        pickle._Unpickler.dispatch[pickle.BUILD[0]](self)  # type: ignore[arg-type]
+        stack: list[Any] = self.stack  # type: ignore[attr-defined]
+        if isinstance(stack[-1], _Wrapper):
+            stack[-1] = stack[-1].read(self._source)
 
     dispatch[pickle.BUILD[0]] = load_build
 
@@ -263,9 +265,7 @@ class _Graph:
         falls, rises = np.flatnonzero(slopes < 0), np.flatnonzero(slopes >= 0)
         factor = np.concatenate([np.ones(len(falls)), slopes[falls], np.ones(len(rises))])
         order = np.concatenate([falls, falls, rises])
-        stacked = self._convolve(
-            kernel[order] * factor[:, None, None, None], bias[order] * factor
-        )
+        stacked = self._convolve(kernel[order] * factor[:, None, None, None], bias[order] * factor)
         stacked = self._node(
             "MaxPool",
             [stacked],

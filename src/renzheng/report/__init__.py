@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from renzheng import files
 from renzheng.comparison import Calibration
-from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.errors import InvalidInput
 from renzheng.types import Verification
 
-__all__ = ["save"]
+__all__ = ["check_suffix", "save"]
 
 
 def save(verification: Verification, calibration: Calibration | None, path: Path) -> None:
@@ -35,42 +33,30 @@ def save(verification: Verification, calibration: Calibration | None, path: Path
         If the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix == ".html":
+    check_suffix(path)
+    if path.suffix.lower() == ".html":
         from renzheng.report import html
 
         content = html.render(verification, calibration)
-    elif suffix == ".png":
+    else:
         from renzheng.report import png
 
         content = png.render(verification, calibration)
-    else:
+    files.write(path, content)
+
+
+def check_suffix(path: Path) -> None:
+    """Make sure that a report can be written under this name.
+
+    Raises
+    ------
+    InvalidInput
+        If it ends in anything but ``.html`` or ``.png``.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".html", ".png"):
         raise InvalidInput(
             f"a report cannot be written as {suffix or 'a file without a suffix'}",
             source=str(path),
             remedy="name it .html or .png",
         )
-    try:
-        _replace(path, content)
-    except OSError as error:
-        raise RenzhengError(
-            f"the report cannot be written: {error.strerror or error}",
-            source=str(path),
-            remedy="name a folder that exists and that you may write to, with space left",
-        ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that its name never shows a part of it."""
-    # In the same folder, since a rename is atomic within one file system only. mkstemp lets
-    # nobody but the owner read the file, which suits pictures of people.
-    handle, name = tempfile.mkstemp(prefix=".renzheng-", suffix=path.suffix, dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
