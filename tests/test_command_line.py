@@ -114,7 +114,8 @@ def test_detect_prints_faces_and_goes_on_after_a_bad_picture(pictures: Path) -> 
 def test_align_writes_the_crop(pictures: Path, tmp_path: Path) -> None:
     done = run("align", pictures / "portrait.png", "-o", tmp_path / "crop.png")
     assert done.returncode == 0, done.stderr
-    assert Pillow.open(tmp_path / "crop.png").size == (150, 150)
+    with Pillow.open(tmp_path / "crop.png") as crop:
+        assert crop.size == (150, 150)
     assert run("align", pictures / "blank.png", "-o", tmp_path / "none.png").returncode == 4
     assert not (tmp_path / "none.png").exists()
 
