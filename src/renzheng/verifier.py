@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from renzheng.comparison import Calibration, Policy
 from renzheng.comparison import compare as compare_embeddings
 from renzheng.detection import Detector
 from renzheng.embedding import Embedder
-from renzheng.errors import InvalidInput, NoFace, UnreadableImage
+from renzheng.errors import InvalidInput, NoFace, PackError, UnreadableImage
 from renzheng.packs import Pack
 from renzheng.runtime import Network
 from renzheng.types import (
@@ -34,6 +35,9 @@ from renzheng.types import (
 
 DEFAULT_PACK = "dlib-resnet"
 DEFAULT_DETECTOR = "mtcnn"
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 _RIVAL_AREA = 0.25  # a second face of a quarter of the chosen one's area could be meant too
 _LOW_SCORE = 0.9
@@ -89,7 +93,9 @@ class Verifier:
     policy
         When a comparison is a match; the default accepts a false match rate of 1e-4.
     min_face_size
-        Faces smaller than this many pixels are not looked for.
+        Faces smaller than this many pixels are not looked for. The default is twice MTCNN's:
+        below it fewer than about 16 pixels lie between the eyes, which no comparison should rest
+        on, and looking for them takes most of the time.
     threads
         Threads per network call; by default the runtime decides.
 
@@ -105,19 +111,16 @@ class Verifier:
         *,
         detector: str | PathLike[str] | Pack = DEFAULT_DETECTOR,
         policy: Policy | None = None,
-        min_face_size: int = 20,
+        min_face_size: int = 40,
         threads: int | None = None,
     ):
         self.policy = policy or Policy()
-        self.pack = pack if isinstance(pack, Pack) else packs.load(pack)
-        self.detector_pack = detector if isinstance(detector, Pack) else packs.load(detector)
-        for found, kind in ((self.pack, "embedder"), (self.detector_pack, "detector")):
-            found.require(kind)
-        self._detector = Detector.from_folder(
-            self.detector_pack.folder, threads=threads, min_face_size=min_face_size
+        # Digests and networks are prepared outside Python's lock, so both packs at a time.
+        (self.pack, self._embedder), (self.detector_pack, self._detector) = _both(
+            lambda: _embedder(pack, threads),
+            lambda: _detector(detector, threads, min_face_size),
         )
-        self._template = alignment.TEMPLATES[self.pack.setting("alignment", "template")]
-        self._embedder = _embedder(self.pack, threads)
+        self._template = _template(self.pack)
         self.calibration = (
             Calibration.load(self.pack.file("calibration.json"))
             if "calibration.json" in self.pack.manifest["files"]
@@ -218,10 +221,10 @@ class Verifier:
         self._check_policy()
         clock = _Clock()
         with clock("total"):
-            captures = [
-                self._capture(picture, side, clock)
-                for side, picture in (("reference", reference), ("probe", probe))
-            ]
+            captures = _both(
+                lambda: self._capture(reference, "reference", clock),
+                lambda: self._capture(probe, "probe", clock),
+            )
             crops = [capture.crop for capture in captures if capture.crop is not None]
             comparison = None
             if len(crops) == len(captures):
@@ -304,11 +307,44 @@ class Verifier:
         )
 
 
-def _embedder(pack: Pack, threads: int | None) -> Embedder:
+def _both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+    """Do two things at once."""
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(other)
+        return one(), later.result()
+
+
+def _template(pack: Pack) -> alignment.Template:
+    name = pack.setting("alignment", "template")
+    if name not in alignment.TEMPLATES:
+        raise PackError(
+            f"it wants the alignment template {name!r}, which there is not",
+            source=str(pack.folder),
+            remedy=f"there are: {', '.join(alignment.TEMPLATES)}",
+        )
+    return alignment.TEMPLATES[name]
+
+
+def _loaded(pack: str | PathLike[str] | Pack, kind: str) -> Pack:
+    found = pack if isinstance(pack, Pack) else packs.load(pack)
+    found.require(kind)
+    return found
+
+
+def _detector(
+    named: str | PathLike[str] | Pack, threads: int | None, min_face_size: int
+) -> tuple[Pack, Detector]:
+    pack = _loaded(named, "detector")
+    return pack, Detector.from_folder(pack.folder, threads=threads, min_face_size=min_face_size)
+
+
+def _embedder(named: str | PathLike[str] | Pack, threads: int | None) -> tuple[Pack, Embedder]:
+    pack = _loaded(named, "embedder")
+
     def read(table: str, key: str) -> Any:
         return pack.setting(table, key)
 
-    return Embedder(
+    embedder = Embedder(
         Network(pack.file(read("input", "file")), threads=threads),
         size=read("input", "size"),
         mean=tuple(read("input", "mean")),
@@ -318,6 +354,7 @@ def _embedder(pack: Pack, threads: int | None) -> Embedder:
         normalise=read("embedding", "normalise"),
         mirror_average=read("embedding", "mirror_average"),
     )
+    return pack, embedder
 
 
 def _without_source(error: UnreadableImage | NoFace) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng import files
 from renzheng.cli import EXIT_CODES, options
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
@@ -31,7 +29,7 @@ def register(commands: Any) -> None:
         epilog=_FAILURES,
     )
     detect.add_argument("pictures", nargs="+", metavar="PICTURE")
-    options.add_detection(detect)
+    options.add_detection(detect, min_face_size=20)  # MTCNN's own: here small faces count
     options.add_json(detect)
     detect.set_defaults(run=_detect)
 
@@ -95,6 +93,8 @@ def _detect(arguments: argparse.Namespace) -> int:
 def _align(arguments: argparse.Namespace) -> int:
     from PIL import Image as Pillow
 
+    from renzheng import files
+
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the crop is written as .png", source=str(arguments.out))
     try:
@@ -110,7 +110,11 @@ def _align(arguments: argparse.Namespace) -> int:
 
 
 def _embed(arguments: argparse.Namespace) -> int:
+    import csv
+
     import numpy as np
+
+    from renzheng import files
 
     suffix = arguments.out.suffix.lower()
     if suffix not in (".npy", ".csv"):

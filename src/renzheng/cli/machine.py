@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from importlib import metadata
 from typing import Any
 
 from renzheng.cli import FAILURE, options
@@ -108,6 +107,8 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
+    from importlib import metadata
+
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -15,14 +15,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def add_detection(parser: argparse.ArgumentParser) -> None:
+def add_detection(parser: argparse.ArgumentParser, min_face_size: int = 40) -> None:
     """Options of every command that looks for faces."""
     parser.add_argument(
         "--min-face-size",
         type=int,
-        default=20,
+        default=min_face_size,
         metavar="PX",
-        help="ignore faces smaller than this (default: 20); larger is faster",
+        help="ignore faces smaller than this (default: %(default)s); larger is faster",
     )
     parser.add_argument(
         "--threads",
