@@ -18,7 +18,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import reference_mtcnn as reference
-
 from renzheng import images, packs
 from renzheng.detection import Detector
 
