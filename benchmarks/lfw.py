@@ -187,7 +187,7 @@ def calibrate(lfw: Path, known: dict[str, np.ndarray]) -> dict[str, object]:
     names = [n for n in names if not np.isnan(known[n][0])]
     people, person = np.unique([n.split("/")[0] for n in names], return_inverse=True)
     rows = np.stack([known[n] for n in names]).astype(np.float64)
-    grid = np.round(np.arange(0.2, 1.6001, 0.01), 2)
+    grid = np.round(np.arange(0, 2.0001, 0.01), 2)
     impostor, genuine = np.zeros(len(grid)), np.zeros(len(grid))
     impostors = genuines = 0
     nearest: dict[tuple[int, int], float] = {}
@@ -206,7 +206,7 @@ def calibrate(lfw: Path, known: dict[str, np.ndarray]) -> dict[str, object]:
     digit = 10.0 ** np.floor(np.log10(resolution))
     resolution = float(np.ceil(resolution / digit) * digit)
     fmr = np.maximum(impostor / impostors, 0.1 / impostors)
-    first = max(int(np.flatnonzero(impostor > 0)[0]) - 1, 0)
+    end = int(np.argmax((impostor == impostors) & (genuine == genuines))) + 1
     return {
         "resolution": float(f"{resolution:.1g}"),
         "provenance": {
@@ -219,9 +219,9 @@ def calibrate(lfw: Path, known: dict[str, np.ndarray]) -> dict[str, object]:
             "resolution": "the rate at which 30 different pairs of people match falsely",
             "command": "python benchmarks/lfw.py calibrate",
         },
-        "distance": grid[first:].tolist(),
-        "fmr": [float(f"{v:.5g}") for v in fmr[first:]],
-        "fnmr": [float(f"{v:.5g}") for v in 1 - genuine[first:] / genuines],
+        "distance": grid[:end].tolist(),
+        "fmr": [float(f"{v:.5g}") for v in fmr[:end]],
+        "fnmr": [float(f"{v:.5g}") for v in 1 - genuine[:end] / genuines],
     }
 
 
