@@ -115,6 +115,7 @@ class Verifier:
         threads: int | None = None,
     ):
         self.policy = policy or Policy()
+        self.min_face_size = min_face_size
         # Digests and networks are prepared outside Python's lock, so both packs at a time.
         (self.pack, self._embedder), (self.detector_pack, self._detector) = _both(
             lambda: _embedder(pack, threads),

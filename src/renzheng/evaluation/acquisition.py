@@ -1,0 +1,292 @@
+"""From a protocol's pictures to their embeddings: once each, in parallel, to be continued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+import numpy as np
+
+from renzheng import images
+from renzheng.alignment import TEMPLATES
+from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
+from renzheng.evaluation.cache import Cache
+from renzheng.evaluation.trial import Acquired, Failure, Picture
+from renzheng.types import Face, Floats, Image
+from renzheng.verifier import Verifier, choose_face
+
+Progress = Callable[[int, int], None]  # pictures done, pictures wanted
+
+_CHUNK = 16  # pictures a task: enough to hide the queue, few enough to lose little when killed
+_WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """All that an embedding depends on besides the picture.
+
+    Attributes
+    ----------
+    pack, detector
+        The folders of the packs; their digests are part of `digest`.
+    min_face_size
+        As in `Verifier`.
+    aligned
+        The alignment template that the pictures are crops of already, so that nothing is
+        detected; None to find the face.
+    channel
+        The document channel that the picture goes through first (`renzheng.channels`), or None.
+    seed
+        For the channel.
+    """
+
+    pack: str
+    detector: str
+    pack_digest: str
+    detector_digest: str
+    min_face_size: int = 40
+    aligned: str | None = None
+    channel: str | None = None
+    seed: int = 0
+
+    @classmethod
+    def of(cls, verifier: Verifier, **more: object) -> Extraction:
+        """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
+        extraction = cls(
+            pack=str(verifier.pack.folder),
+            detector=str(verifier.detector_pack.folder),
+            pack_digest=verifier.pack.digest,
+            detector_digest=verifier.detector_pack.digest,
+            min_face_size=verifier.min_face_size,
+            **more,  # type: ignore[arg-type]
+        )
+        if extraction.aligned is not None and extraction.aligned not in TEMPLATES:
+            raise InvalidInput(
+                f"no alignment template is called {extraction.aligned!r}",
+                remedy=f"there are: {', '.join(TEMPLATES)}",
+            )
+        if extraction.channel is not None:
+            from renzheng import channels
+
+            channels.get(extraction.channel)
+        return extraction
+
+    def key(self, content: bytes) -> bytes:
+        """What the cache keeps a picture's embedding under."""
+        settings = asdict(self)
+        for folder in ("pack", "detector"):  # where a pack lies changes nothing
+            del settings[folder]
+        if self.channel is None:
+            del settings["seed"]
+        text = json.dumps(settings, sort_keys=True).encode()
+        return hashlib.sha256(hashlib.sha256(content).digest() + text).digest()
+
+
+class Extractor:
+    """Does an `Extraction`."""
+
+    def __init__(self, extraction: Extraction, threads: int | None = None):
+        self._extraction = extraction
+        self._verifier = Verifier(
+            extraction.pack,
+            detector=extraction.detector,
+            min_face_size=extraction.min_face_size,
+            threads=threads,
+        )
+
+    def __call__(self, content: bytes, name: str) -> Acquired:
+        """The embedding of a picture's face, or why there is none."""
+        try:
+            image = images.read(content, name=name)
+            face = self._face(image)
+            if self._extraction.channel is not None:
+                from renzheng import channels
+
+                # Every picture its own scan, the same in every run.
+                digest = hashlib.sha256(content).digest()
+                seed = self._extraction.seed + int.from_bytes(digest[:4], "little")
+                image = channels.get(self._extraction.channel).apply(image, face, seed)
+                face = self._found(image)
+            return self._verifier.embed(image, face)
+        except UnreadableImage as error:
+            return Failure("unreadable", error.reason)
+        except NoFace as error:
+            return Failure("no_face", error.reason)
+
+    def _face(self, image: Image) -> Face:
+        if self._extraction.aligned is None:
+            return self._found(image)
+        height, width = image.shape[:2]
+        if height != width:
+            raise UnreadableImage(f"not an aligned crop: {width} x {height} px is not square")
+        template = TEMPLATES[self._extraction.aligned]
+        points = np.asarray(template.points, np.float32) * (width / template.size)
+        return Face(np.array([0, 0, width, height], np.float32), points, 1.0)
+
+    def _found(self, image: Image) -> Face:
+        return choose_face(self._verifier.detect(image), (image.shape[1], image.shape[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """What became of a protocol's pictures.
+
+    Attributes
+    ----------
+    rows
+        float32 (pictures, d), unit length; NaN where a picture gave none.
+    failures
+        By picture, why it gave none.
+    contents
+        SHA-256 of each picture's bytes, hexadecimal.
+    """
+
+    rows: Floats
+    failures: dict[int, Failure]
+    contents: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """One digest of all the pictures, in order."""
+        return hashlib.sha256("".join(self.contents).encode()).hexdigest()
+
+
+def acquire(
+    pictures: Sequence[Picture],
+    extraction: Extraction,
+    *,
+    cache: Cache | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Embeddings:
+    """Embed pictures; what the cache knows is not computed again.
+
+    Parameters
+    ----------
+    pictures
+        At least one.
+    extraction
+        How.
+    cache
+        Written every few pictures, so that an interrupted call is continued by the next.
+    workers
+        Processes; 1 stays in this one.
+    progress
+        Told how many are done.
+
+    Raises
+    ------
+    RenzhengError
+        If no picture at all gives an embedding, a picture's file is gone, or the workers die.
+    """
+    keys, contents = [], []
+    for picture in pictures:
+        content = _content(picture)
+        keys.append(extraction.key(content))
+        contents.append(hashlib.sha256(content).hexdigest())
+    known = cache.get(keys) if cache else {}
+    missing = {k: i for i, k in reversed(list(enumerate(keys))) if k not in known}
+    wanted = sorted(missing.values())
+    done = len(pictures) - len(wanted)
+    if progress:
+        progress(done, len(pictures))
+    tasks = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
+    for part, results in _work(tasks, pictures, extraction, workers):
+        fresh = {keys[i]: result for i, result in zip(part, results, strict=True)}
+        known.update(fresh)
+        if cache:
+            cache.put(fresh)
+        done += len(part)
+        if progress:
+            progress(done, len(pictures))
+    failures: dict[int, Failure] = {}
+    found: dict[int, Floats] = {}
+    for i, key in enumerate(keys):
+        result = known[key]
+        if isinstance(result, Failure):
+            failures[i] = result
+        else:
+            found[i] = result
+    if not found:
+        raise RenzhengError(
+            f"none of the {len(pictures)} pictures gives an embedding; the first: "
+            f"{failures[0].reason}",
+            source=pictures[0].name,
+        )
+    dimension = len(next(iter(found.values())))
+    rows = np.full((len(pictures), dimension), np.nan, np.float32)
+    for i, row in found.items():
+        rows[i] = row
+    return Embeddings(rows, failures, tuple(contents))
+
+
+def _content(picture: Picture) -> bytes:
+    if isinstance(picture.source, bytes):
+        return picture.source
+    try:
+        return picture.source.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"the picture cannot be read: {error.strerror}",
+            source=str(picture.source),
+            remedy="mend the protocol's list, or put the picture there",
+        ) from error
+
+
+def _work(
+    tasks: Sequence[list[int]],
+    pictures: Sequence[Picture],
+    extraction: Extraction,
+    workers: int,
+) -> Iterator[tuple[list[int], list[Acquired]]]:
+    """Results task by task, in order; few pictures are held at a time."""
+    if not tasks:
+        return
+    if workers < 2 or sum(map(len, tasks)) < _WORTH_A_POOL:
+        extractor = Extractor(extraction)
+        for part in tasks:
+            yield part, [extractor(_content(pictures[i]), pictures[i].name) for i in part]
+        return
+    # spawn: a forked copy of the runtime's threads would hang.
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _start, (extraction,)
+    ) as pool:
+
+        def submit(part: list[int]) -> tuple[list[int], Future[list[Acquired]]]:
+            return part, pool.submit(
+                _extract, [(_content(pictures[i]), pictures[i].name) for i in part]
+            )
+
+        try:
+            queue = iter(tasks)
+            running = [submit(part) for part in islice(queue, 2 * workers)]
+            while running:
+                part, future = running.pop(0)
+                results = future.result()
+                running.extend(submit(part) for part in islice(queue, 1))
+                yield part, results
+        except BrokenProcessPool as error:
+            raise RenzhengError(
+                "a process that embeds pictures died",
+                remedy="perhaps memory ran out: run it again with --workers 1",
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_extractor: Extractor
+
+
+def _start(extraction: Extraction) -> None:
+    global _extractor
+    _extractor = Extractor(extraction, threads=1)
+
+
+def _extract(pictures: list[tuple[bytes, str]]) -> list[Acquired]:
+    return [_extractor(content, name) for content, name in pictures]

@@ -1,0 +1,1 @@
+"""Readers of protocols: what is compared with what, from the files that the field uses."""

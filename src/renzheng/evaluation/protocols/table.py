@@ -1,0 +1,234 @@
+"""Protocols as tables: comparisons (reference, probe, label) or pictures (picture, person)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from renzheng.errors import InvalidInput
+from renzheng.evaluation.trial import Pairs, People, Picture, Problem, people_of_pairs
+
+_SAME = {"1", "true", "same", "genuine", "match", "yes", "mated"}
+_DIFFERENT = {
+    "0",
+    "-1",
+    "false",
+    "different",
+    "impostor",
+    "nonmatch",
+    "non-match",
+    "no",
+    "nonmated",
+}
+_SIDES = ("reference_person", "probe_person")
+
+Row = dict[str, str]
+
+
+def read_pairs(path: Path, root: Path | None = None) -> Pairs:
+    """Read comparisons from a table.
+
+    Parameters
+    ----------
+    path
+        CSV with a header; separated by comma, semicolon or tab; UTF-8. Columns: ``reference``,
+        ``probe`` (paths), ``label`` (1 or ``genuine``: same person; 0 or ``impostor``:
+        different people). Optional: ``reference_person`` and ``probe_person`` (who it is; label
+        may then be missing), ``fold``. Every other column is a group.
+    root
+        What relative paths start from; by default the table's folder.
+
+    Returns
+    -------
+    Pairs
+        Rows that cannot be used are in `problems`.
+
+    Raises
+    ------
+    InvalidInput
+        If the table is empty, lacks a column, or leaves no pair of one kind.
+    """
+    columns, rows = _read(path)
+    named = all(side in columns for side in _SIDES)
+    _require(path, columns, ("reference", "probe") if named else ("reference", "probe", "label"))
+    known = {"reference", "probe", "label", "fold", *_SIDES}
+    root = path.parent if root is None else root
+    index: dict[str, int] = {}
+    who: dict[int, str] = {}
+    problems: list[Problem] = []
+    kept: list[tuple[int, int, bool, str]] = []
+    values: list[Row] = []
+    seen: dict[frozenset[str], str] = {}
+    for number, row in rows:
+        where = f"{path.name} row {number}"
+        try:
+            same = _label(row, named)
+            sides = [_place(row[side], root) for side in ("reference", "probe")]
+            if sides[0] == sides[1]:
+                raise ValueError(f"reference and probe are the same file {row['reference']!r}")
+            for side, place in zip(("reference", "probe"), sides, strict=True):
+                if not Path(place).is_file():
+                    raise ValueError(f"there is no {side} file {place}")
+            first = seen.setdefault(frozenset(sides), where)
+            if first != where:
+                raise ValueError(f"the same pair as {first}")
+            a, b = (index.setdefault(place, len(index)) for place in sides)
+            if named:
+                for picture, side in zip((a, b), _SIDES, strict=True):
+                    if who.setdefault(picture, row[side]) != row[side]:
+                        raise ValueError(f"{side} is {row[side]!r}, before {who[picture]!r}")
+        except ValueError as error:
+            problems.append(Problem(where, str(error)))
+            continue
+        kept.append((a, b, same, where))
+        values.append(row)
+    if not kept:
+        reasons = "; ".join(map(str, problems[:3])) or "it has no rows"
+        raise InvalidInput(f"no pair can be used: {reasons}", source=str(path))
+    reference, probe, labels, places = (list(part) for part in zip(*kept, strict=True))
+    sides_ = np.array(reference, np.intp), np.array(probe, np.intp)
+    same_ = np.array(labels, bool)
+    if named:
+        person = np.unique([who[i] for i in range(len(index))], return_inverse=True)[1]
+    else:
+        person = people_of_pairs(len(index), *sides_, same_)
+        torn = ~same_ & (person[sides_[0]] == person[sides_[1]])
+        if torn.any():
+            first_torn = places[int(np.argmax(torn))]
+            raise InvalidInput(
+                f"{first_torn} calls two pictures different people that other rows link as one "
+                f"person ({int(torn.sum())} such rows)",
+                source=str(path),
+                remedy="mend the labels",
+            )
+    folds = None
+    if "fold" in columns:
+        folds = np.unique([row["fold"] for row in values], return_inverse=True)[1]
+    return Pairs(
+        name=path.name,
+        pictures=[Picture(_shown(place, root), Path(place)) for place in index],
+        person=person.astype(np.intp),
+        reference=sides_[0],
+        probe=sides_[1],
+        same=same_,
+        where=np.array(places),
+        folds=folds,
+        groups={c: np.array([row[c] for row in values]) for c in columns if c not in known},
+        problems=tuple(problems),
+    )
+
+
+def read_people(path: Path, root: Path | None = None) -> People:
+    """Read pictures and their people from a table.
+
+    Parameters
+    ----------
+    path
+        CSV as for `read_pairs`; columns ``picture`` (a path) and ``person``. Every other column
+        is a group.
+    root
+        What relative paths start from; by default the table's folder.
+
+    Raises
+    ------
+    InvalidInput
+        If the table is empty, lacks a column, or shows fewer than two people.
+    """
+    columns, rows = _read(path)
+    _require(path, columns, ("picture", "person"))
+    root = path.parent if root is None else root
+    kept: dict[str, Row] = {}
+    problems: list[Problem] = []
+    for number, row in rows:
+        where = f"{path.name} row {number}"
+        place = _place(row["picture"], root)
+        if not row["person"]:
+            problems.append(Problem(where, "the person is missing"))
+        elif not row["picture"] or not Path(place).is_file():
+            problems.append(Problem(where, f"there is no file {place}"))
+        elif place in kept:
+            problems.append(Problem(where, f"{row['picture']} was listed before"))
+        else:
+            kept[place] = row
+    people = [row["person"] for row in kept.values()]
+    return People(
+        name=path.name,
+        pictures=[Picture(_shown(place, root), Path(place)) for place in kept],
+        person=np.unique(people, return_inverse=True)[1].astype(np.intp),
+        groups={
+            column: np.array([row[column] for row in kept.values()])
+            for column in columns
+            if column not in ("picture", "person")
+        },
+        problems=tuple(problems),
+    )
+
+
+def _read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(
+            f"the table cannot be read: {error.strerror}", source=str(path)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            "the table is not UTF-8", source=str(path), remedy="save it as CSV UTF-8"
+        ) from error
+    lines = text.splitlines()
+    if not lines or not lines[0].strip():
+        raise InvalidInput("the table is empty", source=str(path))
+    separator = max(",;\t", key=lines[0].count)
+    try:
+        table = list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise InvalidInput(f"the table is not CSV: {error}", source=str(path)) from error
+    columns = [name.strip().lower() for name in table[0]]
+    if len(set(columns)) < len(columns):
+        raise InvalidInput("two columns have one name", source=str(path))
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        for number, cells in enumerate(table[1:], start=2):
+            if any(cell.strip() for cell in cells):
+                padded = [*cells, *[""] * (len(columns) - len(cells))]
+                yield number, {c: v.strip() for c, v in zip(columns, padded, strict=False)}
+
+    return columns, rows()
+
+
+def _require(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        raise InvalidInput(
+            f"the table lacks the column(s) {', '.join(missing)}; it has {', '.join(columns)}",
+            source=str(path),
+            remedy=f"the first row names the columns: {','.join(wanted)}",
+        )
+
+
+def _label(row: Row, named: bool) -> bool:
+    label = row.get("label", "").lower()
+    if named:
+        people = [row[side] for side in _SIDES]
+        if not all(people):
+            raise ValueError("a person is missing")
+        if label and (label in _SAME) != (people[0] == people[1]):
+            raise ValueError(f"the label {label!r} contradicts the people {people}")
+        return people[0] == people[1]
+    if label in _SAME:
+        return True
+    if label in _DIFFERENT:
+        return False
+    raise ValueError(f"the label is {label!r}, not 1 (same person) or 0 (different people)")
+
+
+def _place(text: str, root: Path) -> str:
+    return str(root / text) if text else ""
+
+
+def _shown(place: str, root: Path) -> str:
+    path = Path(place)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else place
