@@ -54,11 +54,12 @@ def compare_all(
     """
     symmetric = references is None and probes is None
     everyone = np.arange(len(rows))
-    sides = [everyone if side is None else side for side in (references, probes)]
+    every_reference = everyone if references is None else references
+    every_probe = everyone if probes is None else probes
     acquired = np.isfinite(rows[:, 0])
-    kept = [side[acquired[side]] for side in sides]
-    genuine_all, impostor_all = _count(person, *sides, symmetric)
-    genuine_count, impostor_count = _count(person, *kept, symmetric)
+    left, right = (side[acquired[side]] for side in (every_reference, every_probe))
+    genuine_all, impostor_all = _count(person, every_reference, every_probe, symmetric)
+    genuine_count, impostor_count = _count(person, left, right, symmetric)
     if not impostor_count:
         raise InvalidInput("no two people are left whose pictures show a face")
     if genuine_count > _MOST_GENUINE:
@@ -67,12 +68,12 @@ def compare_all(
             remedy="take fewer pictures of each person",
         )
     table = rows.astype(np.float64)
-    steps = 2 * -(-len(kept[0]) // _BLOCK)
+    steps = 2 * -(-len(left) // _BLOCK)
     done = 0
 
     def blocks() -> Iterator[_Block]:
         nonlocal done
-        for block in _blocks(table, person, *kept, symmetric):
+        for block in _blocks(table, person, left, right, symmetric):
             yield block
             done += 1
             if progress:
@@ -90,7 +91,7 @@ def compare_all(
     near, near_pairs = _sorted(impostor)
     apart, pairs = _sorted(genuine)
     whole = len(near) == impostor_count
-    appearances = np.stack([np.bincount(side, minlength=len(rows)) for side in kept])
+    appearances = np.stack([np.bincount(side, minlength=len(rows)) for side in (left, right)])
     return Scores(
         person=person,
         genuine=apart,

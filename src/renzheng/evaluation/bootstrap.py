@@ -198,10 +198,10 @@ def replicates(
 
 def interval(value: float, drawn: npt.ArrayLike) -> Estimate:
     """The measured value with the middle 95 % of what the replicates gave; NaN gave nothing."""
-    drawn = np.asarray(drawn, np.float64)
-    drawn = drawn[np.isfinite(drawn)]
-    if not drawn.size or not np.isfinite(value):
+    known = np.asarray(drawn, np.float64)
+    known = known[np.isfinite(known)]
+    if not known.size or not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     outside = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(drawn, (outside, 1 - outside))
+    low, high = np.quantile(known, (outside, 1 - outside))
     return Estimate(value, min(float(low), value), max(float(high), value))

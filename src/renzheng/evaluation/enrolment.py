@@ -33,7 +33,8 @@ def enrol_templates(rows: Floats, person: Indices, count: int) -> tuple[Floats, 
     """
     if count < 1:
         raise InvalidInput(f"a template takes 1 picture or more, not {count}")
-    templates, owners, used = [], [], []
+    templates, owners = [], []
+    used: list[int] = []
     for who in np.unique(person):
         known = np.flatnonzero((person == who) & np.isfinite(rows[:, 0]))
         if len(known) > count:

@@ -126,8 +126,8 @@ class Pairs:
                 remedy="give pairs of both kinds",
             )
 
-    def select(self, chosen: npt.NDArray[np.bool_], problems: Sequence[Problem] = ()) -> Pairs:
-        """Only the chosen comparisons, bool (n,), with further problems noted."""
+    def select(self, chosen: npt.NDArray[Any], problems: Sequence[Problem] = ()) -> Pairs:
+        """Only the chosen comparisons, a mask or indices, with further problems noted."""
         return replace(
             self,
             reference=self.reference[chosen],
