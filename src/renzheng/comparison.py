@@ -52,6 +52,9 @@ class Calibration:
         reaches it the answer is "at most `resolution`".
     provenance
         How, on what and when it was measured.
+    llr
+        float64 (k,): the natural logarithm of the likelihood ratio at that distance, one person
+        over different people; never rising. None where it was not fitted.
     """
 
     distance: npt.NDArray[np.float64]
@@ -59,6 +62,7 @@ class Calibration:
     fnmr: npt.NDArray[np.float64]
     resolution: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    llr: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
@@ -74,6 +78,12 @@ class Calibration:
             raise InvalidInput("a calibration's rates must lie above 0 and up to 1")
         if not 0 < self.resolution <= 1:
             raise InvalidInput("a calibration's resolution must lie above 0 and up to 1")
+        llr = self.llr
+        if llr is not None:
+            if llr.shape != self.distance.shape or not np.all(np.isfinite(llr)):
+                raise InvalidInput("a calibration's likelihood ratios must be finite, one a point")
+            if np.any(np.diff(llr) > 0):
+                raise InvalidInput("with the distance the likelihood ratio must not rise")
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -92,6 +102,7 @@ class Calibration:
                 fnmr=np.asarray(data["fnmr"], np.float64),
                 resolution=float(data["resolution"]),
                 provenance=data.get("provenance", {}),
+                llr=np.asarray(data["llr"], np.float64) if "llr" in data else None,
             )
         except (OSError, ValueError, KeyError, TypeError, InvalidInput) as error:
             raise PackError(
@@ -106,7 +117,18 @@ class Calibration:
             "distance": [round(float(v), 6) for v in self.distance],
             "fmr": [float(f"{v:.6g}") for v in self.fmr],
             "fnmr": [float(f"{v:.6g}") for v in self.fnmr],
+            **({} if self.llr is None else {"llr": [round(float(v), 4) for v in self.llr]}),
         }
+
+    def llr_at(self, distance: float) -> float | None:
+        """The log-likelihood ratio of a distance, natural logarithm; None if it was not fitted.
+
+        Above 0 the distance speaks for one person, below for different people. It weighs the
+        distance itself, where FMR weighs all that is nearer as well.
+        """
+        if self.llr is None:
+            return None
+        return float(np.interp(distance, self.distance, self.llr))
 
     def fmr_at(self, distance: float) -> FalseMatchRate:
         """The false match rate of a threshold at this distance.
@@ -166,6 +188,7 @@ def compare(reference: Floats, probe: Floats, calibration: Calibration | None = 
         distance=distance,
         similarity=1 - distance * distance / 2,
         fmr=None if calibration is None else calibration.fmr_at(distance),
+        llr=None if calibration is None else calibration.llr_at(distance),
     )
 
 

@@ -104,11 +104,15 @@ class Comparison:
         Their cosine, -1 to 1; equals ``1 - distance**2 / 2``.
     fmr
         The calibrated false match rate at this distance; None without a calibration.
+    llr
+        The calibrated log-likelihood ratio at this distance, natural logarithm: above 0 the
+        evidence is for one person. None without a calibration that has it.
     """
 
     distance: float
     similarity: float
     fmr: FalseMatchRate | None
+    llr: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -116,6 +120,7 @@ class Comparison:
             "distance": round(self.distance, 6),
             "similarity": round(self.similarity, 6),
             "fmr": None if self.fmr is None else self.fmr.to_dict(),
+            "llr": None if self.llr is None else round(self.llr, 4),
         }
 
 
@@ -221,7 +226,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The whole result as plain values for JSON; field names are stable."""
-        blank = {"distance": None, "similarity": None, "fmr": None}
+        blank = {"distance": None, "similarity": None, "fmr": None, "llr": None}
         return {
             "decision": str(self.decision),
             "reason": self.reason,

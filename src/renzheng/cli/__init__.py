@@ -25,6 +25,7 @@ examples:
   renzheng verify passport.jpg selfie.jpg
   renzheng verify passport.jpg selfie.jpg --json
   renzheng verify passport.jpg selfie.jpg --max-fmr 1e-5 --report why.html
+  renzheng evaluate pairs mine.csv --report mine.html
   renzheng demo
 
 Pictures never leave this machine. `renzheng COMMAND --help` tells more about each command.
@@ -33,7 +34,7 @@ Pictures never leave this machine. `renzheng COMMAND --help` tells more about ea
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    from renzheng.cli import faces, machine, verification
+    from renzheng.cli import evaluation, faces, machine, verification
 
     parser = argparse.ArgumentParser(
         prog="renzheng",
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"renzheng {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (verification, faces, machine):
+    for module in (verification, faces, evaluation, machine):
         module.register(commands)
     return parser
 

@@ -17,7 +17,7 @@ from renzheng import images
 from renzheng.alignment import TEMPLATES
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
-from renzheng.evaluation.trial import Acquired, Failure, Picture
+from renzheng.evaluation.trial import Acquired, Failure, Indices, Picture
 from renzheng.types import Face, Floats, Image
 from renzheng.verifier import Verifier, choose_face
 
@@ -150,6 +150,15 @@ class Embeddings:
     rows: Floats
     failures: dict[int, Failure]
     contents: tuple[str, ...]
+
+    def select(self, kept: Indices) -> Embeddings:
+        """Only these pictures, in this order."""
+        failures = {
+            new: self.failures[int(old)]
+            for new, old in enumerate(kept)
+            if int(old) in self.failures
+        }
+        return Embeddings(self.rows[kept], failures, tuple(self.contents[i] for i in kept))
 
     @property
     def digest(self) -> str:

@@ -55,3 +55,11 @@ def first_of_each(person: Indices, at_least: int) -> Indices:
     """The first picture of everyone who has at least so many."""
     _, first, count = np.unique(person, return_index=True, return_counts=True)
     return np.sort(first[count >= at_least])
+
+
+def first_pictures(person: Indices, most: int) -> Indices:
+    """The first pictures of each person, at most so many: int (m,), increasing."""
+    order = np.argsort(person, kind="stable")
+    _, start, count = np.unique(person[order], return_index=True, return_counts=True)
+    place = np.arange(len(person)) - np.repeat(start, count)
+    return np.sort(order[place < most])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import renzheng
+from renzheng.comparison import Calibration
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.acquisition import Embeddings, Extraction, acquire
 from renzheng.evaluation.all_pairs import compare_all
@@ -193,6 +194,18 @@ class Evaluator:
             )
             yield channel, replace(study, provenance={**study.provenance, "channel": channel})
 
+    def study(
+        self,
+        name: str,
+        scores: Scores,
+        pictures: Sequence[Picture],
+        embedded: Embeddings,
+        calibration: Calibration | None,
+    ) -> Study:
+        """Measure scores that were made elsewhere, against a calibration of any origin."""
+        measurement = self._measure(scores, calibration=calibration)
+        return self._study(name, measurement, scores, pictures, embedded, None, [], [], 0)
+
     def embed_pairs(self, pairs: Pairs) -> tuple[Pairs, Floats, Embeddings]:
         """A list with its pictures' embeddings; a channel makes a second set of references."""
         embedded = self._embed(pairs.pictures, None)
@@ -235,12 +248,7 @@ class Evaluator:
                     for i in twice
                 ],
             )
-            place = {int(old): new for new, old in enumerate(kept)}
-            embedded = Embeddings(
-                embedded.rows[kept],
-                {place[i]: f for i, f in embedded.failures.items() if i in place},
-                tuple(embedded.contents[i] for i in kept),
-            )
+            embedded = embedded.select(kept)
         return people, embedded.rows, embedded
 
     def _embed(self, pictures: Sequence[Picture], channel: str | None) -> Embeddings:
@@ -271,9 +279,9 @@ class Evaluator:
         )
 
     def _measure(self, scores: Scores, **more: Any) -> Measurement:
+        more = {"calibration": self.verifier.calibration, **more}
         return measure(
             scores,
-            calibration=self.verifier.calibration,
             draws=self.settings.draws,
             seed=self.settings.seed,
             progress=self._step("drawing people"),

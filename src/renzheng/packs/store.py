@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,58 @@ def build(name: str, progress: Progress | None = None) -> Pack:
         return Pack.load(place)
     except OSError as error:
         raise _unwritable(error, place.parent) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def save_as(
+    pack: Pack, folder: Path, files: Mapping[str, bytes], changes: Mapping[str, Any]
+) -> Pack:
+    """Write a pack like another, with some files and settings of its own.
+
+    Parameters
+    ----------
+    pack
+        Whose networks and settings are taken over.
+    folder
+        Where the new pack goes; there must be nothing yet.
+    files
+        Contents by name, new or in place of the pack's.
+    changes
+        What to put into the manifest's top level.
+
+    Raises
+    ------
+    PackError
+        If something is there already, or the folder cannot be written; nothing is left then.
+    """
+    import tomli_w
+
+    if folder.exists():
+        raise PackError("there is something already", source=str(folder), remedy="name another")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(error, folder.parent) from error
+    try:
+        for name in pack.manifest["files"]:
+            if name not in files:
+                shutil.copyfile(pack.file(name), scratch / name)
+        for name, content in files.items():
+            (scratch / name).write_bytes(content)
+        digests = {file.name: sha256(file) for file in sorted(scratch.iterdir())}
+        manifest = {**pack.manifest, **changes, "files": digests}
+        (scratch / MANIFEST).write_text(tomli_w.dumps(manifest), encoding="utf-8")
+        Pack.load(scratch)
+        scratch.rename(folder)
+        return Pack.load(folder)
+    except OSError as error:
+        raise PackError(
+            f"cannot write the pack: {error.strerror or error}",
+            source=str(folder),
+            remedy="name a folder that you may write to, with space left",
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -1,0 +1,171 @@
+"""What the commands that measure share: the evaluator, its progress, and its tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from renzheng.cli import options
+
+if TYPE_CHECKING:
+    from renzheng.evaluation.evaluator import Evaluator
+    from renzheng.evaluation.report.tables import Table
+    from renzheng.evaluation.study import Study
+
+
+@contextmanager
+def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
+    """The evaluator that the options ask for, with its progress shown."""
+    from renzheng.errors import InvalidInput
+    from renzheng.evaluation.cache import default_path
+    from renzheng.evaluation.evaluator import Evaluator, Settings
+
+    for name, fewest in (("workers", 1), ("draws", 0), ("most", 1), ("enrol", 1)):
+        value = getattr(arguments, name, None)
+        if value is not None and value < fewest:
+            raise InvalidInput(f"--{name} must be {fewest} or more, not {value}")
+    if not 0 < arguments.max_fmr < 1:
+        raise InvalidInput(f"--max-fmr must lie between 0 and 1, not {arguments.max_fmr:g}")
+    if arguments.report is not None:
+        from renzheng.evaluation import report
+
+        report.check(arguments.report)
+    arguments.threads = None
+    verifier = options.verifier(arguments)
+    settings = Settings(
+        aligned=None if arguments.aligned == "no" else arguments.aligned,
+        channel=arguments.channel,
+        seed=arguments.seed,
+        cache=None if arguments.no_cache else arguments.cache or default_path(),
+        workers=arguments.workers or os.cpu_count() or 1,
+        draws=arguments.draws,
+        max_fmr=arguments.max_fmr,
+    )
+    with _progress() as tell:
+        try:
+            yield Evaluator(verifier, settings, tell)
+        except KeyboardInterrupt:
+            if settings.cache is not None:
+                print(
+                    "renzheng: what is embedded is kept; the same command goes on from here",
+                    file=sys.stderr,
+                )
+            raise
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars where a person looks, a line now and then elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        ) as bars:
+            tasks: dict[str, Any] = {}
+
+            def show(what: str, done: int, whole: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=whole)
+                bars.update(tasks[what], completed=done, total=whole)
+
+            yield show
+        return
+    last = time.monotonic()
+
+    def tell(what: str, done: int, whole: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 15:
+            last = time.monotonic()
+            print(f"renzheng: {what}: {done} of {whole}", file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def show(
+    studies: Mapping[str, Study], arguments: argparse.Namespace, reliability: Any = None
+) -> None:
+    """Print what came out, and write the report that the options ask for."""
+    from renzheng.evaluation import report
+    from renzheng.evaluation.report import tables
+
+    made_by = command()
+    if arguments.report is not None:
+        report.save(
+            studies,
+            arguments.report,
+            command=made_by,
+            show_faces=arguments.show_faces,
+            reliability=reliability,
+            max_fmr=arguments.max_fmr,
+        )
+    if arguments.json:
+        options.print_json(report.to_dict(studies, command=made_by, reliability=reliability))
+        return
+    shown: list[Table] = []
+    if len(studies) > 1:
+        shown.append(tables.channels(studies, arguments.max_fmr))
+    else:
+        (study,) = studies.values()
+        shown += [table for table in tables.of_study(study) if "by fold" not in table.title]
+        problems = tables.problems(study, most=10)
+        if problems is not None:
+            shown.append(problems)
+    if reliability is not None:
+        shown.append(tables.likelihood_ratios(reliability))
+    for table in shown:
+        _print(table)
+    first = next(iter(studies.values()))
+    for limit in first.provenance["limits"]:
+        print(f"limit: {limit}")
+    if arguments.report is not None:
+        print(f"report: {arguments.report}, {arguments.report.with_suffix('.json')}")
+
+
+def _print(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Column
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=180)
+    drawn = Drawn(
+        *(Column(Text(column)) for column in table.columns),
+        title=Text(table.title, style="bold"),
+        title_justify="left",
+        caption=Text(table.note) if table.note else None,
+        caption_justify="left",
+        show_header=any(table.columns),
+        box=box.SIMPLE_HEAD,
+    )
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn)
+
+
+def command() -> str:
+    """The command line as typed, for reports."""
+    return shlex.join(["renzheng", *sys.argv[1:]])

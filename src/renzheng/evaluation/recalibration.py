@@ -1,0 +1,194 @@
+"""A pack with a calibration of one's own: fit on some people, test on the others, write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng import packs
+from renzheng.comparison import Calibration
+from renzheng.errors import InvalidInput, PackError
+from renzheng.evaluation.acquisition import Embeddings
+from renzheng.evaluation.all_pairs import compare_all
+from renzheng.evaluation.calibrating import Reliability, fit, reliability, split_people
+from renzheng.evaluation.evaluator import Evaluator
+from renzheng.evaluation.scores import Scores
+from renzheng.evaluation.study import Study
+from renzheng.evaluation.trial import Pairs, People, Picture
+from renzheng.packs import Pack
+from renzheng.types import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Recalibration:
+    """What came of it.
+
+    Attributes
+    ----------
+    pack
+        As written.
+    calibration
+        The pack's own.
+    held_out
+        What the calibration did on the people whom it was not fitted on; None if nobody was.
+    reliability
+        Of its likelihood ratios on them.
+    """
+
+    pack: Pack
+    calibration: Calibration
+    held_out: Study | None
+    reliability: Reliability | None
+
+
+def check(output: Path, hold_out: float) -> None:
+    """Refuse what cannot end well, before the work.
+
+    Raises
+    ------
+    InvalidInput
+        If `hold_out` is not a share below 1.
+    PackError
+        If something is at `output` already.
+    """
+    if not 0 <= hold_out < 1:
+        raise InvalidInput(f"the share to hold out must be 0 or more and below 1, not {hold_out:g}")
+    if output.exists():
+        raise PackError("there is something already", source=str(output), remedy="name another")
+
+
+def recalibrate(
+    evaluator: Evaluator,
+    data: Pairs | People,
+    output: Path,
+    *,
+    cross: bool = False,
+    hold_out: float = 0.5,
+    command: str = "",
+) -> Recalibration:
+    """Fit a calibration and write the evaluator's pack with it.
+
+    Parameters
+    ----------
+    evaluator
+        Its pack is calibrated, its settings hold.
+    data
+        Pairs, or people who are all compared with one another.
+    output
+        The new pack's folder.
+    cross
+        With pairs: whether every reference is compared with every probe.
+    hold_out
+        The share of people who are tested on and not fitted on. Impostor comparisons between a
+        person of either side are used for neither.
+    command
+        For the provenance.
+
+    Raises
+    ------
+    InvalidInput
+        If the data is too little to fit or to test on.
+    PackError
+        If the pack cannot be written.
+    """
+    check(output, hold_out)
+    seed = evaluator.settings.seed
+    embedded: Embeddings
+    if isinstance(data, Pairs):
+        data, _, embedded = evaluator.embed_pairs(data)
+    else:
+        data, _, embedded = evaluator.embed_people(data)
+    tested = split_people(data.person, hold_out, seed)
+    pack = evaluator.verifier.pack
+    origin = {
+        "data": data.name,
+        "data_digest": embedded.digest,
+        "pack": pack.name,
+        "pack_digest": pack.digest,
+        "channel": evaluator.settings.channel,
+        "held_out": f"{hold_out:.0%} of the people, seed {seed}",
+        "command": command,
+    }
+    calibration = fit(_scores(data, embedded.rows, ~tested, cross)[0], origin)
+    held_out, found = None, None
+    if hold_out:
+        scores, pictures = _scores(data, embedded.rows, tested, cross)
+        for kind, count in (("genuine", len(scores.genuine)), ("impostor", scores.impostors)):
+            if not count:
+                raise InvalidInput(
+                    f"the people held out have no {kind} comparison",
+                    source=data.name,
+                    remedy="hold out more, or none: --hold-out 0",
+                )
+        held_out = replace(
+            evaluator.study(
+                f"{data.name}: the people held out",
+                scores,
+                pictures,
+                embedded.select(np.flatnonzero(tested)),
+                calibration,
+            ),
+            problems=tuple(data.problems),
+            rejected=len(data.problems),
+        )
+        found = reliability(scores, calibration)
+    return Recalibration(_write(pack, calibration, output, held_out), calibration, held_out, found)
+
+
+def _scores(
+    data: Pairs | People, rows: Floats, chosen: npt.NDArray[np.bool_], cross: bool
+) -> tuple[Scores, Sequence[Picture]]:
+    """Comparisons among the chosen pictures, bool (pictures,), and what their indices mean."""
+    if isinstance(data, People):
+        part = data.select(chosen)
+        return compare_all(rows[chosen], part.person), part.pictures
+    if cross:
+        references, probes = np.unique(data.reference), np.unique(data.probe)
+        scores = compare_all(
+            rows,
+            data.person,
+            references=references[chosen[references]],
+            probes=probes[chosen[probes]],
+        )
+        return scores, data.pictures
+    pairs = data.select(chosen[data.reference] & chosen[data.probe])
+    return Scores.of_pairs(pairs, rows), data.pictures
+
+
+def _write(pack: Pack, calibration: Calibration, output: Path, held_out: Study | None) -> Pack:
+    table = calibration.to_dict()
+    lines = (f" {json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+    content = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    origin = calibration.provenance
+    limits = [
+        *pack.manifest.get("limits", []),
+        f"Recalibrated on {origin['data']} ({origin['people']} people): false match rates as "
+        "stated above are those of the pack it comes from.",
+    ]
+    measured = {}
+    if held_out is not None:
+        measured = {
+            "held_out": [
+                {"promised_fmr": p.promised, "observed_fmr": p.fmr.value, "fnmr": p.fnmr.value}
+                for p in held_out.measurement.promises
+                if np.isfinite(p.fnmr.value)
+            ]
+        }
+    return packs.save_as(
+        pack,
+        output,
+        {"calibration.json": content},
+        {
+            "version": f"{pack.version.partition('+')[0]}+calibrated",
+            "limits": limits,
+            "calibration": {
+                **{key: value for key, value in origin.items() if value is not None},
+                **measured,
+            },
+        },
+    )

@@ -1,0 +1,97 @@
+"""A study as one page for people, with the same as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from renzheng import files
+from renzheng.errors import InvalidInput
+from renzheng.evaluation.calibrating import Reliability
+from renzheng.evaluation.report import page, plots
+from renzheng.evaluation.study import Study
+
+__all__ = ["check", "save"]
+
+
+def check(path: Path) -> None:
+    """Make sure that a report can be made under this name, before hours of work.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html`` or its folder is missing.
+    RenzhengError
+        If the library that draws is missing.
+    """
+    if path.suffix.lower() != ".html":
+        raise InvalidInput(
+            "a report of an evaluation is a web page", source=str(path), remedy="name it .html"
+        )
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+    plots.check_available()
+
+
+def save(
+    studies: Mapping[str, Study],
+    path: Path,
+    *,
+    command: str,
+    show_faces: bool = False,
+    reliability: Reliability | None = None,
+    max_fmr: float = 1e-4,
+) -> None:
+    """Write the page and, beside it under the same name, ``.json``.
+
+    Parameters
+    ----------
+    studies
+        One, or several of one kind (document channels) to show side by side.
+    path
+        Ends in ``.html``.
+    command
+        What made it, for whoever wants to make it again.
+    show_faces
+        Whether the worst false matches and false non-matches are shown as pictures. Off, the page
+        holds no picture and names none but those with problems.
+    reliability
+        Of a calibration's likelihood ratios.
+    max_fmr
+        The false match rate that channels are compared at.
+
+    Raises
+    ------
+    RenzhengError
+        If a file cannot be written.
+    """
+    check(path)
+    content = page.render(
+        studies,
+        command=command,
+        show_faces=show_faces,
+        reliability=reliability,
+        max_fmr=max_fmr,
+    )
+    files.write(path, content)
+    data = to_dict(studies, command=command, reliability=reliability)
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    files.write(path.with_suffix(".json"), text.encode("utf-8"))
+
+
+def to_dict(
+    studies: Mapping[str, Study], *, command: str, reliability: Reliability | None = None
+) -> dict[str, Any]:
+    """Plain values for JSON: a study, or studies by name."""
+    every = {
+        name: {**study.to_dict(), "curve": plots.thinned_curve(study)}
+        for name, study in studies.items()
+    }
+    data = next(iter(every.values())) if len(every) == 1 else {"studies": every}
+    if reliability is not None:
+        data = {**data, "likelihood_ratios": reliability.to_dict()}
+    return {"command": command, **data}
