@@ -196,12 +196,26 @@ def replicates(
             progress(done + 1, count)
 
 
-def interval(value: float, drawn: npt.ArrayLike) -> Estimate:
-    """The measured value with the middle 95 % of what the replicates gave; NaN gave nothing."""
+def interval(value: float, drawn: npt.ArrayLike, independent: int | None = None) -> Estimate:
+    """The measured value with the middle 95 % of what the replicates gave.
+
+    Parameters
+    ----------
+    value
+        Measured on all the people.
+    drawn
+        (replicates,): what each gave; NaN gave nothing.
+    independent
+        For an error rate: over how many people, or pairs of people, it was measured. Where none
+        of them erred no replicate can either; by the rule of three (ISO/IEC 19795-1) the rate
+        could still be 3 in that many, at 95 %.
+    """
     known = np.asarray(drawn, np.float64)
     known = known[np.isfinite(known)]
     if not known.size or not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(known, (outside, 1 - outside))
+    if independent and value == 0:
+        high = max(float(high), min(1.0, 3 / independent))
     return Estimate(value, min(float(low), value), max(float(high), value))

@@ -11,7 +11,7 @@ import numpy as np
 from renzheng.comparison import Calibration
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.bootstrap import Weighted
-from renzheng.evaluation.measurement import finest_fmr
+from renzheng.evaluation.measurement import count_genuine_people, finest_fmr
 from renzheng.evaluation.scores import CELL, Array, Scores
 from renzheng.evaluation.trial import Indices
 
@@ -68,7 +68,7 @@ def fit(scores: Scores, provenance: Mapping[str, Any] | None = None) -> Calibrat
     fmr, fnmr = weighted.fmr_at(grid), weighted.fnmr_at(grid)
     end = int(np.argmax((fmr >= 1 - 1e-12) & (fnmr <= 1e-12))) + 1
     grid, fmr, fnmr = grid[:end], fmr[:end], fnmr[:end]
-    people = len(np.unique(scores.person[scores.genuine_pairs[:, 0]]))
+    people = count_genuine_people(scores)
     return Calibration(
         distance=grid,
         fmr=np.clip(fmr, 0.1 / scores.impostors, 1.0),

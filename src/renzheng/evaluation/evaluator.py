@@ -20,7 +20,12 @@ from renzheng.evaluation.all_pairs import compare_all
 from renzheng.evaluation.bootstrap import REPLICATES, Weighted, interval, replicates
 from renzheng.evaluation.cache import Cache
 from renzheng.evaluation.enrolment import enrol_templates, first_of_each
-from renzheng.evaluation.measurement import Measurement, measure
+from renzheng.evaluation.measurement import (
+    Measurement,
+    count_genuine_people,
+    count_people_pairs,
+    measure,
+)
 from renzheng.evaluation.metrics import fold_accuracy
 from renzheng.evaluation.scores import Scores, pair_distances
 from renzheng.evaluation.study import Group, Study
@@ -311,8 +316,8 @@ class Evaluator:
             genuine=len(scores.genuine),
             impostor=scores.impostors,
             lost=lost / max(lost + len(scores.genuine) + scores.impostors, 1),
-            fmr=interval(float(plain.fmr_at(threshold)), fmr),
-            fnmr=interval(float(plain.fnmr_at(threshold)), fnmr),
+            fmr=interval(float(plain.fmr_at(threshold)), fmr, count_people_pairs(scores)),
+            fnmr=interval(float(plain.fnmr_at(threshold)), fnmr, count_genuine_people(scores)),
             equal_error_rate=interval(plain.equal_error_rate(), eer),
         )
 

@@ -234,16 +234,20 @@ def measure(
         drawn_fnmr.append(weighted.fnmr_at(cuts))
     lost = scores.genuine_lost / (scores.genuine_lost + len(scores.genuine))
     nearest = scores.nearest_people()
+    people_pairs = count_people_pairs(scores)
+    genuine_people = count_genuine_people(scores)
     operating = []
     for k, (rate, (fnmr, threshold)) in enumerate(zip(wanted, points, strict=True)):
-        estimate = interval(fnmr, [row[k] for row in drawn_points])
+        estimate = interval(fnmr, [row[k] for row in drawn_points], genuine_people)
         operating.append(
             OperatingPoint(
                 fmr=rate,
                 threshold=threshold,
                 fnmr=estimate,
                 fnmr_of_people=interval(
-                    float(by_person.fnmr_at(threshold)), [row[k] for row in drawn_people]
+                    float(by_person.fnmr_at(threshold)),
+                    [row[k] for row in drawn_people],
+                    genuine_people,
                 ),
                 frr=_with_losses(estimate, lost),
                 false_matches=int(scores.impostors_within(threshold)),
@@ -252,17 +256,22 @@ def measure(
         )
     promises = []
     for k, (threshold, rate) in enumerate(promised):
-        fnmr_here = interval(float(plain.fnmr_at(threshold)), [row[k] for row in drawn_fnmr])
+        fmr_here, fnmr_here = (
+            interval(float(rate_at(threshold)), [row[k] for row in drawn], independent)
+            for rate_at, drawn, independent in (
+                (plain.fmr_at, drawn_fmr, people_pairs),
+                (plain.fnmr_at, drawn_fnmr, genuine_people),
+            )
+        )
         promises.append(
             Promise(
                 promised=rate,
                 threshold=threshold,
-                fmr=interval(float(plain.fmr_at(threshold)), [row[k] for row in drawn_fmr]),
+                fmr=fmr_here,
                 fnmr=fnmr_here,
                 frr=_with_losses(fnmr_here, lost),
             )
         )
-    people_pairs = count_people_pairs(scores)
     return Measurement(
         genuine=len(scores.genuine),
         impostor=scores.impostors,
@@ -304,6 +313,11 @@ def count_people_pairs(scores: Scores) -> int:
     both = int((left & right).sum())
     # Ordered pairs of different people, less the second of those that occur both ways round.
     return int(left.sum()) * int(right.sum()) - both - both * (both - 1) // 2
+
+
+def count_genuine_people(scores: Scores) -> int:
+    """How many people have a genuine comparison."""
+    return len(np.unique(scores.person[scores.genuine_pairs[:, 0]]))
 
 
 def _promised(calibration: Calibration | None, rates: Sequence[float]) -> list[tuple[float, float]]:

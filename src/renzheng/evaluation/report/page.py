@@ -19,6 +19,7 @@ from renzheng.report import drawing
 from renzheng.report.page import HEAD, STYLE
 
 _WORST = 8  # pairs of each kind
+_SHORT = 40  # characters of a cell
 _SHOWN = 320  # pixels on a picture's longer side
 
 _OWN_STYLE = """
@@ -31,6 +32,7 @@ section svg { width:100%; height:auto; display:block; }
 section svg text { fill:var(--soft) }
 .two { display:grid; grid-template-columns:repeat(auto-fit, minmax(320px, 1fr)); gap:20px; }
 .note { padding:12px 0 0; }
+.short td { white-space:nowrap; }
 .facts td { font-variant-numeric:normal; }
 .faces { display:grid; grid-template-columns:repeat(auto-fill, minmax(220px, 1fr)); gap:16px; }
 .faces img { width:50%; aspect-ratio:1; object-fit:cover; display:inline-block; }
@@ -119,9 +121,12 @@ def _section(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
+    # Figures stay on their line; the page scrolls sideways rather than break them. Sentences break.
+    short = all(len(cell) <= _SHORT for row in table.rows for cell in row)
+    kind = ' class="short"' if short else ""
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
-        f'<section><h2>{escape(table.title)}</h2>\n<div class="scroll"><table>{head}'
+        f'<section><h2>{escape(table.title)}</h2>\n<div class="scroll"><table{kind}>{head}'
         f"<tbody>{body}</tbody></table></div>{note}</section>\n"
     )
 
