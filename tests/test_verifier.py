@@ -55,7 +55,7 @@ def test_the_result_is_complete(
 ) -> None:
     data = verifier.verify(portrait, another).to_dict()
     assert set(data) == {
-        "decision", "reason", "distance", "similarity", "fmr", "policy", "pack",
+        "decision", "reason", "distance", "similarity", "fmr", "llr", "policy", "pack",
         "reference", "probe", "warnings", "timings_ms",
     }  # fmt: skip
     assert data["decision"] == "match"

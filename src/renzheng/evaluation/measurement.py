@@ -232,7 +232,7 @@ def measure(
         drawn_auc.append(weighted.area_under_roc())
         drawn_fmr.append(weighted.fmr_at(cuts))
         drawn_fnmr.append(weighted.fnmr_at(cuts))
-    lost = scores.genuine_lost / (scores.genuine_lost + len(scores.genuine))
+    lost = scores.genuine_lost / max(scores.genuine_lost + len(scores.genuine), 1)
     nearest = scores.nearest_people()
     people_pairs = count_people_pairs(scores)
     genuine_people = count_genuine_people(scores)

@@ -1,0 +1,132 @@
+"""Calibrations fitted, held out and judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import embeddings
+
+from renzheng import InvalidInput
+from renzheng.comparison import Calibration
+from renzheng.evaluation.all_pairs import compare_all
+from renzheng.evaluation.calibrating import (
+    fit,
+    pool_adjacent_violators,
+    reliability,
+    split_people,
+)
+from renzheng.evaluation.measurement import measure
+from renzheng.evaluation.scores import Scores
+
+
+@pytest.fixture(scope="module")
+def scores() -> Scores:
+    return compare_all(*embeddings(300, 4, spread=0.7, seed=3))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10), st.integers(1, 5)), min_size=1, max_size=40),
+)
+def test_pooling_is_isotonic_regression(sample: list[tuple[int, int]]) -> None:
+    isotonic = pytest.importorskip("sklearn.isotonic")
+    value, weight = (np.array(part, float) for part in zip(*sample, strict=True))
+    place = np.arange(len(value), dtype=float)
+    found, centre = pool_adjacent_violators(place, value, weight)
+    wanted = isotonic.IsotonicRegression(increasing=False).fit_transform(
+        place, value, sample_weight=weight
+    )
+    np.testing.assert_allclose(np.unique(found), np.unique(wanted.round(9)), atol=1e-6)
+    assert (np.diff(found) < 0).all()
+    assert (np.diff(centre) > 0).all()
+
+
+def test_the_curve_is_the_measured_share(scores: Scores) -> None:
+    calibration = fit(scores)
+    for distance in (0.7, 0.9, 1.1, 1.3):
+        rate = scores.impostors_within(distance) / scores.impostors
+        assert calibration.fmr_at(distance).value == pytest.approx(
+            max(rate, calibration.resolution)
+        )
+
+
+def test_it_says_no_more_than_thirty_pairs_of_people_can_tell(scores: Scores) -> None:
+    calibration = fit(scores)
+    nearest = scores.nearest_people()[29]
+    assert calibration.resolution >= scores.impostors_within(nearest) / scores.impostors
+    assert calibration.fmr_at(0.01).at_most
+    assert calibration.fmr_at(0.01).value == calibration.resolution
+    with pytest.raises(InvalidInput, match="speaks down to"):
+        calibration.threshold_at(calibration.resolution / 2)
+    assert calibration.llr is not None
+    assert calibration.llr[0] <= np.log(1 / calibration.resolution) + 1e-9
+
+
+def test_likelihood_ratios_of_two_known_densities_come_back() -> None:
+    # Genuine distances around 0.6, impostors around 1.0, both normal: the ratio is a line.
+    chance = np.random.default_rng(0)
+    count, spread = 40_000, 0.1
+    genuine = np.sort(chance.normal(0.6, spread, count))
+    impostor = np.sort(chance.normal(1.0, spread, count))
+    person = np.arange(2 * count + 1)
+    person[1 : count + 1] = person[:count]  # a person's two pictures
+    at = np.arange(count, dtype=np.int32)
+    scores = Scores(
+        person=np.repeat(np.arange(count), 2),
+        genuine=genuine,
+        genuine_pairs=np.stack([2 * at, 2 * at + 1], axis=1),
+        impostor=impostor,
+        impostor_pairs=np.stack([2 * at, 2 * ((at + 1) % count)], axis=1),
+    )
+    calibration = fit(scores)
+    for distance in (0.7, 0.75, 0.8, 0.85, 0.9):
+        wanted = ((distance - 1.0) ** 2 - (distance - 0.6) ** 2) / (2 * spread**2)
+        assert calibration.llr_at(distance) == pytest.approx(wanted, abs=0.35)
+    judged = reliability(scores, calibration)
+    assert judged.cllr == pytest.approx(judged.cllr_min, abs=0.002)
+    np.testing.assert_allclose(judged.claimed, judged.observed, atol=0.08)
+
+
+def test_saying_nothing_costs_one_bit(scores: Scores) -> None:
+    curve = fit(scores)
+    silent = Calibration(
+        curve.distance, curve.fmr, curve.fnmr, curve.resolution, llr=np.zeros(len(curve.distance))
+    )
+    assert reliability(scores, silent).cllr == pytest.approx(1.0)
+
+
+def test_overconfidence_costs(scores: Scores) -> None:
+    curve = fit(scores)
+    assert curve.llr is not None
+    loud = Calibration(curve.distance, curve.fmr, curve.fnmr, curve.resolution, llr=5 * curve.llr)
+    honest = reliability(scores, curve)
+    assert reliability(scores, loud).cllr > honest.cllr + 0.01
+    assert honest.cllr - honest.cllr_min < 0.002
+    with pytest.raises(InvalidInput, match="no likelihood"):
+        reliability(scores, Calibration(curve.distance, curve.fmr, curve.fnmr, curve.resolution))
+
+
+def test_promises_hold_on_people_who_were_not_fitted_on() -> None:
+    rows, person = embeddings(600, 3, spread=0.7, seed=8)
+    tested = split_people(person, 0.5, seed=1)
+    calibration = fit(compare_all(rows[~tested], person[~tested]))
+    held_out = compare_all(rows[tested], person[tested])
+    for promise in measure(held_out, calibration=calibration, draws=60).promises:
+        assert promise.fmr.low / 1.5 <= promise.promised <= promise.fmr.high * 1.5
+        assert promise.promised >= calibration.resolution * (1 - 1e-9)
+
+
+@given(st.integers(2, 60), st.floats(0, 1), st.integers(0, 5))
+def test_a_split_keeps_everyones_pictures_together(people: int, share: float, seed: int) -> None:
+    person = np.repeat(np.arange(people), 3)
+    chosen = split_people(person, share, seed)
+    assert (chosen.reshape(people, 3).all(axis=1) == chosen.reshape(people, 3).any(axis=1)).all()
+    assert chosen.sum() == 3 * round(share * people)
+
+
+@pytest.mark.parametrize(("people", "pictures"), [(4, 3), (60, 1), (7, 4)])
+def test_too_little_is_refused(people: int, pictures: int) -> None:
+    rows, person = embeddings(people, pictures)
+    with pytest.raises(InvalidInput, match=r"too few|fewer than 30"):
+        fit(compare_all(rows, person))
