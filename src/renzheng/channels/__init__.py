@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from renzheng.channels.effects import (
+    REVISION,
     ColourCast,
     Defocus,
     Effect,
@@ -28,7 +29,7 @@ from renzheng.channels.portrait import portrait
 from renzheng.errors import InvalidInput
 from renzheng.types import Face, Image
 
-__all__ = ["CHANNELS", "Channel", "get", "portrait"]
+__all__ = ["CHANNELS", "REVISION", "Channel", "get", "portrait"]
 
 _DPI_300 = 378  # pixels: a portrait of 32 mm on a card at 300 dpi
 _DPI_200 = 252

@@ -7,12 +7,16 @@ look alike. Strengths are those of a careless hotel desk, not of an attack.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+# Raise it with every change of what an effect does: what was computed before then counts no more.
+REVISION = 2
 
 Pixels = npt.NDArray[np.float32]
 
@@ -83,14 +87,13 @@ class Halftone:
         # How much of red, green and blue each ink lets through: real inks are not pure.
         passed = ((0.05, 0.65, 0.85), (0.85, 0.1, 0.5), (0.97, 0.9, 0.1), (0.1, 0.1, 0.1))
         for k, angle in enumerate((15, 75, 0, 45)):
-            turn = np.deg2rad(angle)
             step = 2 * np.pi / (self.cell * fine)
-            phase = chance.uniform(0, 2 * np.pi, 2)
-            u = (x * np.cos(turn) + y * np.sin(turn)) * step + phase[0]
-            v = (y * np.cos(turn) - x * np.sin(turn)) * step + phase[1]
-            screen = 0.5 + 0.25 * (np.cos(u) + np.cos(v))
+            # Python's floats, since numpy's would turn the plates into float64.
+            a, b = step * math.cos(math.radians(angle)), step * math.sin(math.radians(angle))
+            phase = [float(p) for p in chance.uniform(0, 2 * np.pi, 2)]
+            screen = np.cos(x * a + y * b + phase[0]) + np.cos(y * a - x * b + phase[1])
             # A soft threshold: ink has edges, but not of one pixel.
-            dot = np.clip((plates[:, :, k] - screen) * 4 + 0.5, 0, 1)[:, :, None]
+            dot = np.clip(plates[:, :, k] * 4 - screen - 1.5, 0, 1)[:, :, None]
             paper *= 1 - dot * (1 - np.array(passed[k], np.float32))
         seen = cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA)
         return _pixels(seen * 255)
@@ -203,8 +206,8 @@ class Hologram:
 class Photocopy:
     """An office copier: grey, hard contrast, speckles of toner, bands across the drum."""
 
-    contrast: float = 1.9
-    speckle: float = 0.004
+    contrast: float = 1.5
+    speckle: float = 0.0015  # share of the pixels, black and white each
 
     def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
         """The portrait after the step."""

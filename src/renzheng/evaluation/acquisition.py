@@ -84,6 +84,10 @@ class Extraction:
             del settings[folder]
         if self.channel is None:
             del settings["seed"]
+        else:
+            from renzheng import channels
+
+            settings["channel"] = [repr(channels.get(self.channel)), channels.REVISION]
         text = json.dumps(settings, sort_keys=True).encode()
         return hashlib.sha256(hashlib.sha256(content).digest() + text).digest()
 
