@@ -104,6 +104,12 @@ def recalibrate(
     else:
         data, _, embedded = evaluator.embed_people(data)
     tested = split_people(data.person, hold_out, seed)
+    if any(len(np.unique(data.person[part])) < 2 for part in (tested, ~tested) if part.any()):
+        raise InvalidInput(
+            f"{len(np.unique(data.person))} people are too few to fit on some and test on others",
+            source=data.name,
+            remedy="give more people, or hold none out: --hold-out 0",
+        )
     pack = evaluator.verifier.pack
     origin = {
         "data": data.name,
