@@ -360,3 +360,27 @@ def test_threads_read_alike_and_leave_the_warning_filters() -> None:
     assert list(warnings.filters) == before
     for data, picture in zip(made, together, strict=True):
         np.testing.assert_array_equal(picture, read(data))
+
+
+def test_the_first_two_pictures_may_be_read_at_once(tmp_path: Path) -> None:
+    # Only a fresh process imports Pillow, and only sometimes do two threads get in each other's
+    # way: ten tries.
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "b.jpg")
+    program = (
+        "import sys, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from renzheng import images\n"
+        "gate = threading.Barrier(2)\n"
+        "def read(name):\n"
+        "    gate.wait()\n"
+        "    return images.read(name).shape\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    print(list(pool.map(read, sys.argv[1:])))\n"
+    )
+    for _ in range(10):
+        done = subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "a.png", tmp_path / "b.jpg"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.stdout == "[(40, 40, 3), (40, 40, 3)]\n", done.stderr

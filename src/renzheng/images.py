@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import sys
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -61,6 +62,8 @@ _ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
 _RESAVE = f"give a picture saved as {_ACCEPTED}"
 _EXPORT_AGAIN = "copy or export the file again"
 
+# Two threads that import Pillow's modules, which import one another, see half-made ones.
+_IMPORTING = threading.Lock()
 _DECODERS = {  # Pillow's module and class, imported one at a time: all of them cost 30 ms
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -286,7 +289,8 @@ def _open(data: bytes, label: str, limits: Limits) -> PillowImage:
     _quieten_pillow()
     module, decoder = _DECODERS[container]
     try:
-        plugin = importlib.import_module(module)
+        with _IMPORTING:
+            plugin = importlib.import_module(module)
     except ImportError as error:
         if container != "HEIC":
             raise UnreadableImage(
