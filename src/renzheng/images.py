@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import sys
-import threading
 import warnings
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -62,8 +61,6 @@ _ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
 _RESAVE = f"give a picture saved as {_ACCEPTED}"
 _EXPORT_AGAIN = "copy or export the file again"
 
-# Two threads that import Pillow's modules, which import one another, see half-made ones.
-_IMPORTING = threading.Lock()
 _DECODERS = {  # Pillow's module and class, imported one at a time: all of them cost 30 ms
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -182,7 +179,9 @@ def printable(text: str) -> str:
 def _is_pillow(source: object) -> TypeGuard[PillowImage]:
     # Whoever holds a Pillow image has imported Pillow: no need to import it in order to ask.
     module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(source, module.Image)
+    # Half made by another thread, it has no such class yet, and nobody holds a picture of it.
+    kind = getattr(module, "Image", None)
+    return kind is not None and isinstance(source, kind)
 
 
 # --- bytes ---------------------------------------------------------------------------------
@@ -289,8 +288,7 @@ def _open(data: bytes, label: str, limits: Limits) -> PillowImage:
     _quieten_pillow()
     module, decoder = _DECODERS[container]
     try:
-        with _IMPORTING:
-            plugin = importlib.import_module(module)
+        plugin = importlib.import_module(module)
     except ImportError as error:
         if container != "HEIC":
             raise UnreadableImage(
