@@ -87,7 +87,12 @@ def _show(arguments: argparse.Namespace) -> int:
         if isinstance(value, dict):
             print(f"[{key}]")
             for name, entry in value.items():
-                print(f"  {name}: {entry}")
+                if isinstance(entry, list) and entry and isinstance(entry[0], dict):
+                    print(f"  {name}:")
+                    for row in entry:
+                        print("    " + ", ".join(f"{key} {cell}" for key, cell in row.items()))
+                else:
+                    print(f"  {name}: {entry}")
         elif isinstance(value, list):
             print(f"{key}:")
             for entry in value:

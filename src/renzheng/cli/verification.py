@@ -140,6 +140,11 @@ def _text(result: Verification) -> str:
             f"similarity  {result.comparison.similarity:.4f}  (cosine, -1 to 1)",
             f"fmr         {result.comparison.fmr}  (false match rate at this distance)",
         ]
+        if result.comparison.llr is not None:
+            lines.append(
+                f"llr         {result.comparison.llr:+.1f}  (natural log-likelihood ratio; above 0 "
+                "the distance speaks for one person)"
+            )
     lines += [
         f"policy      match up to a false match rate of {result.policy['max_fmr']:.2g}, "
         f"inconclusive up to {result.policy['max_fmr'] * result.policy['inconclusive']:.2g}",

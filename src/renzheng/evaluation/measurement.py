@@ -230,7 +230,8 @@ def measure(
         drawn_people.append(per_person.fnmr_at([threshold for _, threshold in found]))
         drawn_eer.append(weighted.equal_error_rate())
         drawn_auc.append(weighted.area_under_roc())
-        drawn_fmr.append(weighted.fmr_at(cuts))
+        # Farther impostors were only counted, not drawn: no interval rather than one of no width.
+        drawn_fmr.append(np.where(cuts <= scores.complete_to, weighted.fmr_at(cuts), np.nan))
         drawn_fnmr.append(weighted.fnmr_at(cuts))
     lost = scores.genuine_lost / max(scores.genuine_lost + len(scores.genuine), 1)
     nearest = scores.nearest_people()

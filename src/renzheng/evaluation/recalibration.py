@@ -180,7 +180,11 @@ def _write(pack: Pack, calibration: Calibration, output: Path, held_out: Study |
     if held_out is not None:
         measured = {
             "held_out": [
-                {"promised_fmr": p.promised, "observed_fmr": p.fmr.value, "fnmr": p.fnmr.value}
+                {
+                    "promised_fmr": p.promised,
+                    "observed_fmr": float(f"{p.fmr.value:.3g}"),
+                    "fnmr": float(f"{p.fnmr.value:.3g}"),
+                }
                 for p in held_out.measurement.promises
                 if np.isfinite(p.fnmr.value)
             ]
