@@ -114,9 +114,9 @@ class Weighted:
             return float(self._share(self._rejected_from[first], self._rejected_from[0])), threshold
         genuine = self._scores.genuine
         fine = self._fmr_of_genuine <= max_fmr * (1 + 1e-12)
-        last = int(np.flatnonzero(fine)[-1]) if fine.any() else -1
-        threshold = float(genuine[last]) if last >= 0 else -np.inf
-        return float(self.fnmr_at(threshold)), threshold
+        last = int(np.flatnonzero(fine)[-1]) if fine.any() else len(genuine)
+        threshold = max([*genuine[last : last + 1], *impostor[-1:]], default=-np.inf)
+        return float(self.fnmr_at(threshold)), float(threshold)
 
     def equal_error_rate(self) -> float:
         """The rate at which FMR and FNMR meet, interpolated between genuine distances."""

@@ -107,6 +107,7 @@ class Evaluator:
         groups = [
             self._group(column, value, Scores.of_pairs(pairs.select(chosen), rows), threshold)
             for column, value, chosen in _values(pairs.groups)
+            if threshold is not None
         ]
         return self._study(
             pairs.name,
@@ -139,7 +140,7 @@ class Evaluator:
         groups = [
             self._group(column, value, self._compare(part, rows[chosen], enrol), threshold)
             for column, value, chosen in _values(people.groups)
-            if (part := _part(people, chosen)) is not None
+            if threshold is not None and (part := _part(people, chosen)) is not None
         ]
         pictures = [*people.pictures, *people.pictures[: len(scores.person) - len(rows)]]
         return self._study(
@@ -293,16 +294,15 @@ class Evaluator:
             **more,
         )
 
-    def _group_threshold(self, measurement: Measurement) -> float:
-        """The policy's threshold; without a calibration that of FMR 1e-3 for everyone."""
+    def _group_threshold(self, measurement: Measurement) -> float | None:
+        """The policy's threshold; without a calibration that of FMR 1e-3, if it was measured."""
         calibration = self.verifier.calibration
         if calibration is not None:
             return calibration.threshold_at(self.settings.max_fmr)
-        point = measurement.point(1e-3) or measurement.points[-1]
-        return point.threshold
+        points = [measurement.point(1e-3), *measurement.points[-1:]]
+        return next((point.threshold for point in points if point is not None), None)
 
-    def _group(self, column: str, value: str, scores: Scores, threshold: float | None) -> Group:
-        assert threshold is not None
+    def _group(self, column: str, value: str, scores: Scores, threshold: float) -> Group:
         plain = Weighted(scores)
         drawn = [
             (w.fmr_at(threshold), w.fnmr_at(threshold), w.equal_error_rate())

@@ -215,7 +215,8 @@ def measure(
         Told after each replicate.
     """
     plain, by_person = Weighted(scores), Weighted(scores, per_person=True)
-    wanted = [rate for rate in rates if rate * scores.impostors >= 1]
+    # Without genuine comparisons there is nothing to say at a false match rate.
+    wanted = [rate for rate in rates if rate * scores.impostors >= 1 and len(scores.genuine)]
     promised = _promised(calibration, rates)
     points = [plain.fnmr_at_fmr(rate) for rate in wanted]
     cuts = np.array([threshold for threshold, _ in promised])
