@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renzheng.alignment import TEMPLATES, Template, align, align_all, to_crop, to_picture, umeyama
+from renzheng.alignment import (
+    TEMPLATES,
+    Template,
+    align,
+    align_all,
+    seen,
+    to_crop,
+    to_picture,
+    umeyama,
+)
 from renzheng.errors import InvalidInput
 from renzheng.types import Face
 
@@ -193,3 +202,15 @@ def test_align_all_is_align_of_each():
 def test_a_template_of_ones_own():
     own = Template("own", 64, (POINTS * 64 / 150).astype(np.float32))
     assert align(smooth(200, 200, 3), POINTS, own).shape == (64, 64, 3)
+
+
+def test_the_share_of_a_crop_that_the_picture_shows() -> None:
+    points = TEMPLATES["dlib-150"].points
+    picture = np.zeros((150, 150, 3), np.uint8)
+    assert seen(picture, points, "dlib-150") == 1.0
+    half = np.asarray(points) - (75, 0)  # the crop's left half lies left of the picture
+    assert seen(picture, half, "dlib-150") == pytest.approx(0.5, abs=0.02)
+    corner = np.asarray(points) + 75
+    assert seen(picture, corner, "dlib-150") == pytest.approx(0.25, abs=0.02)
+    far = np.asarray(points) + 900
+    assert seen(picture, far, "dlib-150") == 0.0

@@ -180,3 +180,17 @@ def test_different_people_do_not_match(verifier: Verifier, assets: Path) -> None
     photos = assets / "photos"
     result = verifier.verify(photos / "paul_rudd.jpg", photos / "angelina_jolie.jpg")
     assert result.decision is Decision.NO_MATCH
+
+
+def test_a_picture_cut_close_is_no_match_by_itself(
+    verifier: Verifier, portrait: np.ndarray, another: np.ndarray
+) -> None:
+    found = verifier.detect(portrait)[0]
+    x1, y1, x2, y2 = found.box.astype(int)
+    for margin, decision, warned in ((60, Decision.MATCH, False), (3, Decision.INCONCLUSIVE, True)):
+        close = portrait[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
+        result = verifier.verify(another, np.ascontiguousarray(close))
+        assert ("cut_close" in {f.code for f in result.findings}) == warned
+        assert result.decision is decision
+        assert (result.probe.quality["crop_inside"] < 0.8) == warned
+    assert "does not hold" in result.reason

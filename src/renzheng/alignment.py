@@ -223,6 +223,36 @@ def to_picture(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.f
     return to_crop(_inverse(_matrix(matrix)), points)
 
 
+def seen(
+    image: Image, landmarks: npt.ArrayLike, template: Template | str, samples: int = 32
+) -> float:
+    """The share of a crop that lies in the picture, 0 to 1; the rest repeats the picture's edge.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3).
+    landmarks
+        (5, 2) xy, as for `align`.
+    template
+        Name or template.
+    samples
+        Points a side that are looked at.
+
+    Raises
+    ------
+    InvalidInput
+        As `align`.
+    """
+    chosen = _find(template)
+    matrix = umeyama(_points(landmarks, 5), chosen.points)
+    steps = (np.arange(samples) + 0.5) * (chosen.size / samples) - 0.5
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    points = to_picture(matrix, grid)
+    last = np.array((image.shape[1] - 0.5, image.shape[0] - 0.5))
+    return float(((points >= -0.5) & (points <= last)).all(axis=1).mean())
+
+
 def _find(template: Template | str) -> Template:
     if isinstance(template, Template):
         return template

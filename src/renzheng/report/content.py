@@ -29,6 +29,7 @@ _MEASURES = {  # name in the data: what to call it, unit, decimals
     "inter_eye_distance": ("Distance between the eyes", "px", 0),
     "roll": ("Head tilt", "°", 1),
     "inside": ("Share of the face inside the picture", "%", 0),
+    "crop_inside": ("Share of the network's view inside the picture", "%", 0),
     "brightness": ("Brightness (0 to 255)", "", 0),
     "contrast": ("Contrast (standard deviation)", "", 0),
     "sharpness": ("Sharpness (variance of the Laplacian)", "", 0),
