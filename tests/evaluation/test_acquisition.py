@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from renzheng import InvalidInput, RenzhengError, Verifier
+from renzheng import InvalidInput, RenzhengError, Verifier, packs
 from renzheng.evaluation import acquisition
 from renzheng.evaluation.acquisition import Extraction, acquire
 from renzheng.evaluation.cache import Cache, default_path
@@ -140,6 +140,19 @@ def test_the_key_holds_all_that_the_embedding_depends_on(verifier: Verifier) -> 
     ]
     assert len(set(keys)) == len(keys)
     assert key(seed=1) == key()  # without a channel nothing is drawn
+
+
+def test_a_new_calibration_keeps_the_embeddings(verifier: Verifier, tmp_path: Path) -> None:
+    pack = verifier.pack
+    content = pack.file("calibration.json").read_bytes() + b" "
+    recalibrated = packs.save_as(
+        pack, tmp_path / "mine", {"calibration.json": content}, {"version": "9"}
+    )
+    other = packs.save_as(
+        pack, tmp_path / "other", {}, {"embedding": {**pack.manifest["embedding"], "dimension": 64}}
+    )
+    assert recalibrated.digest != pack.digest
+    assert recalibrated.network_digest == pack.network_digest != other.network_digest
 
 
 def test_what_does_not_exist_is_refused(

@@ -34,7 +34,9 @@ class Extraction:
     Attributes
     ----------
     pack, detector
-        The folders of the packs; their digests are part of `digest`.
+        The folders of the packs.
+    pack_digest, detector_digest
+        Of their networks (`Pack.network_digest`): a calibration changes no embedding.
     min_face_size
         As in `Verifier`.
     aligned
@@ -61,8 +63,8 @@ class Extraction:
         extraction = cls(
             pack=str(verifier.pack.folder),
             detector=str(verifier.detector_pack.folder),
-            pack_digest=verifier.pack.digest,
-            detector_digest=verifier.detector_pack.digest,
+            pack_digest=verifier.pack.network_digest,
+            detector_digest=verifier.detector_pack.network_digest,
             min_face_size=verifier.min_face_size,
             **more,  # type: ignore[arg-type]
         )

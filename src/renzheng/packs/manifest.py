@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,20 @@ class Pack:
             digest=hashlib.sha256(content).hexdigest(),
             manifest=manifest,
         )
+
+    @cached_property
+    def network_digest(self) -> str:
+        """SHA-256 of all that decides what the network gives: its files and how it is fed.
+
+        Packs that differ in their calibration, name or terms alone have the same: embeddings of
+        the one are embeddings of the other.
+        """
+        said = ("name", "version", "description", "licence", "limits", "provenance")
+        measured = ("calibration", "measured")
+        decisive = {k: v for k, v in self.manifest.items() if k not in (*said, *measured)}
+        files = {k: v for k, v in self.manifest["files"].items() if k != "calibration.json"}
+        text = json.dumps({**decisive, "files": files}, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def require(self, kind: str) -> None:
         """Make sure that the pack is of this kind.

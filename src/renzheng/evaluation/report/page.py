@@ -33,6 +33,7 @@ section svg text { fill:var(--soft) }
 .two { display:grid; grid-template-columns:repeat(auto-fit, minmax(320px, 1fr)); gap:20px; }
 .note { padding:12px 0 0; }
 .short td { white-space:nowrap; }
+.short td, .short th { font-size:.86rem; padding-right:12px; }
 .facts td { font-variant-numeric:normal; }
 .faces { display:grid; grid-template-columns:repeat(auto-fill, minmax(220px, 1fr)); gap:16px; }
 .faces img { width:50%; aspect-ratio:1; object-fit:cover; display:inline-block; }

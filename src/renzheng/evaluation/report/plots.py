@@ -97,6 +97,7 @@ def det(studies: Mapping[str, Study]) -> str:
         places = _deviate(np.array(ticks))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(places, [_percent_label(t) for t in ticks])
+        axes.tick_params(axis="x", labelrotation=40)
         low, high = places[0], _deviate(0.6)
         axes.plot([low, high], [low, high], color=_LINE, lw=1)
         axes.set_xlim(low, high)
