@@ -1,0 +1,101 @@
+"""What the families share: the base class, the embedding layer, the first weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from renzheng.errors import InvalidInput
+
+
+class EmbeddingNetwork(nn.Module):
+    """The base of every backbone: a trunk, and a head that makes embeddings of its features.
+
+    Calling it takes float (n, 3, size, size), normalised RGB, and gives float (n, dimension),
+    not brought to unit length: losses and `Embedder` do that themselves.
+
+    Parameters
+    ----------
+    dimension
+        The length of an embedding.
+
+    Raises
+    ------
+    InvalidInput
+        If the dimension is not at least 1.
+    """
+
+    # The first names in the state dict of what depends on the dimension or replaces a classifier:
+    # `load_state` leaves it alone when only the trunk is wanted.
+    head: ClassVar[tuple[str, ...]] = ("embedding",)
+
+    def __init__(self, dimension: int):
+        super().__init__()
+        if dimension < 1:
+            raise InvalidInput(f"an embedding has at least 1 number, not {dimension}")
+        self.dimension = dimension
+
+
+class PooledEmbedding(nn.Module):
+    """Global average pooling, a linear layer, batch normalisation.
+
+    This takes the classifier's place in networks that were made for ImageNet. Pooling keeps the
+    head small (512 x 512 against 8192 x 512 for ResNet-18's flattened 4 x 4 map) and takes
+    pictures of any size; it forgets where on the face a feature was, which costs accuracy on
+    aligned faces (Chen et al. 2018) and is why `iresnet` and `mobilefacenet`, made for faces, do
+    not pool. The linear layer chooses the dimension, and lets embeddings have negative numbers,
+    which pooled ReLU outputs have not: without them all angles would be below 90 degrees. The
+    normalisation centres every number, so that training starts with embeddings spread around the
+    sphere, and makes a bias in the linear layer pointless.
+
+    Parameters
+    ----------
+    channels
+        The channels of the trunk's last feature map.
+    dimension
+        The length of an embedding.
+    """
+
+    def __init__(self, channels: int, dimension: int):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.linear = nn.Linear(channels, dimension, bias=False)
+        self.norm = nn.BatchNorm1d(dimension)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Pool float (n, channels, h, w) to float (n, dimension)."""
+        pooled = torch.flatten(self.pool(features), 1)
+        embeddings: Tensor = self.norm(self.linear(pooled))
+        return embeddings
+
+
+def named(**layers: nn.Module) -> nn.Sequential:
+    """A sequence whose layers bear names: the names that checkpoints know them by."""
+    return nn.Sequential(OrderedDict(layers))
+
+
+def numbered(layers: list[nn.Module]) -> nn.Sequential:
+    """A sequence whose layers are called 0, 1, 2 and so on."""
+    return nn.Sequential(*layers)
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw a network's first weights, in place.
+
+    Convolutions and linear layers after He et al. 2015 (arXiv:1502.01852), which keeps the variance
+    from layer to layer under ReLU: by the outputs for convolutions, as the ResNet authors do, by
+    the inputs for linear layers. Biases are 0. Normalisation layers keep torch's 1 and 0, PReLU its
+    slope of 0.25.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(part, nn.Linear):
+            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="linear")
+        else:
+            continue
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)

@@ -1,0 +1,107 @@
+"""Weights into a backbone, or a plain word on why they do not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
+
+from renzheng.errors import InvalidInput
+from renzheng.training.backbones.layers import EmbeddingNetwork
+
+# What facenet-pytorch, torchvision and trainers in general call the layer over the training set's
+# classes. Where a backbone has a layer of that name (IResNet's fc), it is no classifier.
+_CLASSIFIERS = ("logits", "fc", "classifier")
+_WRAPPER = "module."  # what DataParallel and DistributedDataParallel put before every name
+_SHOWN = 3  # names in a message
+
+
+def load_state(
+    network: EmbeddingNetwork, state: Mapping[str, Tensor], *, trunk_only: bool = False
+) -> tuple[str, ...]:
+    """Put a checkpoint's weights into a backbone, all or none.
+
+    A ``module.`` before every name goes, and so does a classifier (``logits``, ``fc``,
+    ``classifier``) that the backbone does not have. Counters of batches, which old checkpoints
+    lack, may be missing.
+
+    Parameters
+    ----------
+    network
+        What gets the weights, in place.
+    state
+        Names and tensors. Whoever reads them from a file does so with
+        ``torch.load(..., weights_only=True)``: a pickle can run code.
+    trunk_only
+        Whether the head is left as it is: for weights from another task or another dimension.
+
+    Returns
+    -------
+    tuple of str
+        The names in the checkpoint that were not used.
+
+    Raises
+    ------
+    InvalidInput
+        If names are missing, unknown, or of another shape: a checkpoint of another backbone.
+    """
+    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise InvalidInput(
+            f"the checkpoint's {odd[0]} is no tensor",
+            remedy="hand over the state dict itself, often under state_dict or model",
+        )
+    given = _plain(state)
+    own = network.state_dict()
+    wanted = dict(own)
+    dropped = [name for name in given if name not in own and name.split(".")[0] in _CLASSIFIERS]
+    if trunk_only:
+        wanted = {name: value for name, value in own.items() if not _under(name, network.head)}
+        dropped += [name for name in given if name in own and name not in wanted]
+    used = {name: value for name, value in given.items() if name not in dropped}
+
+    unneeded = ".num_batches_tracked"  # counts matter only to averages that renzheng does not use
+    missing = [name for name in wanted if name not in used and not name.endswith(unneeded)]
+    unknown = [name for name in used if name not in wanted]
+    misshapen = [
+        f"{name} {tuple(value.shape)} instead of {tuple(wanted[name].shape)}"
+        for name, value in used.items()
+        if name in wanted and value.shape != wanted[name].shape
+    ]
+    faults = [
+        f"{word} {_some(names)}"
+        for word, names in (
+            ("lacks", missing),
+            ("has unknown", unknown),
+            ("has misshapen", misshapen),
+        )
+        if names
+    ]
+    if faults:
+        raise InvalidInput(
+            f"the checkpoint does not fit {type(network).__name__}: it {'; it '.join(faults)}",
+            remedy="is it a checkpoint of another backbone, depth or dimension?",
+        )
+    network.load_state_dict(used, strict=False)
+    return tuple(dropped)
+
+
+def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    wrapped = bool(state) and all(name.startswith(_WRAPPER) for name in state)
+    given = {}
+    for name, value in state.items():
+        plain = name.removeprefix(_WRAPPER) if wrapped else name
+        # torchvision's DenseNet files still say norm.1 for what its code calls norm1.
+        given[re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", plain)] = value
+    return given
+
+
+def _under(name: str, layers: Iterable[str]) -> bool:
+    return any(name.startswith(f"{layer}.") for layer in layers)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    rest = len(names) - _SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown

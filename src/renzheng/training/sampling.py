@@ -1,0 +1,140 @@
+"""Which pictures make a batch, the same in every run with the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Identities:
+    """P people with K pictures each in every batch: what losses over pairs need.
+
+    People come by turns, each once before anyone twice, and so do each person's pictures. Someone
+    with fewer than K pictures gives those that there are again, augmented anew; someone with one
+    picture serves as a negative only, and is left out unless `singles` is set.
+
+    Attributes
+    ----------
+    labels
+        int64 (n,): whose each picture is.
+    people, pictures
+        P and K.
+    seed
+        Of the order.
+    singles
+        Whether people with one picture take part.
+    """
+
+    labels: Indices
+    people: int
+    pictures: int
+    seed: int = 0
+    singles: bool = False
+
+    def __post_init__(self) -> None:
+        if self.people < 2 or self.pictures < 2:
+            raise InvalidInput(
+                f"a batch of {self.people} people with {self.pictures} pictures holds no triplet",
+                remedy="two of each at least",
+            )
+        if len(self._usable()) < self.people:
+            raise InvalidInput(
+                f"{len(self._usable())} people have two pictures or more, a batch wants "
+                f"{self.people}",
+                remedy="ask for fewer people a batch, or give more pictures",
+            )
+
+    def _usable(self) -> Indices:
+        known, count = np.unique(self.labels, return_counts=True)
+        return np.asarray(known if self.singles else known[count > 1], np.int64)
+
+    @property
+    def batch(self) -> int:
+        """Pictures in a batch."""
+        return self.people * self.pictures
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch: enough to show as many pictures as there are of the people."""
+        return max(1, int(np.isin(self.labels, self._usable()).sum()) // self.batch)
+
+    def epoch(self, number: int) -> Iterator[Indices]:
+        """The batches of an epoch, int64 (P * K,) each, grouped by person.
+
+        Every epoch has an order of its own and depends on no other, so that a run can be taken up
+        at any of them.
+        """
+        chance = np.random.default_rng([self.seed, number, 1])
+        order = np.argsort(self.labels, kind="stable")
+        known, start, count = np.unique(self.labels[order], return_index=True, return_counts=True)
+        usable = np.flatnonzero(np.isin(known, self._usable()))
+        waiting: dict[int, list[int]] = {}
+        turn: list[int] = []
+        for _ in range(self.steps):
+            chosen: list[int] = []
+            while len(chosen) < self.people:
+                if not turn:
+                    # Those who are in this batch already must not come again at once.
+                    turn = chance.permutation(usable).tolist()
+                who = next((w for w in turn if w not in chosen), None)
+                if who is None:
+                    turn = []
+                    continue
+                turn.remove(who)
+                chosen.append(who)
+            batch = []
+            for who in chosen:
+                for _ in range(self.pictures):
+                    if not waiting.get(who):
+                        own = order[start[who] : start[who] + count[who]]
+                        waiting[who] = chance.permutation(own).tolist()
+                    batch.append(waiting[who].pop())
+            yield np.array(batch, np.int64)
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """Every picture once an epoch: what losses over single pictures need.
+
+    Attributes
+    ----------
+    count
+        Pictures.
+    batch
+        Pictures in a batch; the last, smaller one of an epoch is left out.
+    seed
+        Of the order.
+    """
+
+    count: int
+    batch: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch <= self.count:
+            raise InvalidInput(
+                f"a batch of {self.batch} pictures cannot be taken from {self.count}",
+                remedy="make the batch smaller or give more pictures",
+            )
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.count // self.batch
+
+    def epoch(self, number: int) -> Iterator[Indices]:
+        """The batches of an epoch, int64 (batch,) each."""
+        order = np.random.default_rng([self.seed, number, 0]).permutation(self.count)
+        for step in range(self.steps):
+            yield np.asarray(order[step * self.batch : (step + 1) * self.batch], np.int64)
+
+
+Sampler = Identities | Shuffled
