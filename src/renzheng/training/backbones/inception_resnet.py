@@ -8,9 +8,8 @@ the checkpoints it publishes (VGGFace2, CASIA-WebFace) load unchanged through `l
 Cut off: the classifier over the training set's people (`logits`), which says nothing about anybody
 else; `load_state` drops its weights. Also facenet-pytorch's last step, dividing by the length.
 
-Sandberg's network departs from the paper: it has no padding in most reductions, as the paper, but
-takes 160 pixels instead of 299, and multiplies residuals by 0.17, 0.10 and 0.20 so that training is
-stable.
+Sandberg's network takes 160 pixels where the paper takes 299, multiplies residuals by 0.17, 0.10
+and 0.20 so that training stays stable, and ends in a sixth Block8, neither damped nor rectified.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ class InceptionResNetV1(EmbeddingNetwork):
             nn.MaxPool2d(3, stride=2),
         )
         self.repeat_3 = nn.Sequential(*(_block8(scale=0.20) for _ in range(5)))
-        # The last block is neither damped nor rectified: what is pooled may be negative.
+        # Without a ReLU at the end, what is pooled may be negative.
         self.block8 = _block8(scale=1.0, rectified=False)
         self.avgpool_1a = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)

@@ -85,16 +85,16 @@ def numbered(layers: list[nn.Module]) -> nn.Sequential:
 def initialise(module: nn.Module) -> None:
     """Draw a network's first weights, in place.
 
-    Convolutions and linear layers after He et al. 2015 (arXiv:1502.01852), which keeps the variance
-    from layer to layer under ReLU: by the outputs for convolutions, as the ResNet authors do, by
-    the inputs for linear layers. Biases are 0. Normalisation layers keep torch's 1 and 0, PReLU its
-    slope of 0.25.
+    After He et al. 2015 (arXiv:1502.01852): the variance stays the same from layer to layer, under
+    ReLU for convolutions and without it for linear layers, which none follows here. It is counted
+    by a layer's inputs, not its outputs, because torch miscounts the outputs of depthwise
+    convolutions. Biases are 0. Normalisation layers keep torch's 1 and 0, PReLU its slope of 0.25.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         elif isinstance(part, nn.Linear):
-            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="linear")
+            nn.init.kaiming_normal_(part.weight, nonlinearity="linear")
         else:
             continue
         if part.bias is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from renzheng.errors import InvalidInput
 from renzheng.training.backbones.layers import EmbeddingNetwork
@@ -18,7 +18,7 @@ _SHOWN = 3  # names in a message
 
 
 def load_state(
-    network: EmbeddingNetwork, state: Mapping[str, Tensor], *, trunk_only: bool = False
+    network: nn.Module, state: Mapping[str, Tensor], *, trunk_only: bool = False
 ) -> tuple[str, ...]:
     """Put a checkpoint's weights into a backbone, all or none.
 
@@ -29,7 +29,7 @@ def load_state(
     Parameters
     ----------
     network
-        What gets the weights, in place.
+        What gets the weights, in place; any module, though only a backbone has a known head.
     state
         Names and tensors. Whoever reads them from a file does so with
         ``torch.load(..., weights_only=True)``: a pickle can run code.
@@ -57,7 +57,8 @@ def load_state(
     wanted = dict(own)
     dropped = [name for name in given if name not in own and name.split(".")[0] in _CLASSIFIERS]
     if trunk_only:
-        wanted = {name: value for name, value in own.items() if not _under(name, network.head)}
+        head = network.head if isinstance(network, EmbeddingNetwork) else ()
+        wanted = {name: value for name, value in own.items() if not _under(name, head)}
         dropped += [name for name in given if name in own and name not in wanted]
     used = {name: value for name, value in given.items() if name not in dropped}
 
@@ -81,7 +82,7 @@ def load_state(
     if faults:
         raise InvalidInput(
             f"the checkpoint does not fit {type(network).__name__}: it {'; it '.join(faults)}",
-            remedy="is it a checkpoint of another backbone, depth or dimension?",
+            remedy="it is another backbone's, or its head is: trunk_only leaves the head out",
         )
     network.load_state_dict(used, strict=False)
     return tuple(dropped)
