@@ -33,6 +33,8 @@ def examine(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
     apart = root(squared_distances(rows, rows))
     alike = labels[:, None] == labels[None, :]
     upper = torch.ones_like(alike).triu(1)
+    if not torch.isfinite(rows).all():
+        return dict.fromkeys(("norm", "within", "between", "effective_rank"), float("nan"))
     spread = torch.linalg.svdvals(rows - rows.mean(0))
     share = spread / spread.sum().clamp_min(1e-12)
     entropy = -(share * share.clamp_min(1e-12).log()).sum()

@@ -1,0 +1,70 @@
+"""Pictures that lie in files: a folder of people, or a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from renzheng.errors import UnreadableImage
+from renzheng.evaluation.protocols import people, table
+from renzheng.evaluation.trial import People
+from renzheng.training.data.source import Named
+
+
+class Files(Named):
+    """Pictures by path.
+
+    Parameters
+    ----------
+    found
+        As the readers of protocols give them.
+    """
+
+    def __init__(self, found: People):
+        super().__init__(
+            found.name,
+            [picture.name for picture in found.pictures],
+            # Zeros in front keep the order of the numbers that stand for people.
+            [f"{who:09d}" for who in found.person],
+        )
+        self._paths = [Path(str(picture.source)) for picture in found.pictures]
+        self.problems = tuple(map(str, found.problems))
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Files:
+        """``WHO/PICTURE`` below a folder.
+
+        Raises
+        ------
+        InvalidInput
+            If it shows fewer than two people.
+        """
+        found = cls(people.read(folder))
+        found.people = tuple(dict.fromkeys(path.parent.name for path in found._paths))
+        return found
+
+    @classmethod
+    def of_table(cls, path: Path, root: Path | None = None) -> Files:
+        """A CSV table with the columns ``picture`` and ``person``.
+
+        Raises
+        ------
+        InvalidInput
+            If it cannot be used.
+        """
+        return cls(table.read_people(path, root))
+
+    def content(self, index: int) -> bytes:
+        """A picture, encoded.
+
+        Raises
+        ------
+        UnreadableImage
+            If the file is gone or may not be read.
+        """
+        path = self._paths[index]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UnreadableImage(
+                f"it cannot be read: {error.strerror}", source=str(path)
+            ) from error

@@ -1,0 +1,135 @@
+"""Tar shards as WebDataset has them: ``000001.jpg`` beside ``000001.cls`` or ``000001.json``.
+
+A set of a million small files is slow to copy and to list; a hundred shards are not. Nothing is
+unpacked: the shards' headers are read once, pictures by their place in the file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from renzheng.errors import InvalidInput, UnreadableImage
+from renzheng.training.data.source import Named, Source
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+_SMALL = 65536  # bytes of a label
+
+
+class Shards(Named):
+    """Pictures in tar files.
+
+    Parameters
+    ----------
+    paths
+        The shards.
+
+    Raises
+    ------
+    InvalidInput
+        If one cannot be read, or they show fewer than two people. Members that are no ordinary
+        files are passed over.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        self._paths = tuple(paths)
+        self._files: dict[int, BinaryIO] = {}
+        self._owner = os.getpid()
+        names, people, problems = [], [], []
+        self._places: list[tuple[int, int, int]] = []  # shard, first byte, bytes
+        for number, path in enumerate(self._paths):
+            pictures: dict[str, tuple[int, int, int]] = {}
+            labels: dict[str, str] = {}
+            try:
+                with tarfile.open(path, "r:") as shard:
+                    for member in shard:
+                        stem, suffix = os.path.splitext(member.name)  # noqa: PTH122
+                        if not member.isfile():
+                            continue
+                        if suffix.lower() in _PICTURES:
+                            pictures[stem] = number, member.offset_data, member.size
+                        elif suffix in (".cls", ".json") and member.size <= _SMALL:
+                            body = shard.extractfile(member)
+                            assert body is not None  # an ordinary file has a body
+                            labels[stem] = _label(body.read(), suffix)
+            except (OSError, tarfile.TarError, EOFError) as error:
+                raise InvalidInput(f"not a tar shard: {error}", source=str(path)) from error
+            for stem, place in pictures.items():
+                if not labels.get(stem):
+                    problems.append(f"{path.name}: {stem} has no label")
+                    continue
+                names.append(f"{path.name}/{stem}")
+                people.append(labels[stem])
+                self._places.append(place)
+        super().__init__(str(self._paths[0].parent) if self._paths else "", names, people)
+        self.problems = tuple(problems)
+
+    def __getstate__(self) -> dict[str, object]:
+        """For other processes, which open the shards themselves."""
+        return {**self.__dict__, "_files": {}, "_owner": -1}
+
+    def content(self, index: int) -> bytes:
+        """A picture, encoded.
+
+        Raises
+        ------
+        UnreadableImage
+            If the shard is gone or cut short.
+        """
+        number, start, size = self._places[index]
+        if self._owner != os.getpid():
+            self._files, self._owner = {}, os.getpid()
+        path = self._paths[number]
+        try:
+            if number not in self._files:
+                self._files[number] = path.open("rb")
+            self._files[number].seek(start)
+            content = self._files[number].read(size)
+        except OSError as error:
+            raise UnreadableImage(
+                f"it cannot be read: {error.strerror}", source=str(path)
+            ) from error
+        if len(content) < size:
+            raise UnreadableImage("the shard ends in it", source=self.name(index))
+        return content
+
+
+def write_shards(source: Source, folder: Path, per_shard: int = 10_000) -> list[Path]:
+    """Pack a source into ``shard-000000.tar`` and so on.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds shards already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.glob("*.tar")):
+        raise InvalidInput("there are shards already", source=str(folder), remedy="name another")
+    paths: list[Path] = []
+    for first in range(0, len(source), per_shard):
+        paths.append(folder / f"shard-{len(paths):06d}.tar")
+        with tarfile.open(paths[-1], "w") as shard:
+            for index in range(first, min(first + per_shard, len(source))):
+                suffix = Path(source.name(index)).suffix.lower()
+                suffix = suffix if suffix in _PICTURES else ".jpg"
+                person = source.people[int(source.labels[index])].encode()
+                for name, body in ((suffix, source.content(index)), (".cls", person)):
+                    member = tarfile.TarInfo(f"{index:09d}{name}")
+                    member.size = len(body)
+                    shard.addfile(member, io.BytesIO(body))
+    return paths
+
+
+def _label(body: bytes, suffix: str) -> str:
+    try:
+        if suffix == ".cls":
+            return body.decode("utf-8").strip()
+        found = json.loads(body)
+        return str(found.get("person", found.get("label", ""))) if isinstance(found, dict) else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,164 @@
+"""Pictures as a network takes them, decoded and augmented in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from renzheng import images
+from renzheng.errors import RenzhengError, UnreadableImage
+from renzheng.training.data.augmentation import Augmentation
+from renzheng.training.data.source import Source
+from renzheng.training.sampling import Sampler
+
+Key = tuple[int, int, int]  # picture, epoch, place in the epoch
+Item = tuple[npt.NDArray[np.uint8], int, int, str]  # crop, label, picture, what was wrong
+
+
+class Crops(Dataset[Item]):
+    """A source's pictures by key.
+
+    What is drawn for an item depends on the seed, the epoch and the item's place alone: not on
+    the worker that made it nor on what came before, so a run can be repeated and taken up.
+
+    Parameters
+    ----------
+    source
+        Where the pictures are.
+    size
+        Side of the crops in pixels; others are resampled.
+    augmentation
+        What happens to them, or None.
+    seed
+        Of the augmentation.
+    """
+
+    def __init__(self, source: Source, size: int, augmentation: Augmentation | None, seed: int):
+        self._source, self._size, self._seed = source, size, seed
+        self._augmentation = augmentation
+        self._labels = np.asarray(source.labels)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, key: Key) -> Item:
+        """One crop: uint8 (size, size, 3) RGB, its label and its place in the source.
+
+        A picture that cannot be read is replaced by another of the same person, and named.
+        """
+        index, epoch, place = key
+        trouble = ""
+        own = np.flatnonzero(self._labels == self._labels[index])
+        for candidate in np.roll(own, -int(np.searchsorted(own, index))):
+            try:
+                crop = self.crop(int(candidate))
+                break
+            except UnreadableImage as error:
+                trouble = trouble or str(error)
+        else:
+            raise RenzhengError(
+                f"no picture of {self._source.people[self._labels[index]]!r} can be read",
+                source=self._source.name(index),
+                remedy="remove this person, or mend the pictures",
+            )
+        if self._augmentation is not None:
+            crop = self._augmentation(crop, np.random.default_rng([self._seed, epoch, place, 2]))
+        return crop, int(self._labels[index]), int(candidate), trouble
+
+    def crop(self, index: int) -> npt.NDArray[np.uint8]:
+        """A picture without augmentation: uint8 (size, size, 3) RGB.
+
+        Raises
+        ------
+        UnreadableImage
+            If it is none, or is far from square and so no crop.
+        """
+        image = images.read(self._source.content(index), name=self._source.name(index))
+        height, width = image.shape[:2]
+        if max(height, width) > 1.2 * min(height, width):
+            raise UnreadableImage(
+                f"{width} x {height} px is no aligned crop",
+                source=self._source.name(index),
+                remedy="align it first: renzheng train prepare RAW CROPS",
+            )
+        if (height, width) != (self._size, self._size):
+            how = cv2.INTER_AREA if height > self._size else cv2.INTER_CUBIC
+            image = np.asarray(cv2.resize(image, (self._size, self._size), interpolation=how))
+        return np.asarray(image, np.uint8)
+
+
+def batches(
+    crops: Crops, sampler: Sampler, epoch: int, *, first: int = 0, share: slice, workers: int
+) -> DataLoader[Any]:
+    """An epoch's batches from step `first` on.
+
+    Parameters
+    ----------
+    crops
+        The pictures.
+    sampler
+        Which pictures.
+    epoch
+        Which epoch.
+    first
+        Batches to pass over, since they were seen before an interruption.
+    share
+        This process's part of every batch.
+    workers
+        Processes; 0 works in this one.
+
+    Returns
+    -------
+    DataLoader
+        Gives (uint8 (n, size, size, 3), int64 (n,) labels, int64 (n,) pictures, messages).
+    """
+    return DataLoader(
+        crops,
+        batch_sampler=_Keys(sampler, epoch, first, share),
+        num_workers=workers,
+        collate_fn=_collate,
+        multiprocessing_context="spawn" if workers else None,
+        # The loader would draw a seed from the global generator, which a resumed run must not do.
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+class _Keys:
+    """Keys batch by batch, as DataLoader wants them."""
+
+    def __init__(self, sampler: Sampler, epoch: int, first: int, share: slice):
+        self._sampler, self._epoch, self._first, self._share = sampler, epoch, first, share
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for step, chosen in enumerate(self._sampler.epoch(self._epoch)):
+            if step >= self._first:
+                places = step * len(chosen) + np.arange(len(chosen))
+                keys = [(int(i), self._epoch, int(p)) for i, p in zip(chosen, places, strict=True)]
+                yield keys[self._share]
+
+    def __len__(self) -> int:
+        return self._sampler.steps - self._first
+
+
+def _collate(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    crops, labels, pictures, troubles = zip(*items, strict=True)
+    return (
+        torch.from_numpy(np.stack(crops)),
+        torch.tensor(labels),
+        torch.tensor(pictures),
+        [t for t in troubles if t],
+    )
+
+
+def as_input(crops: Tensor, mean: float, scale: float, channels_last: bool = False) -> Tensor:
+    """uint8 (n, size, size, 3) RGB to the network's float32 (n, 3, size, size)."""
+    batch = (crops.permute(0, 3, 1, 2).float() - mean) * scale
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return batch.contiguous(memory_format=layout)
