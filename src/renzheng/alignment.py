@@ -40,6 +40,20 @@ class Template:
     size: int
     points: Floats
 
+    def scaled(self, size: int) -> Template:
+        """The same view in crops of another size.
+
+        Raises
+        ------
+        InvalidInput
+            If the size is below 8 pixels.
+        """
+        if size < 8:
+            raise InvalidInput(f"a crop is 8 pixels wide or more, not {size}")
+        points = self.points * np.float32(size / self.size)
+        points.setflags(write=False)
+        return Template(self.name, size, points)
+
 
 def _template(name: str, size: int, *points: tuple[float, float]) -> Template:
     array = np.array(points, np.float32)

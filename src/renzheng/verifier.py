@@ -335,7 +335,10 @@ def _template(pack: Pack) -> alignment.Template:
             source=str(pack.folder),
             remedy=f"there are: {', '.join(alignment.TEMPLATES)}",
         )
-    return alignment.TEMPLATES[name]
+    # A network may take the template's view at a size of its own.
+    template = alignment.TEMPLATES[name]
+    size = pack.setting("input", "size")
+    return template if size == template.size else template.scaled(size)
 
 
 def _loaded(pack: str | PathLike[str] | Pack, kind: str) -> Pack:

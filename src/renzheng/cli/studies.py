@@ -47,7 +47,7 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
         draws=arguments.draws,
         max_fmr=arguments.max_fmr,
     )
-    with _progress() as tell:
+    with progress() as tell:
         try:
             yield Evaluator(verifier, settings, tell)
         except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Bars where a person looks, a line now and then elsewhere."""
     from rich.console import Console
 

@@ -152,6 +152,8 @@ class People:
         int (n,): whose picture each is.
     groups
         By column, str (n,): the value for each picture.
+    names
+        Of the people, by their numbers in `person`.
     """
 
     name: str
@@ -159,6 +161,7 @@ class People:
     person: Indices
     groups: Mapping[str, Names] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(np.unique(self.person)) < 2:

@@ -143,6 +143,27 @@ def save_as(
     PackError
         If something is there already, or the folder cannot be written; nothing is left then.
     """
+    kept = {name: pack.file(name).read_bytes() for name in pack.manifest["files"]}
+    return write(folder, {**kept, **files}, {**pack.manifest, **changes})
+
+
+def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Pack:
+    """Write a pack, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where it goes; there must be nothing yet.
+    files
+        Contents by name.
+    manifest
+        Its tables; the files' digests are added.
+
+    Raises
+    ------
+    PackError
+        If something is there already, or the folder cannot be written; nothing is left then.
+    """
     import tomli_w
 
     if folder.exists():
@@ -153,14 +174,11 @@ def save_as(
     except OSError as error:
         raise _unwritable(error, folder.parent) from error
     try:
-        for name in pack.manifest["files"]:
-            if name not in files:
-                shutil.copyfile(pack.file(name), scratch / name)
         for name, content in files.items():
             (scratch / name).write_bytes(content)
         digests = {file.name: sha256(file) for file in sorted(scratch.iterdir())}
-        manifest = {**pack.manifest, **changes, "files": digests}
-        (scratch / MANIFEST).write_text(tomli_w.dumps(manifest), encoding="utf-8")
+        text = tomli_w.dumps({**manifest, "files": digests})
+        (scratch / MANIFEST).write_text(text, encoding="utf-8")
         Pack.load(scratch)
         scratch.rename(folder)
         return Pack.load(folder)

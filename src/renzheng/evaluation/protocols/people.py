@@ -42,8 +42,10 @@ def read(folder: Path) -> People:
             source=str(folder),
             remedy="make one folder for each person and put the pictures into it",
         )
+    names, person = np.unique(people, return_inverse=True)
     return People(
         name=folder.resolve().name,
         pictures=pictures,
-        person=np.unique(people, return_inverse=True)[1].astype(np.intp),
+        person=person.astype(np.intp),
+        names=tuple(map(str, names)),
     )

@@ -153,11 +153,12 @@ def read_people(path: Path, root: Path | None = None) -> People:
             problems.append(Problem(where, f"{row['picture']} was listed before"))
         else:
             kept[place] = row
-    people = [row["person"] for row in kept.values()]
+    names, person = np.unique([row["person"] for row in kept.values()], return_inverse=True)
     return People(
         name=path.name,
         pictures=[Picture(_shown(place, root), Path(place)) for place in kept],
-        person=np.unique(people, return_inverse=True)[1].astype(np.intp),
+        person=person.astype(np.intp),
+        names=tuple(map(str, names)),
         groups={
             column: np.array([row[column] for row in kept.values()])
             for column in columns

@@ -23,8 +23,7 @@ class Files(Named):
         super().__init__(
             found.name,
             [picture.name for picture in found.pictures],
-            # Zeros in front keep the order of the numbers that stand for people.
-            [f"{who:09d}" for who in found.person],
+            [found.names[who] for who in found.person],
         )
         self._paths = [Path(str(picture.source)) for picture in found.pictures]
         self.problems = tuple(map(str, found.problems))
@@ -38,9 +37,7 @@ class Files(Named):
         InvalidInput
             If it shows fewer than two people.
         """
-        found = cls(people.read(folder))
-        found.people = tuple(dict.fromkeys(path.parent.name for path in found._paths))
-        return found
+        return cls(people.read(folder))
 
     @classmethod
     def of_table(cls, path: Path, root: Path | None = None) -> Files:

@@ -1,0 +1,268 @@
+"""From a run to a pack that `renzheng verify --pack` uses at once."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from renzheng import Verifier, packs
+from renzheng.errors import InvalidInput, PackError
+from renzheng.evaluation import recalibration
+from renzheng.evaluation.evaluator import Evaluator, Progress, Settings
+from renzheng.evaluation.protocols import people as people_folder
+from renzheng.packs import Pack
+from renzheng.runtime import Network
+from renzheng.training import backbones, checkpoint
+from renzheng.training.data import open_source
+from renzheng.training.dataset import Crops, as_input
+from renzheng.training.recipe import Recipe, parse
+from renzheng.training.trainer import BEST
+from renzheng.types import Floats
+
+_TOLERANCE = 1e-4
+_CHECKED = 16  # crops
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """What came of it.
+
+    Attributes
+    ----------
+    pack
+        As written.
+    difference
+        The largest difference between torch's and the pack's unit embeddings.
+    held_out
+        What the calibration did on people whom it was not fitted on; None without one.
+    """
+
+    pack: Pack
+    difference: float
+    held_out: recalibration.Recalibration | None
+
+
+def export(
+    run: Path,
+    output: Path,
+    *,
+    name: str | None = None,
+    calibrate: Path | None = None,
+    terms: str = "",
+    int8: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Export:
+    """Write a run's best network as a pack.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    output
+        The pack's folder; must not exist.
+    name
+        Of the pack; by default the folder's.
+    calibrate
+        A folder of people, aligned as the training crops, to fit false match rates on; by default
+        the recipe's validation people. Half of them are held out to test on.
+    terms
+        The licence of the pictures that it was trained on, for the manifest.
+    int8
+        Whether weights and activations become 8-bit (static QDQ, calibrated on training crops).
+    command
+        For the provenance.
+    progress
+        Told how far the calibration is.
+
+    Raises
+    ------
+    PackError
+        If something is at `output`, or the exported network differs from torch's.
+    RenzhengError
+        If the run has no network yet.
+    """
+    recalibration.check(output, 0.5)
+    recipe, network, state = load(run / BEST)
+    kind = backbones.get(recipe.model.backbone)
+    size = recipe.model.size or kind.input_size
+    crops = _some_crops(recipe, size)
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "network.onnx"
+        write_onnx(network, size, plain)
+        wanted = _torch_embeddings(network, crops, kind.mean, kind.scale)
+        difference = _difference(plain, crops, wanted, kind)
+        if not difference <= _TOLERANCE:
+            raise PackError(
+                f"the exported network differs from torch's by {difference:.2g} on "
+                f"{len(crops)} crops",
+                source=str(run),
+                remedy="please report it with the recipe",
+            )
+        file = plain
+        if int8:
+            file = Path(scratch) / "int8.onnx"
+            _quantise(plain, file, crops, kind)
+        manifest = _manifest(recipe, network, run, name or output.name, terms, state)
+        manifest["provenance"]["export_difference"] = float(f"{difference:.2g}")
+        manifest["provenance"]["precision"] = "int8 (static QDQ)" if int8 else "float32"
+        draft = packs.write(Path(scratch) / "draft", {"embedder.onnx": file.read_bytes()}, manifest)
+        people = calibrate or (Path(recipe.validation.source) if recipe.validation.source else None)
+        if people is None:
+            return Export(packs.save_as(draft, output, {}, {}), difference, None)
+        if not people.is_dir():
+            raise InvalidInput(
+                "calibration wants a folder of people", source=str(people), remedy="--calibrate"
+            )
+        evaluator = Evaluator(Verifier(draft.folder), Settings(aligned=kind.template), progress)
+        done = recalibration.recalibrate(
+            evaluator, people_folder.read(people), output, command=command
+        )
+        return Export(done.pack, difference, done)
+
+
+def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, Any]]:
+    """A run's network, ready to embed.
+
+    Raises
+    ------
+    RenzhengError
+        If there is no checkpoint, or it is none of a run.
+    """
+    state = checkpoint.load(path)
+    try:
+        recipe = parse(json.loads(state["recipe"]))
+        weights = state["backbone"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput("this is no checkpoint of a run", source=str(path)) from error
+    kind = backbones.get(recipe.model.backbone)
+    network = kind.build(recipe.model.dimension or None, **recipe.model.options)
+    network.load_state_dict(weights)
+    network.eval()
+    return recipe, network, state
+
+
+def write_onnx(network: nn.Module, size: int, path: Path) -> None:
+    """Write a network as ONNX with a free batch; batch norm is folded into the convolutions."""
+    with warnings.catch_warnings():
+        # The exporter that needs no further library is called old by torch; it is the one whose
+        # files onnxruntime folds best.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, size, size),),
+            str(path),
+            input_names=["crops"],
+            output_names=["embeddings"],
+            dynamic_axes={"crops": {0: "n"}, "embeddings": {0: "n"}},
+            opset_version=17,
+            do_constant_folding=True,
+            dynamo=False,
+        )
+
+
+def _some_crops(recipe: Recipe, size: int) -> np.ndarray:
+    source = open_source(Path(recipe.data.sources[0]), Path(recipe.data.root or "."))
+    reader = Crops(source, size, None, 0)
+    places = np.linspace(0, len(source) - 1, min(_CHECKED, len(source))).astype(int)
+    return np.stack([reader.crop(int(i)) for i in places])
+
+
+def _torch_embeddings(network: nn.Module, crops: np.ndarray, mean: float, scale: float) -> Floats:
+    with torch.no_grad():
+        out = network(as_input(torch.from_numpy(crops), mean, scale))
+    return np.asarray(nn.functional.normalize(out, dim=1).numpy(), np.float32)
+
+
+def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.Backbone) -> float:
+    batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
+    found = Network(file)(np.ascontiguousarray(batch))[0]
+    found = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return float(np.abs(found - wanted).max())
+
+
+def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbone) -> None:
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left = iter(np.ascontiguousarray(batch[i : i + 1]) for i in range(len(batch)))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            row = next(self._left, None)
+            return None if row is None else {"crops": row}
+
+    prepared = plain.with_name("prepared.onnx")
+    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+    quantization.quantize_static(
+        str(prepared),
+        str(file),
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+
+
+def _manifest(
+    recipe: Recipe,
+    network: backbones.EmbeddingNetwork,
+    run: Path,
+    name: str,
+    terms: str,
+    state: Mapping[str, Any],
+) -> dict[str, Any]:
+    kind = backbones.get(recipe.model.backbone)
+    measured: dict[str, Any] = {}
+    summary = run / "summary.json"
+    if summary.exists():
+        content = json.loads(summary.read_text(encoding="utf-8"))
+        if content.get("best_eer") is not None:
+            measured["validation_eer"] = float(f"{content['best_eer']:.3g}")
+    losses = " + ".join(f"{loss.weight:g} {loss.kind}" for loss in recipe.loss)
+    return {
+        "name": name,
+        "version": "1",
+        "kind": "embedder",
+        "description": f"{kind.name} trained by renzheng with {losses}",
+        "licence": terms or "not stated: the pictures' terms decide",
+        "limits": [
+            "Trained and measured on the data stated below and on nothing else: measure it on "
+            "your own people before you rely on it.",
+        ],
+        "input": {
+            "file": "embedder.onnx",
+            "size": recipe.model.size or kind.input_size,
+            "channels": "RGB",
+            "mean": [kind.mean],
+            "scale": kind.scale,
+        },
+        "embedding": {
+            "dimension": network.dimension,
+            "normalise": True,
+            "mirror_average": True,
+            "metric": "euclidean",
+        },
+        "alignment": {"template": kind.template},
+        "provenance": {
+            "data": [Path(source).name for source in recipe.data.sources],
+            "terms": terms or "not stated",
+            "recipe_digest": recipe.digest,
+            "seed": recipe.run.seed,
+            "steps": int(state["step"]),
+        },
+        **({"measured": measured} if measured else {}),
+    }

@@ -1,0 +1,278 @@
+"""From raw pictures to aligned crops: in parallel, to be continued, nothing dropped in silence."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from renzheng import Verifier, alignment, files, images
+from renzheng.alignment import TEMPLATES
+from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
+from renzheng.training.data import Source, open_source
+from renzheng.verifier import choose_face
+
+Progress = Callable[[int, int], None]  # pictures done, pictures in all
+
+JOURNAL, DROPPED = "prepared.jsonl", "dropped.csv"
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What came of it.
+
+    Attributes
+    ----------
+    kept
+        Crops that lie in the output now.
+    dropped
+        Pictures that gave none, by reason.
+    """
+
+    kept: int
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How crops are cut.
+
+    Attributes
+    ----------
+    template
+        An alignment template.
+    size
+        Side of the crops in pixels; 0 for the template's own.
+    min_face_size
+        Smaller faces are not looked for.
+    detector
+        Name or folder of the pack.
+    """
+
+    template: str = "arcface-112"
+    size: int = 0
+    min_face_size: int = 20
+    detector: str = "mtcnn"
+
+
+def prepare(
+    raw: Path,
+    output: Path,
+    settings: Settings | None = None,
+    *,
+    root: Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Preparation:
+    """Find, align and cut the face of every picture: OUTPUT/PERSON/NAME.png.
+
+    A picture that was done before, with the same bytes and settings, is not done again.
+
+    Parameters
+    ----------
+    raw
+        Anything that `renzheng.training.data.open_source` takes.
+    output
+        A folder, made as needed. Beside the crops: ``prepared.jsonl``, a line for every picture,
+        and ``dropped.csv``, those that gave no crop, and why.
+    settings
+        How.
+    root
+        Where a table's paths start.
+    workers
+        Processes.
+    progress
+        Told how many are done.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no pictures, the output lies in the input, or it was made with other settings.
+    RenzhengError
+        If a crop cannot be written.
+    """
+    settings = settings or Settings()
+    if settings.template not in TEMPLATES:
+        raise InvalidInput(
+            f"no alignment template is called {settings.template!r}",
+            remedy=f"there are: {', '.join(TEMPLATES)}",
+        )
+    if raw.is_dir() and output.resolve().is_relative_to(raw.resolve()):
+        raise InvalidInput(
+            "the crops would lie among the pictures",
+            source=str(output),
+            remedy="name a folder outside",
+        )
+    source = open_source(raw, root)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RenzhengError(f"it cannot be made: {error.strerror}", source=str(output)) from error
+    key = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+    known = _read_journal(output / JOURNAL, key)
+    wanted = _names(source)
+    done: dict[str, str] = {}  # crop: reason, empty for a crop that was made
+    missing = []
+    for index, name in enumerate(wanted):
+        before = known.get(name)
+        if before is not None and (before[1] or (output / name).is_file()):
+            digest = hashlib.sha256(_content(source, index)).hexdigest()
+            if digest == before[0]:
+                done[name] = before[1]
+                continue
+        missing.append(index)
+    if progress:
+        progress(len(done), len(wanted))
+    tasks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
+    with (output / JOURNAL).open("a", encoding="utf-8") as journal:
+        for part, results in _work(tasks, source, settings, workers):
+            for index, (digest, code, reason) in zip(part, results, strict=True):
+                place = output / wanted[index]
+                if code is not None:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    files.write(place, code)
+                elif place.is_file():
+                    place.unlink()  # of a picture that has changed since
+                entry = {"crop": wanted[index], "digest": digest, "dropped": reason, "key": key}
+                journal.write(json.dumps(entry) + "\n")
+                done[wanted[index]] = reason
+            journal.flush()
+            if progress:
+                progress(len(done), len(wanted))
+    rows = [(source.name(index), done[name]) for index, name in enumerate(wanted) if done[name]]
+    with (output / DROPPED).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("picture", "reason"), *rows])
+    kinds = Counter(reason.split(":")[0] for _, reason in rows)
+    return Preparation(len(wanted) - len(rows), dict(kinds))
+
+
+def _names(source: Source) -> list[str]:
+    """PERSON/PICTURE.png for every picture, each once."""
+    taken: Counter[str] = Counter()
+    names = []
+    for index in range(len(source)):
+        person = _safe(source.people[int(source.labels[index])])
+        stem = _safe(Path(source.name(index)).stem)
+        name = f"{person}/{stem}"
+        taken[name] += 1
+        names.append(f"{name}{'' if taken[name] == 1 else f'-{taken[name]}'}.png")
+    return names
+
+
+def _safe(text: str) -> str:
+    """A file name that every system takes, and that no reader passes over as hidden."""
+    kept = "".join(c if c.isalnum() or c in "-_. " else "_" for c in text).strip(". ")
+    return kept[:120] or "_"
+
+
+def _read_journal(path: Path, key: str) -> dict[str, tuple[str, str]]:
+    """What was done before, by crop: the picture's digest, and why it was dropped."""
+    known: dict[str, tuple[str, str]] = {}
+    if not path.exists():
+        return known
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            crop, digest, dropped = (str(entry[k]) for k in ("crop", "digest", "dropped"))
+            other = entry["key"] != key
+        except (ValueError, KeyError, TypeError):
+            continue  # the line that was being written when the last run was stopped
+        if other:
+            raise InvalidInput(
+                "the crops here were made with other settings",
+                source=str(path.parent),
+                remedy="name another folder",
+            )
+        known[crop] = digest, dropped
+    return known
+
+
+Result = tuple[str, bytes | None, str]  # the picture's digest, the crop as PNG, why there is none
+
+
+class _Cutter:
+    def __init__(self, settings: Settings, threads: int | None = None):
+        template = TEMPLATES[settings.template]
+        if settings.size:
+            template = template.scaled(settings.size)
+        self._template = template
+        self._verifier = Verifier(
+            detector=settings.detector, min_face_size=settings.min_face_size, threads=threads
+        )
+
+    def __call__(self, content: bytes, name: str) -> Result:
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            image = images.read(content, name=name)
+        except UnreadableImage as error:
+            return digest, None, f"unreadable: {error.reason}"
+        faces = self._verifier.detect(image)
+        if not faces:
+            return digest, None, "no face was found"
+        face = choose_face(faces, (image.shape[1], image.shape[0]))
+        crop = alignment.align(image, face.landmarks, self._template)
+        _, code = cv2.imencode(".png", np.ascontiguousarray(crop[:, :, ::-1]))
+        return digest, code.tobytes(), ""
+
+
+def _content(source: Source, index: int) -> bytes:
+    try:
+        return source.content(index)
+    except UnreadableImage:
+        return b""  # is said of it when its turn comes
+
+
+def _work(
+    tasks: Sequence[list[int]], source: Source, settings: Settings, workers: int
+) -> Iterator[tuple[list[int], list[Result]]]:
+    if workers < 2 or len(tasks) < 3:
+        cutter = _Cutter(settings)
+        for part in tasks:
+            yield part, [cutter(_content(source, i), source.name(i)) for i in part]
+        return
+    # spawn: a forked copy of the runtime's threads would hang.
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _start, (settings,)
+    ) as pool:
+        try:
+            queue = (
+                (part, pool.submit(_cut, [(_content(source, i), source.name(i)) for i in part]))
+                for part in tasks
+            )
+            running = list(islice(queue, 2 * workers))
+            while running:
+                part, future = running.pop(0)
+                results = future.result()
+                running.extend(islice(queue, 1))
+                yield part, results
+        except BrokenProcessPool as error:
+            raise RenzhengError(
+                "a process that cuts crops died",
+                remedy="perhaps memory ran out: run it again with --workers 1",
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_cutter: _Cutter
+
+
+def _start(settings: Settings) -> None:
+    global _cutter
+    _cutter = _Cutter(settings, threads=1)
+
+
+def _cut(pictures: list[tuple[bytes, str]]) -> list[Result]:
+    return [_cutter(content, name) for content, name in pictures]
