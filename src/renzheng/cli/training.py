@@ -25,9 +25,9 @@ Train a network on your own pictures, from folders of faces to a pack that `renz
 It needs torch: pip install 'renzheng[train]'.
 """
 _PREPARE = """\
-Find, align and cut the face of every picture of RAW (one folder for each person, or a CSV table with
-`picture` and `person`), in parallel. An interrupted run goes on where it stopped. What gave no crop
-is listed with its reason in CROPS/dropped.csv.
+Find, align and cut the face of every picture of RAW (one folder for each person, or a CSV table
+with `picture` and `person`), in parallel. An interrupted run goes on where it stopped. What gave no
+crop is listed with its reason in CROPS/dropped.csv.
 """
 _RUN = """\
 Train as a recipe says. Any key of the recipe can be set here: optimiser.learning_rate=0.01,
@@ -38,7 +38,7 @@ takes a run up at exactly the step where it stopped. With several processes:
 """
 _EXPORT = """\
 Write the best network of a run as a pack: exported to ONNX, held against torch on real crops, its
-false match rates fitted on people whom it was not trained on (half of them are held out to test on).
+false match rates fitted on people whom it was not trained on, half of whom are held out to test on.
 """
 
 
@@ -130,7 +130,7 @@ def _backbones(arguments: argparse.Namespace) -> int:
     _torch()
     from renzheng.training.backbones import BACKBONES
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, kind in BACKBONES.items():
         cost = kind.cost()
         rows.append(
@@ -273,9 +273,7 @@ def _export(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{done.pack.folder}: differs from torch by {done.difference:.1g} at most")
     if held_out is None or done.held_out is None:
-        print(
-            "not calibrated (no people were named): verify needs a calibration; evaluate does not"
-        )
+        print("not calibrated, since no people were named: verify needs that, evaluate does not")
     else:
         rate = held_out.measurement.equal_error_rate
         print(f"equal error rate on the people held out: {rate.value:.2%}")
