@@ -175,7 +175,9 @@ def test_arcface_keeps_falling_beyond_half_a_turn() -> None:
     with torch.no_grad():
         loss.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
     costs = [
-        float(loss(torch.tensor([[math.cos(a), 0.0, math.sin(a)]]), torch.tensor([0])).loss)
+        float(
+            loss(torch.tensor([[math.cos(a), 0.0, math.sin(a)]]), torch.tensor([0])).loss.detach()
+        )
         for a in np.linspace(0.05, 3.1, 60)
     ]
     assert (np.diff(costs) > 0).all()
@@ -188,7 +190,7 @@ def test_adafaces_margin_grows_with_the_pictures_quality() -> None:
     loss.norm_spread.fill_(2.0)
     rows, labels = batch(dtype=torch.float32)
     near = unit(rows) * 0.1 + unit(loss.weight.detach())[labels]  # all easy: theta is small
-    poor, good = (float(loss(unit(near) * length, labels).loss) for length in (4.0, 16.0))
+    poor, good = (float(loss(unit(near) * length, labels).loss.detach()) for length in (4.0, 16.0))
     assert good > poor
 
 
