@@ -19,9 +19,6 @@ from renzheng.training.data import recordio as rec
 from renzheng.training.data.recordio import write_records
 from renzheng.training.data.shards import write_shards
 
-# Sources of records and shards leave their files to the garbage collector, which warns.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 MAGIC = struct.pack("<I", 0xCED7230A)
 HEADER = struct.Struct("<IfQQ")
 

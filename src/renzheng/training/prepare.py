@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import multiprocessing
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,12 +22,14 @@ from renzheng import Verifier, alignment, files, images
 from renzheng.alignment import TEMPLATES
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 from renzheng.training.data import Source, open_source
+from renzheng.training.data.files import Files
 from renzheng.verifier import choose_face
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
 JOURNAL, DROPPED = "prepared.jsonl", "dropped.csv"
 _CHUNK = 16
+_SUFFIX = re.compile(r"\.\w{1,5}$")
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,21 @@ def prepare(
             remedy="name a folder outside",
         )
     source = open_source(raw, root)
+    # A table may stand beside its pictures, and OUTPUT/PERSON/NAME.png may be one of them.
+    folders = {path.parent for path in source.paths} if isinstance(source, Files) else set()
+    if any(folder.resolve().is_relative_to(output.resolve()) for folder in folders):
+        raise InvalidInput(
+            "the crops could overwrite the pictures, which lie in here",
+            source=str(output),
+            remedy="name another folder",
+        )
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RenzhengError(f"it cannot be made: {error.strerror}", source=str(output)) from error
     key = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     known = _read_journal(output / JOURNAL, key)
+    torn = (output / JOURNAL).is_file() and not (output / JOURNAL).read_bytes().endswith(b"\n")
     wanted = _names(source)
     done: dict[str, str] = {}  # crop: reason, empty for a crop that was made
     missing = []
@@ -137,6 +149,8 @@ def prepare(
         progress(len(done), len(wanted))
     tasks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
     with (output / JOURNAL).open("a", encoding="utf-8") as journal:
+        if torn:  # or the next line would be lost with the one that was not finished
+            journal.write("\n")
         for part, results in _work(tasks, source, settings, workers):
             for index, (digest, code, reason) in zip(part, results, strict=True):
                 place = output / wanted[index]
@@ -159,22 +173,34 @@ def prepare(
 
 
 def _names(source: Source) -> list[str]:
-    """PERSON/PICTURE.png for every picture, each once."""
-    taken: Counter[str] = Counter()
-    names = []
-    for index in range(len(source)):
-        person = _safe(source.people[int(source.labels[index])])
-        stem = _safe(Path(source.name(index)).stem)
-        name = f"{person}/{stem}"
-        taken[name] += 1
-        names.append(f"{name}{'' if taken[name] == 1 else f'-{taken[name]}'}.png")
-    return names
+    """PERSON/PICTURE.png for every picture, each once, and no two people in one folder."""
+    people = _apart([(person, _safe(person)) for person in source.people])
+    stems: dict[int, list[tuple[str, str]]] = {}
+    for index, who in enumerate(source.labels):
+        name = source.name(index)
+        # Not Path.stem, which takes "train.rec record 8" for "train".
+        stem = _safe(_SUFFIX.sub("", name.rsplit("/", 1)[-1]))
+        stems.setdefault(int(who), []).append((name, stem))
+    waiting = {who: iter(_apart(named)) for who, named in stems.items()}
+    return [f"{people[int(who)]}/{next(waiting[int(who)])}.png" for who in source.labels]
+
+
+def _apart(named: Sequence[tuple[str, str]]) -> list[str]:
+    """File names, told apart by a digest of the full name where letters and case do not."""
+    count = Counter(safe.casefold() for _, safe in named)
+    return [
+        safe
+        if count[safe.casefold()] == 1
+        else f"{safe}-{hashlib.sha256(full.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+        for full, safe in named
+    ]
 
 
 def _safe(text: str) -> str:
     """A file name that every system takes, and that no reader passes over as hidden."""
-    kept = "".join(c if c.isalnum() or c in "-_. " else "_" for c in text).strip(". ")
-    return kept[:120] or "_"
+    kept = "".join(c if c.isalnum() or c in "-_. " else "_" for c in text)
+    # Systems count bytes: 255 of them, and a digest and a suffix follow.
+    return kept.encode("utf-8", "replace")[:200].decode("utf-8", "ignore").strip(". ") or "_"
 
 
 def _read_journal(path: Path, key: str) -> dict[str, tuple[str, str]]:

@@ -74,7 +74,8 @@ class Augmentation:
         -------
         uint8 (h, w, 3) RGB
         """
-        # All are drawn first, so that switching one on does not change what the others do.
+        given = crop
+        # Which ones is drawn first, so that switching one on does not switch others on or off.
         draws = dict(zip((f.name for f in fields(self)), chance.random(9), strict=True))
         on = {name: bool(draws[name] < getattr(self, name)) for name in draws}
         if on["flip"]:
@@ -102,7 +103,7 @@ class Augmentation:
             crop = np.clip(coded + 0.5, 0, 255).astype(np.uint8)
         if on["erase"]:
             crop = _erased(crop, chance)
-        return crop
+        return crop.copy() if crop is given else crop
 
 
 _DOCUMENTS: tuple[effects.Effect, ...] = (

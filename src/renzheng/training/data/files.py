@@ -17,6 +17,11 @@ class Files(Named):
     ----------
     found
         As the readers of protocols give them.
+
+    Attributes
+    ----------
+    paths
+        Where each picture lies.
     """
 
     def __init__(self, found: People):
@@ -25,7 +30,7 @@ class Files(Named):
             [picture.name for picture in found.pictures],
             [found.names[who] for who in found.person],
         )
-        self._paths = [Path(str(picture.source)) for picture in found.pictures]
+        self.paths = tuple(Path(str(picture.source)) for picture in found.pictures)
         self.problems = tuple(map(str, found.problems))
 
     @classmethod
@@ -58,7 +63,7 @@ class Files(Named):
         UnreadableImage
             If the file is gone or may not be read.
         """
-        path = self._paths[index]
+        path = self.paths[index]
         try:
             return path.read_bytes()
         except OSError as error:

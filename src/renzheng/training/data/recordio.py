@@ -8,6 +8,7 @@ above 0 says how many labels follow in place of the one.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from renzheng.errors import InvalidInput
-from renzheng.training.data.source import Named
+from renzheng.training.data.source import Handles, Named
 
 _MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
@@ -40,47 +41,45 @@ class Records(Named):
 
     def __init__(self, path: Path):
         self._path = path
-        self._file: BinaryIO | None = None
-        self._owner = -1
+        self._handles = Handles()
         places = _index(path)
         names, people, kept = [], [], []
         # Only headers are read here: millions of pictures are indexed in a minute.
         start = places.get(0)
         identities: range | None = None
         if start is not None:
-            flag, labels, _ = self._read(start, header_only=True)
-            if flag > 0 and len(labels) >= 2:
+            flag, labels, rest = self._read(start, header_only=True)
+            if flag > 0 and len(labels) >= 2 and not rest and all(map(math.isfinite, labels)):
                 # InsightFace's first record: the numbers of the records that stand for people.
                 identities = range(int(labels[0]), int(labels[1]))
+        problems = []
         for key, place in sorted(places.items()):
             if identities is not None and (key == 0 or key in identities):
                 continue
             _, labels, _ = self._read(place, header_only=True)
+            if not labels or not math.isfinite(labels[0]):
+                problems.append(f"{path.name} record {key}: its label is no number")
+                continue
             names.append(f"{path.name} record {key}")
             people.append(f"{int(labels[0]):09d}")
             kept.append(place)
         super().__init__(str(path), names, people)
         self._places = kept
-
-    def __getstate__(self) -> dict[str, object]:
-        """For other processes, which open the file themselves."""
-        return {**self.__dict__, "_file": None}
+        self.problems = tuple(problems)
 
     def content(self, index: int) -> bytes:
         """A picture, encoded."""
         return self._read(self._places[index])[2]
 
     def _read(self, place: int, header_only: bool = False) -> tuple[int, tuple[float, ...], bytes]:
-        if self._file is None or self._owner != os.getpid():
-            # A forked process shares the place in the file with its parent.
-            try:
-                self._file, self._owner = self._path.open("rb"), os.getpid()
-            except OSError as error:
-                raise InvalidInput(
-                    f"it cannot be read: {error.strerror}", source=str(self._path)
-                ) from error
         try:
-            record = _record(self._file, place, 4096 if header_only else _MOST)
+            file = self._handles.get(self._path)
+        except OSError as error:
+            raise InvalidInput(
+                f"it cannot be read: {error.strerror}", source=str(self._path)
+            ) from error
+        try:
+            record = _record(file, place, 4096 if header_only else _MOST)
             flag, label, _, _ = _HEADER.unpack_from(record)
             if flag == 0:
                 return 0, (label,), record[_HEADER.size :]
@@ -88,7 +87,8 @@ class Records(Named):
                 raise ValueError(f"{flag} labels in {len(record)} bytes")
             labels = struct.unpack_from(f"<{flag}f", record, _HEADER.size)
             return flag, labels, record[_HEADER.size + 4 * flag :]
-        except (ValueError, struct.error) as error:
+        except (OSError, ValueError, struct.error) as error:
+            self._handles.close()
             raise InvalidInput(
                 f"the record at byte {place} is damaged: {error}", source=str(self._path)
             ) from error
@@ -101,11 +101,21 @@ def write_records(path: Path, pictures: Iterable[tuple[bytes, int]]) -> int:
     -------
     int
         How many were written.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is none that the format's 32-bit floats tell from its neighbours.
     """
     count = 0
     with path.open("wb") as file, path.with_suffix(".idx").open("w") as index:
         # Keys from 1 on: key 0 is where InsightFace keeps its table of people.
         for count, (code, label) in enumerate(pictures, start=1):
+            if not 0 <= label < 1 << 24:
+                raise InvalidInput(
+                    f"the label of picture {count} is {label}, not 0 to {(1 << 24) - 1}",
+                    source=str(path),
+                )
             index.write(f"{count}\t{file.tell()}\n")
             _write(file, _HEADER.pack(0, float(label), count, 0) + code)
     return count
@@ -124,13 +134,16 @@ def _index(path: Path) -> dict[int, int]:
         place = 0
         with path.open("rb") as file:
             while place < size:
-                found[len(found) + 1] = place
-                _record(file, place, _MOST)
+                try:
+                    _record(file, place, _MOST)
+                except ValueError as error:
+                    raise ValueError(f"the record at byte {place} is damaged: {error}") from error
+                found[len(found)] = place
                 place = file.tell()
         return found
     except OSError as error:
         raise InvalidInput(f"it cannot be read: {error.strerror}", source=str(path)) from error
-    except (ValueError, struct.error) as error:
+    except (ValueError, OverflowError, struct.error) as error:
         where = beside if beside.exists() else path
         raise InvalidInput(f"no index of records: {error}", source=str(where)) from error
 

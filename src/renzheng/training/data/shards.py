@@ -12,10 +12,9 @@ import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from renzheng.errors import InvalidInput, UnreadableImage
-from renzheng.training.data.source import Named, Source
+from renzheng.training.data.source import Handles, Named, Source
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _SMALL = 65536  # bytes of a label
@@ -38,8 +37,7 @@ class Shards(Named):
 
     def __init__(self, paths: Sequence[Path]):
         self._paths = tuple(paths)
-        self._files: dict[int, BinaryIO] = {}
-        self._owner = os.getpid()
+        self._handles = Handles()
         names, people, problems = [], [], []
         self._places: list[tuple[int, int, int]] = []  # shard, first byte, bytes
         for number, path in enumerate(self._paths):
@@ -57,6 +55,7 @@ class Shards(Named):
                             body = shard.extractfile(member)
                             assert body is not None  # an ordinary file has a body
                             labels[stem] = _label(body.read(), suffix)
+                    _check_end(shard, path)
             except (OSError, tarfile.TarError, EOFError) as error:
                 raise InvalidInput(f"not a tar shard: {error}", source=str(path)) from error
             for stem, place in pictures.items():
@@ -69,10 +68,6 @@ class Shards(Named):
         super().__init__(str(self._paths[0].parent) if self._paths else "", names, people)
         self.problems = tuple(problems)
 
-    def __getstate__(self) -> dict[str, object]:
-        """For other processes, which open the shards themselves."""
-        return {**self.__dict__, "_files": {}, "_owner": -1}
-
     def content(self, index: int) -> bytes:
         """A picture, encoded.
 
@@ -82,14 +77,11 @@ class Shards(Named):
             If the shard is gone or cut short.
         """
         number, start, size = self._places[index]
-        if self._owner != os.getpid():
-            self._files, self._owner = {}, os.getpid()
         path = self._paths[number]
         try:
-            if number not in self._files:
-                self._files[number] = path.open("rb")
-            self._files[number].seek(start)
-            content = self._files[number].read(size)
+            file = self._handles.get(path)
+            file.seek(start)
+            content = file.read(size)
         except OSError as error:
             raise UnreadableImage(
                 f"it cannot be read: {error.strerror}", source=str(path)
@@ -125,11 +117,20 @@ def write_shards(source: Source, folder: Path, per_shard: int = 10_000) -> list[
     return paths
 
 
+def _check_end(shard: tarfile.TarFile, path: Path) -> None:
+    """Zeros or nothing: at a damaged header tarfile stops as if the shard ended there."""
+    assert shard.fileobj is not None
+    shard.fileobj.seek(shard.offset)
+    if any(shard.fileobj.read(tarfile.BLOCKSIZE)):
+        raise InvalidInput(f"the shard is damaged at byte {shard.offset}", source=str(path))
+
+
 def _label(body: bytes, suffix: str) -> str:
     try:
         if suffix == ".cls":
             return body.decode("utf-8").strip()
         found = json.loads(body)
-        return str(found.get("person", found.get("label", ""))) if isinstance(found, dict) else ""
-    except ValueError:
+        person = found.get("person", found.get("label")) if isinstance(found, dict) else None
+        return str(person).strip() if isinstance(person, (str, int)) else ""
+    except (ValueError, RecursionError):
         return ""

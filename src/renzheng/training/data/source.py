@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +79,42 @@ class Named:
     def name(self, index: int) -> str:
         """What messages call a picture."""
         return self._names[index]
+
+
+class Handles:
+    """Open files of this process: few at a time, closed in the end, none of them pickled.
+
+    A forked process opens its own, since it would share the place in the file with its parent.
+    """
+
+    _MOST = 64  # systems allow some hundreds, and a set may have more shards
+
+    def __init__(self) -> None:
+        self._open: dict[Path, BinaryIO] = {}
+        self._owner = os.getpid()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing of this process."""
+        return {"_open": {}, "_owner": -1}
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close them all; they are opened again as needed."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def get(self, path: Path) -> BinaryIO:
+        """The file, open for reading at any place."""
+        if self._owner != os.getpid():
+            self.close()
+            self._owner = os.getpid()
+        if path not in self._open:
+            if len(self._open) >= self._MOST:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[path] = path.open("rb")
+        return self._open[path]
 
 
 class Merged(Named):
