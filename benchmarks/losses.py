@@ -1,13 +1,13 @@
 """What each loss does to the distances, under one budget: same network, data, batches, steps.
 
-    renzheng train prepare GLINT CROPS/glint      # and so on, for the training pictures
     renzheng train prepare LFW CROPS/lfw
-    python benchmarks/losses.py --train CROPS/glint CROPS/celeba --lfw LFW \\
+    python benchmarks/losses.py --train CROPS/train --test CROPS/test --lfw LFW \\
         --crops CROPS/lfw --out OUT
 
-Every method runs with three seeds; what is done already in OUT is not done again. LFW View 2 is
-measured as `renzheng evaluate lfw` does, with the network that the last step leaves. The plot shows
-the distances of LFW's pairs before training (the network's first weights) and after it.
+TEST shows the people of TRAIN on other pictures: there a loss must show what it asks for. LFW View
+2 shows other people; it is measured as `renzheng evaluate lfw` does, with the network that the last
+step leaves. Every method runs with three seeds; what is done already in OUT is not done again. The
+plot shows TEST's distances before training (the network's first weights) and after it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from renzheng import images
+from renzheng.evaluation.all_pairs import compare_all
+from renzheng.evaluation.bootstrap import Weighted
 from renzheng.evaluation.metrics import fold_accuracy
 from renzheng.evaluation.protocols import lfw
 from renzheng.evaluation.scores import Scores, pair_distances
@@ -46,7 +48,7 @@ def recipe(method: str, seed: int, sources: list[str], steps: int, workers: int)
             "run": {"epochs": 1000, "steps": steps, "seed": seed, "precision": "bf16"},
             "data": {"sources": sources, "workers": workers},
             "model": {"backbone": "resnet-18", "size": SIZE, "dimension": DIMENSION},
-            "batch": {"people": 32, "pictures": 2},
+            "batch": {"people": 16, "pictures": 4},
             "loss": METHODS[method],
             "optimiser": {"kind": "adamw", "learning_rate": 1e-3},
             "schedule": {"kind": "cosine", "warmup": 0.05},
@@ -69,76 +71,83 @@ def lfw_crops(pairs: Pairs, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(crops), np.array(known)
 
 
-def distances_of(trainer: Trainer, pairs: Pairs, crops: np.ndarray, known: np.ndarray):
+def embed(trainer: Trainer, crops: np.ndarray) -> np.ndarray:
+    """A crop and its mirror image, as packs do: float32 (n, d), unit length."""
     kind = trainer.learner.kind
-    found = validation.embed(trainer.network(), crops, kind.mean, kind.scale, trainer.device)
-    rows = np.full((len(pairs.pictures), DIMENSION), np.nan, np.float32)
-    # A crop and its mirror image, as packs do.
-    mirrored = validation.embed(
-        trainer.network(), np.ascontiguousarray(crops[:, :, ::-1]), kind.mean, kind.scale,
-        trainer.device,
+    both = sum(
+        validation.embed(trainer.network(), np.ascontiguousarray(part), kind.mean, kind.scale,
+                         trainer.device)
+        for part in (crops, crops[:, :, ::-1])
     )  # fmt: skip
-    both = found + mirrored
-    rows[known] = both / np.linalg.norm(both, axis=1, keepdims=True)
+    return both / np.linalg.norm(both, axis=1, keepdims=True)
+
+
+def distances_of(trainer: Trainer, pairs: Pairs, crops: np.ndarray, known: np.ndarray):
+    rows = np.full((len(pairs.pictures), DIMENSION), np.nan, np.float32)
+    rows[known] = embed(trainer, crops)
     return rows
 
 
-def measure(pairs: Pairs, rows: np.ndarray) -> dict[str, float]:
-    from renzheng.evaluation.bootstrap import Weighted
-
+def measure(pairs: Pairs, rows: np.ndarray, test: Scores) -> dict[str, float]:
     apart = pair_distances(pairs, rows)
-    weighted = Weighted(Scores.of_pairs(pairs, rows))
-    same = pairs.same & np.isfinite(apart)
-    other = ~pairs.same & np.isfinite(apart)
     return {
         "accuracy": fold_accuracy(apart, pairs.same, pairs.folds).mean,
-        "eer": weighted.equal_error_rate(),
-        "within": float(apart[same].mean()),
-        "between": float(apart[other].mean()),
+        "eer": Weighted(Scores.of_pairs(pairs, rows)).equal_error_rate(),
+        "test_eer": Weighted(test).equal_error_rate(),
+        "within": float(test.genuine.mean()),
+        "between": float(test.impostor.mean()),
     }
 
 
 def run(arguments: argparse.Namespace) -> None:
     pairs = lfw.read(arguments.lfw)
     crops, known = lfw_crops(pairs, arguments.crops)
+    probe = validation.Probe.read(arguments.test, SIZE, 1000)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in range(arguments.seeds):
         for method in METHODS:
-            name = f"{method.replace(', ', '-').replace(' + ', '-')}-{seed}"
-            result = arguments.out / f"{name}.json"
+            result = arguments.out / f"{name_of(method)}-{seed}.json"
             if result.exists():
                 continue
-            folder = arguments.out / name
+            folder = arguments.out / f"{name_of(method)}-{seed}"
             folder.mkdir(exist_ok=True)
-            sources = [str(p) for p in arguments.train]
+            sources = [str(arguments.train)]
             made = recipe(method, seed, sources, arguments.steps, arguments.workers)
             trainer = Trainer(made, folder, tell=print, cache=arguments.cache)
             before = None
             if method == next(iter(METHODS)):  # a seed's first weights are the same for all
-                before = distances_of(trainer, pairs, crops, known)
+                test = compare_all(embed(trainer, probe.crops), probe.person)
+                before = measure(pairs, distances_of(trainer, pairs, crops, known), test)
+                keep(test, folder / "before.npz")
             start = time.perf_counter()
             trainer.run()
             seconds = time.perf_counter() - start
-            after = distances_of(trainer, pairs, crops, known)
-            stored = {"after": pair_distances(pairs, after), "same": pairs.same}
-            if before is not None:
-                stored["before"] = pair_distances(pairs, before)
-            np.savez(folder / "distances.npz", **stored)
+            test = compare_all(embed(trainer, probe.crops), probe.person)
+            keep(test, folder / "after.npz")
+            row = {
+                "method": method, "seed": seed, "seconds": seconds, "before": before,
+                **measure(pairs, distances_of(trainer, pairs, crops, known), test),
+            }  # fmt: skip
             for path in folder.glob("*.pt"):
                 path.unlink()
-            row = {
-                "method": method, "seed": seed, "seconds": seconds, **measure(pairs, after),
-                "before": None if before is None else measure(pairs, before),
-            }  # fmt: skip
             result.write_text(json.dumps(row))
             print(json.dumps(row), flush=True)
+
+
+def keep(test: Scores, path: Path) -> None:
+    np.savez_compressed(
+        path,
+        genuine=test.genuine[::5].astype(np.float16),
+        impostor=test.impostor[::50].astype(np.float16),
+    )
 
 
 def table(out: Path) -> str:
     rows = [json.loads(path.read_text()) for path in out.glob("*.json")]
     lines = [
-        "| loss | LFW 10-fold accuracy | EER | within | between | within / between | seconds |",
-        "|---|---|---|---|---|---|---|",
+        "| loss | within people | between people | within / between | EER, the same people | "
+        "LFW 10-fold | LFW EER | seconds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
 
     def shown(values: list[float], scale: float, unit: str, digits: int) -> str:
@@ -146,19 +155,21 @@ def table(out: Path) -> str:
         return f"{scale * np.mean(values):.{digits}f} ± {scale * spread:.{digits}f}{unit}"
 
     first = [row["before"] for row in rows if row["before"]]
-    entries = [("first weights, untrained", first, None)]
-    entries += [(m, [r for r in rows if r["method"] == m], "seconds") for m in METHODS]
-    for name, found, seconds in entries:
+    entries = [("first weights, untrained", first)]
+    entries += [(m, [r for r in rows if r["method"] == m]) for m in METHODS]
+    for name, found in entries:
         if found:
-            ratio = [r["within"] / r["between"] for r in found]
-            lines.append(
-                f"| {name} | {shown([r['accuracy'] for r in found], 100, ' %', 1)} "
-                f"| {shown([r['eer'] for r in found], 100, ' %', 1)} "
-                f"| {shown([r['within'] for r in found], 1, '', 3)} "
-                f"| {shown([r['between'] for r in found], 1, '', 3)} "
-                f"| {shown(ratio, 1, '', 3)} "
-                f"| {'-' if seconds is None else round(np.mean([r[seconds] for r in found]))} |"
-            )
+            seconds = "-" if found is first else f"{np.mean([r['seconds'] for r in found]):.0f}"
+            cells = [
+                shown([r["within"] for r in found], 1, "", 3),
+                shown([r["between"] for r in found], 1, "", 3),
+                shown([r["within"] / r["between"] for r in found], 1, "", 3),
+                shown([r["test_eer"] for r in found], 100, " %", 1),
+                shown([r["accuracy"] for r in found], 100, " %", 1),
+                shown([r["eer"] for r in found], 100, " %", 1),
+                seconds,
+            ]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -169,27 +180,30 @@ def plot(out: Path, path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "renzheng"
     from matplotlib import pyplot
 
-    shown = [m for m in METHODS if (out / f"{_name(m)}-0" / "distances.npz").exists()]
-    figure, grid = pyplot.subplots(
-        len(shown) + 1, 1, figsize=(7, 1.25 * (len(shown) + 1)), sharex=True
-    )
+    shown = [m for m in METHODS if (out / f"{name_of(m)}-0" / "after.npz").exists()]
+    files = [("first weights", out / f"{name_of(shown[0])}-0" / "before.npz")]
+    files += [(m, out / f"{name_of(m)}-0" / "after.npz") for m in shown]
+    figure, grid = pyplot.subplots(len(files), 1, figsize=(7, 1.2 * len(files)), sharex=True)
     edges = np.linspace(0, 2, 101)
-    for axes, name in zip(grid, ["first weights, untrained", *shown], strict=True):
-        stored = np.load(out / f"{_name(shown[0] if name not in shown else name)}-0/distances.npz")
-        apart = stored["after" if name in shown else "before"]
-        for same, colour, label in ((True, "#15734c", "one person"), (False, "#a1482d", "two")):
-            chosen = apart[(stored["same"] == same) & np.isfinite(apart)]
-            axes.hist(chosen, edges, density=True, color=colour, alpha=0.6, label=label)
+    for axes, (name, file) in zip(grid, files, strict=True):
+        with np.load(file) as stored:
+            for kind, colour, label in (
+                ("genuine", "#15734c", "one person"), ("impostor", "#a1482d", "two people"),
+            ):  # fmt: skip
+                axes.hist(
+                    stored[kind].astype(float), edges, density=True, color=colour, alpha=0.6,
+                    label=label,
+                )  # fmt: skip
         axes.set_yticks([])
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
     grid[0].legend(frameon=False, fontsize=9)
-    grid[-1].set_xlabel("distance between unit embeddings, LFW View 2, seed 0")
+    grid[-1].set_xlabel("distance between unit embeddings, new pictures of the people trained on")
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
-def _name(method: str) -> str:
+def name_of(method: str) -> str:
     return method.replace(", ", "-").replace(" + ", "-")
 
 
@@ -197,12 +211,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="CROPS")
+    parser.add_argument("--train", type=Path, required=True, metavar="CROPS")
+    parser.add_argument("--test", type=Path, required=True, metavar="CROPS")
     parser.add_argument("--lfw", type=Path, required=True, help="holds pairs.txt and the pictures")
     parser.add_argument("--crops", type=Path, required=True, help="LFW's aligned crops")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="file of the teacher's embeddings")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--plot", type=Path)
