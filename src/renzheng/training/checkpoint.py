@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -58,9 +57,11 @@ def load(path: Path) -> State:
         raise RenzhengError(
             f"the checkpoint cannot be read: {error.strerror}", source=str(path)
         ) from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    # A damaged pickle can raise anything at all on its way.
+    except Exception as error:
+        words = str(error).splitlines() or [type(error).__name__]
         raise RenzhengError(
-            f"not a checkpoint, or a damaged one: {str(error).splitlines()[0]}", source=str(path)
+            f"not a checkpoint, or a damaged one: {words[0]}", source=str(path)
         ) from error
     if not isinstance(state, dict):
         raise RenzhengError("not a checkpoint", source=str(path))
