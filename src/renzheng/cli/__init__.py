@@ -55,7 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 match (or success), 1 no match, 2 usage, 3 inconclusive, 4 not comparable, 5 the command
     itself failed (a pack cannot be built, a file cannot be written).
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options, left = parser.parse_known_args(arguments)
+    if left:
+        # argparse takes trailing words only where no option stands before them.
+        if not hasattr(options, "overrides") or any("=" not in w or w[0] == "-" for w in left):
+            parser.error(f"unrecognized arguments: {' '.join(left)}")
+        options.overrides = [*options.overrides, *left]
     try:
         code: int = options.run(options)
         sys.stdout.flush()

@@ -17,6 +17,10 @@ from renzheng.cli import options, studies
 _TRAIN = """\
 Train a network on your own pictures, from folders of faces to a pack that `renzheng verify` uses:
 
+  renzheng train pack PEOPLE OTHERS --recipe recipes/resnet-softmax-center.toml --pack MY-PACK
+
+does all of it; step by step it is
+
   renzheng train prepare RAW CROPS                  find, align and cut the faces
   renzheng train run recipes/resnet-softmax-center.toml --out RUN 'data.sources=["CROPS"]'
   renzheng train export RUN --pack MY-PACK          a pack, calibrated and checked
@@ -35,6 +39,11 @@ loss.0.margin=0.3, 'data.sources=["crops"]'. Checkpoints are written whole or no
 takes a run up at exactly the step where it stopped. With several processes:
 
   torchrun --nproc-per-node 2 -m renzheng train run RECIPE --out RUN
+"""
+_PACK = """\
+Cut the faces of PEOPLE and OTHERS (one folder for each person in either), train on PEOPLE as the
+recipe says, measure on OTHERS, and write the pack, its false match rates fitted on half of OTHERS
+and tested on the other half. The same command goes on where an interrupted one stopped.
 """
 _EXPORT = """\
 Write the best network of a run as a pack: exported to ONNX, held against torch on real crops, its
@@ -83,6 +92,28 @@ def register(commands: Any) -> None:
     )
     options.add_json(run)
     run.set_defaults(run=_run)
+
+    whole = _part(parts, "pack", "all of it: from two folders of pictures to a pack", _PACK)
+    whole.add_argument("people", type=Path, metavar="PEOPLE")
+    whole.add_argument("others", type=Path, metavar="OTHERS")
+    whole.add_argument("--pack", type=Path, required=True, metavar="FOLDER", help="must not exist")
+    whole.add_argument(
+        "--recipe", type=Path, required=True, metavar="RECIPE.toml", help="see recipes/"
+    )
+    whole.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="keys of the recipe")
+    whole.add_argument(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="where crops and the run go (default: beside the pack)",
+    )
+    whole.add_argument("--aligned", action="store_true", help="the pictures are crops already")
+    whole.add_argument(
+        "--min-face-size", type=int, default=20, metavar="PX", help="default: %(default)s"
+    )
+    whole.add_argument("--terms", default="", help="the terms of the pictures, for the manifest")
+    whole.add_argument("--json", action="store_true", help="print the end as JSON")
+    whole.set_defaults(run=_pack)
 
     export = _part(parts, "export", "write a run's network as a pack", _EXPORT)
     export.add_argument("folder", type=Path, metavar="RUN")
@@ -165,7 +196,7 @@ def _backbones(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(arguments: argparse.Namespace) -> int:
+def _prepare(arguments: argparse.Namespace, quiet: bool = False) -> int:
     from renzheng.errors import InvalidInput
     from renzheng.training import prepare
 
@@ -184,6 +215,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
             workers=arguments.workers or os.cpu_count() or 1,
             progress=lambda now, whole: tell("cutting", now, whole),
         )
+    if quiet:
+        return 0
     if arguments.json:
         options.print_json({"kept": done.kept, "dropped": done.dropped})
         return 0
@@ -195,7 +228,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, quiet: bool = False) -> int:
     _torch()
     from renzheng.errors import InvalidInput
     from renzheng.training import ranks, recipe
@@ -234,7 +267,7 @@ def _run(arguments: argparse.Namespace) -> int:
             raise
         finally:
             ranks.stop()
-    if ranks.rank() == 0:
+    if ranks.rank() == 0 and not quiet:
         if arguments.json:
             options.print_json(done)
         else:
@@ -243,6 +276,38 @@ def _run(arguments: argparse.Namespace) -> int:
                 print(f"best equal error rate on the people left out: {done['best_eer']:.2%}")
             print(f"next: renzheng train export {arguments.out} --pack MY-PACK")
     return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    _torch()
+    from renzheng.evaluation.recalibration import check
+    from renzheng.training import backbones, recipe
+    from renzheng.training.trainer import LAST
+
+    check(arguments.pack, 0.5)
+    read = recipe.load(arguments.recipe, arguments.overrides)
+    work = arguments.work or arguments.pack.with_name(f"{arguments.pack.name}-work")
+    kind = backbones.get(read.model.backbone)
+    sources = {"train": arguments.people, "validation": arguments.others}
+    if not arguments.aligned:
+        for part, raw in list(sources.items()):
+            sources[part] = work / part
+            arguments.raw, arguments.crops, arguments.root = raw, sources[part], None
+            arguments.template, arguments.size, arguments.workers = kind.template, 0, None
+            if not arguments.json:
+                print(f"cutting the faces of {raw}")
+            _prepare(argparse.Namespace(**{**vars(arguments), "json": False}), quiet=arguments.json)
+    arguments.overrides = [
+        *arguments.overrides,
+        f"data.sources=[{json.dumps(str(sources['train']))}]",
+        f"validation.source={json.dumps(str(sources['validation']))}",
+    ]
+    arguments.out, arguments.cache = work / "run", None
+    arguments.resume = (arguments.out / LAST).exists()
+    _run(argparse.Namespace(**vars(arguments)), quiet=True)
+    arguments.folder, arguments.name = arguments.out, None
+    arguments.calibrate, arguments.int8 = None, False
+    return _export(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
