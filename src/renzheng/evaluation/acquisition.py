@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 import numpy as np
 
-from renzheng import images
+from renzheng import images, processes
 from renzheng.alignment import TEMPLATES
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
@@ -268,31 +264,14 @@ def _work(
         for part in tasks:
             yield part, [extractor(_content(pictures[i]), pictures[i].name) for i in part]
         return
-    # spawn: a forked copy of the runtime's threads would hang.
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _start, (extraction,)
-    ) as pool:
-
-        def submit(part: list[int]) -> tuple[list[int], Future[list[Acquired]]]:
-            return part, pool.submit(
-                _extract, [(_content(pictures[i]), pictures[i].name) for i in part]
-            )
-
-        try:
-            queue = iter(tasks)
-            running = [submit(part) for part in islice(queue, 2 * workers)]
-            while running:
-                part, future = running.pop(0)
-                results = future.result()
-                running.extend(submit(part) for part in islice(queue, 1))
-                yield part, results
-        except BrokenProcessPool as error:
-            raise RenzhengError(
-                "a process that embeds pictures died",
-                remedy="perhaps memory ran out: run it again with --workers 1",
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    yield from processes.in_order(
+        tasks,
+        lambda part: [(_content(pictures[i]), pictures[i].name) for i in part],
+        _extract,
+        workers=workers,
+        start=_start,
+        settings=(extraction,),
+    )
 
 
 _extractor: Extractor

@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from renzheng import Verifier, alignment, files, images
+from renzheng import Verifier, alignment, files, images, processes
 from renzheng.alignment import TEMPLATES
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 from renzheng.training.data import Source, open_source
@@ -268,28 +264,14 @@ def _work(
         for part in tasks:
             yield part, [cutter(_content(source, i), source.name(i)) for i in part]
         return
-    # spawn: a forked copy of the runtime's threads would hang.
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _start, (settings,)
-    ) as pool:
-        try:
-            queue = (
-                (part, pool.submit(_cut, [(_content(source, i), source.name(i)) for i in part]))
-                for part in tasks
-            )
-            running = list(islice(queue, 2 * workers))
-            while running:
-                part, future = running.pop(0)
-                results = future.result()
-                running.extend(islice(queue, 1))
-                yield part, results
-        except BrokenProcessPool as error:
-            raise RenzhengError(
-                "a process that cuts crops died",
-                remedy="perhaps memory ran out: run it again with --workers 1",
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    yield from processes.in_order(
+        tasks,
+        lambda part: [(_content(source, i), source.name(i)) for i in part],
+        _cut,
+        workers=workers,
+        start=_start,
+        settings=(settings,),
+    )
 
 
 _cutter: _Cutter

@@ -17,7 +17,15 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from renzheng.errors import InvalidInput, RenzhengError
-from renzheng.training import backbones, checkpoint, health, ranks, teacher, validation
+from renzheng.training import (
+    backbones,
+    checkpoint,
+    health,
+    optimisation,
+    ranks,
+    teacher,
+    validation,
+)
 from renzheng.training.data import merge, open_source
 from renzheng.training.data.augmentation import Augmentation
 from renzheng.training.data.source import Source
@@ -64,7 +72,7 @@ class Trainer:
         self._progress = progress
         self._tell: Tell = tell or (lambda words: None)
         self._cache = cache
-        self.device = choose_device(recipe.run.device)
+        self.device = optimisation.choose_device(recipe.run.device)
         ranks.start(self.device)
         torch.manual_seed(recipe.run.seed)
         self.source = _sources(recipe)
@@ -101,7 +109,7 @@ class Trainer:
                 ),
                 use_buffers=True,
             )
-        self._optimiser = _optimiser(self.learner, recipe)
+        self._optimiser = optimisation.optimiser(self.learner, recipe.optimiser)
         self.step, self.best = 0, math.inf
         self._troubles: set[str] = set()
         self._history: list[dict[str, float]] = []
@@ -208,7 +216,7 @@ class Trainer:
     def _take(self, model: nn.Module, group: list[Any], step: int) -> dict[str, float]:
         """One step of the optimiser."""
         self.learner.train()
-        rate = self._rate(step)
+        rate = optimisation.learning_rate(self.recipe, step, self.steps)
         for table in self._optimiser.param_groups:
             table["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
@@ -255,20 +263,6 @@ class Trainer:
                     self._tell(f"step {step + 1}: {words}")
             values |= seen
         return {"loss": total, **values, "gradient": length, "learning_rate": rate}
-
-    def _rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        schedule, top = self.recipe.schedule, self.recipe.optimiser.learning_rate
-        warm = round(schedule.warmup * self.steps)
-        if step < warm:
-            return top * (step + 1) / warm
-        done = (step - warm) / max(self.steps - warm, 1)
-        if schedule.kind == "cosine":
-            return top * (1 + math.cos(math.pi * done)) / 2
-        if schedule.kind == "step":
-            passed = sum(step >= m * self.steps for m in schedule.milestones)
-            return top * schedule.factor**passed
-        return top
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -391,23 +385,6 @@ class Trainer:
         return torch.from_numpy(rows)
 
 
-def choose_device(named: str) -> torch.device:
-    """The device of a name; ``auto`` is the GPU where there is one.
-
-    Raises
-    ------
-    InvalidInput
-        If it asks for a GPU and there is none.
-    """
-    if named == "cuda" and not torch.cuda.is_available():
-        raise InvalidInput("torch sees no GPU", remedy='run.device = "auto" or "cpu"')
-    if named == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    device = torch.device("cuda", ranks.local())
-    torch.cuda.set_device(device)
-    return device
-
-
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe that would make another run of it; more epochs or workers are allowed."""
     for table in before:
@@ -447,19 +424,6 @@ def _augmentation(recipe: Recipe) -> Augmentation:
 def _start_from(backbone: backbones.EmbeddingNetwork, path: Path) -> None:
     state = checkpoint.load(path)
     backbones.load_state(backbone, state.get("backbone", state))
-
-
-def _optimiser(learner: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Biases and normalisation layers, which are vectors, do not decay."""
-    settings = recipe.optimiser
-    every = [p for p in learner.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in every if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if settings.kind == "sgd":
-        return torch.optim.SGD(groups, settings.learning_rate, momentum=settings.momentum)
-    return torch.optim.AdamW(groups, settings.learning_rate)
 
 
 def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
