@@ -30,7 +30,7 @@ def choose_device(named: str) -> torch.device:
 
 
 def optimiser(module: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser of a recipe; vectors, which biases and normalisation layers are, do not decay."""
+    """The optimiser of a recipe; biases and normalisation layers (vectors) do not decay."""
     every = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in every if p.ndim > 1], "weight_decay": settings.weight_decay},
