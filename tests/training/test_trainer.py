@@ -184,6 +184,23 @@ def test_gradients_add_up_over_batches(small: Small, tmp_path: Path) -> None:
     assert done["steps"] == 4  # 5 batches an epoch make 2 steps of 2
 
 
+def test_more_batches_a_step_than_there_are(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="an epoch has 5"):
+        Trainer(small(batch={"accumulate": 9}), tmp_path)
+
+
+def test_a_student_learns_from_one_teacher(small: Small, tmp_path: Path) -> None:
+    loss = [{"kind": "distillation", "pack": "dlib-resnet"}, {"kind": "distillation", "pack": "x"}]
+    with pytest.raises(InvalidInput, match="one teacher"):
+        Trainer(small(loss=loss), tmp_path)
+    loss[1]["pack"] = "dlib-resnet"
+    loss[1]["mode"] = "distances"
+    recipe = small(loss=loss, run={"epochs": 4}, augmentation={"colour": 0.0, "erase": 0.0})
+    Trainer(recipe, tmp_path, cache=tmp_path / "cache").run()
+    gaps = [value for _, value in steps(tmp_path, "distillation.0")]
+    assert gaps[-1] < 0.8 * gaps[0]
+
+
 def test_a_corrupt_picture_is_passed_over_and_named(
     small: Small, people: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from renzheng import Verifier
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.acquisition import Extraction, acquire
@@ -13,6 +15,8 @@ from renzheng.evaluation.cache import Cache, default_path
 from renzheng.evaluation.trial import Picture
 from renzheng.training.data.source import Source
 from renzheng.types import Floats
+
+_CHUNK = 5000  # pictures held in memory at a time
 
 
 def embed(
@@ -45,20 +49,24 @@ def embed(
     InvalidInput
         If a picture cannot be read: clean the data first.
     """
-    pictures = [Picture(source.name(i), source.content(i)) for i in range(len(source))]
-    tell(f"embedding {len(pictures)} pictures by the teacher {pack} (kept for the next run)")
+    extraction = Extraction.of(Verifier(pack), aligned=template)
+    rows = []
     with Cache(cache or default_path()) as store:
-        found = acquire(
-            pictures,
-            Extraction.of(Verifier(pack), aligned=template),
-            cache=store,
-            workers=os.cpu_count() or 1,
-        )
-    if found.failures:
-        index, failure = next(iter(found.failures.items()))
-        raise InvalidInput(
-            f"the teacher cannot embed it: {failure.reason} ({len(found.failures)} such pictures)",
-            source=source.name(index),
-            remedy="remove them, or make the crops anew: renzheng train prepare",
-        )
-    return found.rows
+        for first in range(0, len(source), _CHUNK):
+            tell(f"the teacher {pack} embeds: {first} of {len(source)} (kept for the next run)")
+            chosen = range(first, min(first + _CHUNK, len(source)))
+            found = acquire(
+                [Picture(source.name(i), source.content(i)) for i in chosen],
+                extraction,
+                cache=store,
+                workers=os.cpu_count() or 1,
+            )
+            if found.failures:
+                index, failure = next(iter(found.failures.items()))
+                raise InvalidInput(
+                    f"the teacher cannot embed it: {failure.reason}",
+                    source=source.name(chosen[index]),
+                    remedy="remove it, or make the crops anew: renzheng train prepare",
+                )
+            rows.append(found.rows)
+    return np.concatenate(rows)

@@ -82,6 +82,12 @@ class Trainer:
                 f"a batch of {self.sampler.batch} pictures does not divide among "
                 f"{ranks.count()} processes"
             )
+        if recipe.batch.accumulate > self.sampler.steps:
+            raise InvalidInput(
+                f"{recipe.batch.accumulate} batches are to make a step, an epoch has "
+                f"{self.sampler.steps}",
+                remedy="lower batch.accumulate, or give more pictures",
+            )
         self._teacher = self._embed_by_teacher()
         self.learner = Learner(
             recipe.model,
@@ -121,7 +127,7 @@ class Trainer:
     def batches_an_epoch(self) -> int:
         """Batches in an epoch, a whole number of steps."""
         accumulate = self.recipe.batch.accumulate
-        return max(1, self.sampler.steps // accumulate) * accumulate
+        return self.sampler.steps // accumulate * accumulate
 
     @property
     def steps(self) -> int:
@@ -167,8 +173,8 @@ class Trainer:
                     or self.step % self.recipe.checkpoint.every == 0
                 ):
                     self._save(LAST)
-            if probe is None:
-                self._save(BEST)
+            if probe is None or math.isinf(self.best):
+                self._save(BEST)  # nothing could be measured: the last is the best known
         finally:
             if log is not None:
                 log.close()
@@ -378,6 +384,11 @@ class Trainer:
         ]
         if not packs:
             return None
+        if len(set(packs)) > 1:
+            raise InvalidInput(
+                f"one run learns from one teacher, not from {len(set(packs))}",
+                remedy="name the same pack in every distillation loss",
+            )
         kind = backbones.get(self.recipe.model.backbone)
         rows = teacher.embed(
             self.source, str(packs[0] or "dlib-resnet"), kind.template, self._cache, self._tell
@@ -386,9 +397,9 @@ class Trainer:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
-    """Refuse a recipe that would make another run of it; more epochs or workers are allowed."""
+    """Refuse a recipe that would make another run of it; workers and checkpoints change nothing."""
     for table in before:
-        if table in ("checkpoint",):
+        if table == "checkpoint":
             continue
         then, new = before[table], now.get(table)
         if table == "data" and new is not None:
