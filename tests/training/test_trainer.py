@@ -198,7 +198,7 @@ def test_a_student_learns_from_one_teacher(small: Small, tmp_path: Path) -> None
     recipe = small(loss=loss, run={"epochs": 4}, augmentation={"colour": 0.0, "erase": 0.0})
     Trainer(recipe, tmp_path, cache=tmp_path / "cache").run()
     gaps = [value for _, value in steps(tmp_path, "distillation.0")]
-    assert gaps[-1] < 0.8 * gaps[0]
+    assert np.mean(gaps[-5:]) < np.mean(gaps[:5]) - 0.05
 
 
 def test_a_corrupt_picture_is_passed_over_and_named(
