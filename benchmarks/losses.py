@@ -185,7 +185,8 @@ def plot(out: Path, path: Path) -> None:
                 ("genuine", "#15734c", "one person"), ("impostor", "#a1482d", "two people"),
             ):  # fmt: skip
                 axes.hist(
-                    stored[kind].astype(float), edges, density=True, histtype="stepfilled", color=colour, alpha=0.6,
+                    stored[kind].astype(float), edges, density=True, histtype="stepfilled",
+                    color=colour, alpha=0.6,
                     label=label,
                 )  # fmt: skip
         axes.set_yticks([])
