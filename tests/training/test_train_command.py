@@ -108,6 +108,7 @@ def test_one_command_goes_from_two_folders_to_a_pack(tmp_path: Path) -> None:
     done = run(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "use it: renzheng verify --pack mine" in done.stdout
+    assert "8 names are in both folders" in done.stderr
     assert (tmp_path / "mine" / "calibration.json").exists()
     assert (tmp_path / "mine-work" / "run" / "last.pt").exists()
     again = run(*command, cwd=tmp_path)

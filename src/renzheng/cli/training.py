@@ -282,6 +282,7 @@ def _pack(arguments: argparse.Namespace) -> int:
     _torch()
     from renzheng.evaluation.recalibration import check
     from renzheng.training import backbones, recipe
+    from renzheng.training.data import open_source
     from renzheng.training.trainer import LAST
 
     check(arguments.pack, 0.5)
@@ -297,6 +298,13 @@ def _pack(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 print(f"cutting the faces of {raw}")
             _prepare(argparse.Namespace(**{**vars(arguments), "json": False}), quiet=arguments.json)
+    both = set.intersection(*(set(open_source(path).people) for path in sources.values()))
+    if both:
+        print(
+            f"renzheng: {len(both)} names are in both folders ({min(both)} ...): if they are the "
+            "same people, the measured rates are too good to be true",
+            file=sys.stderr,
+        )
     arguments.overrides = [
         *arguments.overrides,
         f"data.sources=[{json.dumps(str(sources['train']))}]",
