@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up import embeddings
 
+from made_up import embeddings
 from renzheng.evaluation.all_pairs import compare_all
 from renzheng.evaluation.bootstrap import Weighted
 from renzheng.evaluation.measurement import count_people_pairs, finest_fmr, measure

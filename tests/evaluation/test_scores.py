@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import embeddings
 
+from made_up import embeddings
 from renzheng import InvalidInput
 from renzheng.evaluation.all_pairs import compare_all
 from renzheng.evaluation.enrolment import enrol_templates, first_of_each, first_pictures
