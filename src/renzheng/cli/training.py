@@ -112,7 +112,7 @@ def register(commands: Any) -> None:
         "--min-face-size", type=int, default=20, metavar="PX", help="default: %(default)s"
     )
     whole.add_argument("--terms", default="", help="the terms of the pictures, for the manifest")
-    whole.add_argument("--json", action="store_true", help="print the end as JSON")
+    options.add_json(whole)
     whole.set_defaults(run=_pack)
 
     export = _part(parts, "export", "write a run's network as a pack", _EXPORT)
@@ -245,7 +245,7 @@ def _run(arguments: argparse.Namespace, quiet: bool = False) -> int:
             remedy="go on with it (--resume), or name another --out",
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _shown(arguments.out) as (progress, tell):
+    with _shown() as (progress, tell):
         try:
             trainer = Trainer(
                 read, arguments.out, progress=progress, tell=tell, cache=arguments.cache
@@ -356,9 +356,9 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _shown(
-    folder: Path,
-) -> Iterator[tuple[Callable[[int, int, Mapping[str, float]], None], Callable[[str], None]]]:
+def _shown() -> Iterator[
+    tuple[Callable[[int, int, Mapping[str, float]], None], Callable[[str], None]]
+]:
     """A bar and words where a person looks, a line now and then elsewhere; rank 0 alone speaks."""
     from rich.console import Console
 

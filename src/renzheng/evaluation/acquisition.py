@@ -127,8 +127,7 @@ class Extractor:
         height, width = image.shape[:2]
         if height != width:
             raise UnreadableImage(f"not an aligned crop: {width} x {height} px is not square")
-        template = TEMPLATES[self._extraction.aligned]
-        points = np.asarray(template.points, np.float32) * (width / template.size)
+        points = TEMPLATES[self._extraction.aligned].scaled(width).points
         return Face(np.array([0, 0, width, height], np.float32), points, 1.0)
 
     def _found(self, image: Image) -> Face:

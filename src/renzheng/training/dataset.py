@@ -55,10 +55,9 @@ class Crops(Dataset[Item]):
         """
         index, epoch, place = key
         trouble = ""
-        own = np.flatnonzero(self._labels == self._labels[index])
-        for candidate in np.roll(own, -int(np.searchsorted(own, index))):
+        for candidate in self._candidates(index):
             try:
-                crop = self.crop(int(candidate))
+                crop = self.crop(candidate)
                 break
             except UnreadableImage as error:
                 trouble = trouble or str(error)
@@ -70,7 +69,13 @@ class Crops(Dataset[Item]):
             )
         if self._augmentation is not None:
             crop = self._augmentation(crop, np.random.default_rng([self._seed, epoch, place, 2]))
-        return crop, int(self._labels[index]), int(candidate), trouble
+        return crop, int(self._labels[index]), candidate, trouble
+
+    def _candidates(self, index: int) -> Iterator[int]:
+        """The picture, then the others of its person; those are looked for only if need be."""
+        yield index
+        own = np.flatnonzero(self._labels == self._labels[index])
+        yield from np.roll(own, -int(np.searchsorted(own, index)))[1:].tolist()
 
     def crop(self, index: int) -> npt.NDArray[np.uint8]:
         """A picture without augmentation: uint8 (size, size, 3) RGB.

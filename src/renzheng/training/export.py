@@ -21,11 +21,10 @@ from renzheng.evaluation.evaluator import Evaluator, Progress, Settings
 from renzheng.evaluation.protocols import people as people_folder
 from renzheng.packs import Pack
 from renzheng.runtime import Network
-from renzheng.training import backbones, checkpoint
-from renzheng.training.data import open_source
+from renzheng.training import backbones, checkpoint, validation
 from renzheng.training.dataset import Crops, as_input
 from renzheng.training.recipe import Recipe, parse
-from renzheng.training.trainer import BEST
+from renzheng.training.trainer import BEST, sources
 from renzheng.types import Floats
 
 _TOLERANCE = 1e-4
@@ -99,7 +98,7 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
         write_onnx(network, size, plain)
-        wanted = _torch_embeddings(network, crops, kind.mean, kind.scale)
+        wanted = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
         difference = _difference(plain, crops, wanted, kind)
         if not difference <= _TOLERANCE:
             raise PackError(
@@ -171,16 +170,10 @@ def write_onnx(network: nn.Module, size: int, path: Path) -> None:
 
 
 def _some_crops(recipe: Recipe, size: int) -> np.ndarray:
-    source = open_source(Path(recipe.data.sources[0]), Path(recipe.data.root or "."))
+    source = sources(recipe)
     reader = Crops(source, size, None, 0)
     places = np.linspace(0, len(source) - 1, min(_CHECKED, len(source))).astype(int)
     return np.stack([reader.crop(int(i)) for i in places])
-
-
-def _torch_embeddings(network: nn.Module, crops: np.ndarray, mean: float, scale: float) -> Floats:
-    with torch.no_grad():
-        out = network(as_input(torch.from_numpy(crops), mean, scale))
-    return np.asarray(nn.functional.normalize(out, dim=1).numpy(), np.float32)
 
 
 def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.Backbone) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +46,14 @@ class Identities:
                 f"a batch of {self.people} people with {self.pictures} pictures holds no triplet",
                 remedy="two of each at least",
             )
-        if len(self._usable()) < self.people:
+        if len(self._usable) < self.people:
             raise InvalidInput(
-                f"{len(self._usable())} people have two pictures or more, a batch wants "
+                f"{len(self._usable)} people have two pictures or more, a batch wants "
                 f"{self.people}",
                 remedy="ask for fewer people a batch, or give more pictures",
             )
 
+    @cached_property
     def _usable(self) -> Indices:
         known, count = np.unique(self.labels, return_counts=True)
         return np.asarray(known if self.singles else known[count > 1], np.int64)
@@ -61,10 +63,10 @@ class Identities:
         """Pictures in a batch."""
         return self.people * self.pictures
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Batches in an epoch: enough to show as many pictures as there are of the people."""
-        return max(1, int(np.isin(self.labels, self._usable()).sum()) // self.batch)
+        return max(1, int(np.isin(self.labels, self._usable).sum()) // self.batch)
 
     def epoch(self, number: int) -> Iterator[Indices]:
         """The batches of an epoch, int64 (P * K,) each, grouped by person.
@@ -75,7 +77,7 @@ class Identities:
         chance = np.random.default_rng([self.seed, number, 1])
         order = np.argsort(self.labels, kind="stable")
         known, start, count = np.unique(self.labels[order], return_index=True, return_counts=True)
-        usable = np.flatnonzero(np.isin(known, self._usable()))
+        usable = np.flatnonzero(np.isin(known, self._usable))
         waiting: dict[int, list[int]] = {}
         turn: list[int] = []
         for _ in range(self.steps):

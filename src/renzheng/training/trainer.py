@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ class Trainer:
         self.device = optimisation.choose_device(recipe.run.device)
         ranks.start(self.device)
         torch.manual_seed(recipe.run.seed)
-        self.source = _sources(recipe)
+        self.source = sources(recipe)
         self.sampler = _sampler(recipe, self.source)
         if self.sampler.batch % ranks.count():
             raise InvalidInput(
@@ -124,16 +123,14 @@ class Trainer:
     # --- what there is to do ---------------------------------------------------------------
 
     @property
-    def batches_an_epoch(self) -> int:
-        """Batches in an epoch, a whole number of steps."""
-        accumulate = self.recipe.batch.accumulate
-        return self.sampler.steps // accumulate * accumulate
+    def steps_an_epoch(self) -> int:
+        """Steps of the optimiser in an epoch; batches that do not fill one are left out."""
+        return self.sampler.steps // self.recipe.batch.accumulate
 
     @property
     def steps(self) -> int:
         """Steps of the optimiser in the whole run."""
-        each = self.batches_an_epoch // self.recipe.batch.accumulate
-        whole = each * self.recipe.run.epochs
+        whole = self.steps_an_epoch * self.recipe.run.epochs
         return min(whole, self.recipe.run.steps) if self.recipe.run.steps else whole
 
     # --- running -----------------------------------------------------------------------------
@@ -162,7 +159,7 @@ class Trainer:
                 values = self._take(model, group, self.step)
                 self.step += 1
                 self._watch(values, log)
-                ended = self.step % (self.batches_an_epoch // self.recipe.batch.accumulate) == 0
+                ended = self.step % self.steps_an_epoch == 0
                 if (ended and (epoch + 1) % self.recipe.validation.every == 0) or (
                     self.step == self.steps
                 ):
@@ -200,8 +197,7 @@ class Trainer:
         size = self.sampler.batch // ranks.count()
         share = slice(ranks.rank() * size, (ranks.rank() + 1) * size)
         while self.step < self.steps:
-            each = self.batches_an_epoch // accumulate
-            epoch, inside = divmod(self.step, each)
+            epoch, inside = divmod(self.step, self.steps_an_epoch)
             loader = batches(
                 self._crops,
                 self.sampler,
@@ -216,7 +212,7 @@ class Trainer:
                 if len(group) == accumulate:
                     yield epoch, group
                     group = []
-                    if self.step % each == 0 or self.step >= self.steps:
+                    if self.step % self.steps_an_epoch == 0 or self.step >= self.steps:
                         break
 
     def _take(self, model: nn.Module, group: list[Any], step: int) -> dict[str, float]:
@@ -325,7 +321,6 @@ class Trainer:
             return
         state: dict[str, Any] = {
             "backbone": _plain(self.network().state_dict()),
-            "model": json.dumps(asdict(self.recipe.model)),
             "recipe": json.dumps(self.recipe.to_dict()),
             "step": self.step,
         }
@@ -356,9 +351,12 @@ class Trainer:
         state = checkpoint.load(path)
         if "learner" not in state:
             raise InvalidInput("this checkpoint is for export only", source=str(path))
-        if json.loads(state["model"]) != json.loads(json.dumps(asdict(self.recipe.model))):
+        before, now = (
+            json.loads(text) for text in (state["recipe"], json.dumps(self.recipe.to_dict()))
+        )
+        if before["model"] != now["model"]:
             raise InvalidInput(
-                f"it is of another backbone: {json.loads(state['model'])['backbone']}",
+                f"it is of another backbone: {before['model']['backbone']}",
                 source=str(path),
                 remedy="resume with the recipe that began the run",
             )
@@ -368,7 +366,7 @@ class Trainer:
                 source=str(path),
                 remedy="put the pictures back as they were, or begin a new run",
             )
-        _changed(json.loads(state["recipe"]), json.loads(json.dumps(self.recipe.to_dict())), path)
+        _changed(before, now, path)
         self.learner.load_state_dict(state["learner"])
         self._optimiser.load_state_dict(state["optimiser"])
         if self._average is not None:
@@ -412,7 +410,8 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> N
             )
 
 
-def _sources(recipe: Recipe) -> Source:
+def sources(recipe: Recipe) -> Source:
+    """The pictures that a recipe names, as one source."""
     root = Path(recipe.data.root) if recipe.data.root else None
     opened = [open_source(Path(path), root) for path in recipe.data.sources]
     return opened[0] if len(opened) == 1 else merge(opened)
