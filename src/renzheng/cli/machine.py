@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 from renzheng.cli import FAILURE, options
@@ -12,12 +13,19 @@ from renzheng.errors import RenzhengError
 
 _LIBRARIES = ("renzheng", "numpy", "onnxruntime", "onnx", "opencv-python-headless", "Pillow")
 
+_ADD = """\
+Fetch the files that a pack is made of from its authors' repository, check their digests, and build
+the pack. Nothing else in renzheng fetches anything, and no picture leaves this machine. Where there
+is no network, fetch the files elsewhere (`renzheng packs show PACK` names address and digests) and
+say with --from where they lie.
+"""
+
 
 def register(commands: Any) -> None:
     """Add the commands of this module."""
     packs = commands.add_parser(
         "packs",
-        help="list, show and build the networks",
+        help="list, show, build and add the networks",
         description="A pack is a network with its manifest, digests, licence and provenance.",
     )
     actions = packs.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -34,8 +42,26 @@ def register(commands: Any) -> None:
     build = actions.add_parser(
         "build", help="build packs into the cache (done on first use otherwise)"
     )
-    build.add_argument("names", nargs="*", metavar="PACK", help="default: all")
+    build.add_argument(
+        "names", nargs="*", metavar="PACK", help="default: all whose weights are here"
+    )
     build.set_defaults(run=_build)
+
+    add = actions.add_parser(
+        "add",
+        help="obtain a pack whose weights no package carries",
+        description=_ADD,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("name", metavar="PACK", help="minifasnet")
+    add.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FOLDER",
+        help="take the files from this folder (or beside this file) and fetch nothing",
+    )
+    add.set_defaults(run=_add)
 
     doctor = commands.add_parser(
         "doctor",
@@ -59,6 +85,7 @@ def _list(arguments: argparse.Namespace) -> int:
                 "kind": definition["kind"],
                 "licence": definition["licence"],
                 "built": packs.location(name).exists(),
+                "add": f"renzheng packs add {name}" if packs.must_be_added(name) else None,
                 "description": definition["description"],
             }
         )
@@ -70,8 +97,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
         table = Table("name", "version", "kind", "licence", "built", "description")
         for row in rows:
-            words = {**row, "built": "yes" if row["built"] else "no"}
-            table.add_row(*words.values())
+            built = "yes" if row["built"] else "no"
+            words = {**row, "built": f"not there: {row['add']}" if row["add"] else built}
+            del words["add"]
+            table.add_row(*map(str, words.values()))
         Console().print(table)
     return 0
 
@@ -79,11 +108,17 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from renzheng import packs
 
-    pack = packs.load(arguments.name)
+    known = arguments.name in packs.names()
+    if known and packs.must_be_added(arguments.name):
+        # Its terms and limits should be read before it is fetched.
+        facts = packs.definition(arguments.name)
+        facts["add"] = f"not there; renzheng packs add {arguments.name}"
+    else:
+        facts = packs.load(arguments.name).to_dict()
     if arguments.json:
-        options.print_json(pack.to_dict())
+        options.print_json(facts)
         return 0
-    for key, value in pack.to_dict().items():
+    for key, value in facts.items():
         if isinstance(value, dict):
             print(f"[{key}]")
             for name, entry in value.items():
@@ -105,9 +140,20 @@ def _show(arguments: argparse.Namespace) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     from renzheng import packs
 
-    for name in arguments.names or packs.names():
+    here = [name for name in packs.names() if not packs.must_be_added(name)]
+    for name in arguments.names or here:
         pack = packs.build(name)
         print(f"{pack.name} {pack.version}: {pack.folder}")
+    return 0
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    from renzheng import packs
+
+    pack = packs.add(arguments.name, arguments.source)
+    print(f"{pack.name} {pack.version} ({pack.manifest['licence']}): {pack.folder}")
+    for limit in pack.manifest["limits"]:
+        print(f"limit: {limit}")
     return 0
 
 
@@ -145,8 +191,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _check_packs() -> str:
     from renzheng import packs
 
-    loaded = [packs.load(name) for name in packs.names()]
-    return ", ".join(f"{pack.name} {pack.version} ({pack.digest[:12]})" for pack in loaded)
+    found = []
+    for name in packs.names():
+        if packs.must_be_added(name):
+            found.append(f"{name} not added")
+        else:
+            pack = packs.load(name)
+            found.append(f"{pack.name} {pack.version} ({pack.digest[:12]})")
+    return ", ".join(found)
 
 
 def _check_networks() -> str:

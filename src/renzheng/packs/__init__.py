@@ -2,11 +2,13 @@
 
 from renzheng.packs.manifest import Pack
 from renzheng.packs.store import (
+    add,
     build,
     cache_folder,
     definition,
     load,
     location,
+    must_be_added,
     names,
     save_as,
     write,
@@ -14,11 +16,13 @@ from renzheng.packs.store import (
 
 __all__ = [
     "Pack",
+    "add",
     "build",
     "cache_folder",
     "definition",
     "load",
     "location",
+    "must_be_added",
     "names",
     "save_as",
     "write",

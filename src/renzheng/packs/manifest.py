@@ -14,7 +14,7 @@ from typing import Any
 from renzheng.errors import PackError
 
 MANIFEST = "pack.toml"
-KINDS = ("detector", "embedder")
+KINDS = ("detector", "embedder", "liveness")
 
 
 def sha256(path: Path) -> str:
@@ -30,7 +30,7 @@ class Pack:
     Attributes
     ----------
     name, version, kind
-        `kind` is ``detector`` or ``embedder``.
+        `kind` is ``detector``, ``embedder`` or ``liveness``.
     folder
         Where its files lie.
     digest
@@ -93,7 +93,7 @@ class Pack:
         Packs that differ in their calibration, name or terms alone have the same: embeddings of
         the one are embeddings of the other.
         """
-        said = ("name", "version", "description", "licence", "limits", "provenance")
+        said = ("name", "version", "description", "licence", "limits", "provenance", "source")
         measured = ("calibration", "measured")
         decisive = {k: v for k, v in self.manifest.items() if k not in (*said, *measured)}
         files = {k: v for k, v in self.manifest["files"].items() if k != "calibration.json"}

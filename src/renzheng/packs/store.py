@@ -17,6 +17,7 @@ from typing import Any
 import platformdirs
 
 from renzheng.errors import PackError
+from renzheng.packs import sources
 from renzheng.packs.manifest import MANIFEST, Pack, sha256
 
 DEFINITIONS = Path(__file__).parent / "definitions"
@@ -32,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def names() -> list[str]:
-    """The names of the packs that can be built here."""
+    """The names of the packs that renzheng knows."""
     return sorted(path.parent.name for path in DEFINITIONS.glob(f"*/{MANIFEST}"))
 
 
@@ -63,6 +64,66 @@ def location(name: str) -> Path:
     return cache_folder() / f"{name}-{digest.hexdigest()[:12]}"
 
 
+def must_be_added(name: str) -> bool:
+    """Whether a pack is not here and cannot be built until its weights are added (`add`).
+
+    Raises
+    ------
+    PackError
+        If there is no definition of that name.
+    """
+    return not location(name).exists() and bool(sources.absent(_wanted(name), _kept()))
+
+
+def add(
+    name: str,
+    source: Path | None = None,
+    *,
+    base: str | None = None,
+    timeout: float = 30.0,
+    progress: Progress | None = None,
+) -> Pack:
+    """Obtain the weights that no package carries, keep them, and build the pack.
+
+    This alone goes to the network, and only without `source` and where the files are not here yet.
+
+    Parameters
+    ----------
+    name
+        A name from `names`.
+    source
+        The folder that holds the files, or one of them; by default they are fetched from the
+        address in the pack's definition.
+    base
+        Another address to fetch from.
+    timeout
+        Seconds that the server may stay silent.
+    progress
+        As of `load`.
+
+    Raises
+    ------
+    PackError
+        If the pack needs nothing added, a file cannot be had or is another one than wanted (by its
+        SHA-256), or the cache cannot be written. What was there before stays, and nothing is left.
+    """
+    wanted = _wanted(name)
+    if not wanted:
+        raise PackError(
+            f"the pack {name} is made from installed packages: there is nothing to add",
+            remedy=f"renzheng packs build {name}",
+        )
+    if source is not None:
+        sources.keep(sources.take(wanted, source), wanted, _kept())
+    elif sources.absent(wanted, _kept()):
+        base = base or str(definition(name)["source"]["base"])
+        (progress or _to_stderr)(f"fetching {', '.join(wanted)} from {base}")
+        remedy = f"or fetch them elsewhere and say where: renzheng packs add {name} --from FOLDER"
+        fetched = sources.fetch(wanted, base, remedy=remedy, timeout=timeout)
+        sources.keep(fetched, wanted, _kept())
+    return load(name, progress)
+
+
 def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack:
     """Load a pack by name, building it on first use, or from a folder of the user's own.
 
@@ -89,7 +150,7 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
 
 
 def build(name: str, progress: Progress | None = None) -> Pack:
-    """Build a pack from the weights that installed packages carry.
+    """Build a pack from weights that installed packages carry or that were added.
 
     The pack is written to a folder beside its place and renamed into it when complete, so that
     a kill, a full disk or a second process at the same time leave a good pack or none.
@@ -100,6 +161,11 @@ def build(name: str, progress: Progress | None = None) -> Pack:
         If the weights are missing or damaged, or the folder cannot be written.
     """
     place = location(name)
+    if sources.absent(_wanted(name), _kept()):
+        raise PackError(
+            f"the pack {name} is not here: no package carries its weights",
+            remedy=f"renzheng packs add {name}",
+        )
     (progress or _to_stderr)(f"building the pack {name} (once) in {place}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -197,6 +263,15 @@ def _known(name: str) -> None:
         raise PackError(f"no pack is called {name!r}", remedy=f"there are: {', '.join(names())}")
 
 
+def _wanted(name: str) -> dict[str, str]:
+    """The SHA-256 of the files that a pack is made of and no package carries, by name."""
+    return dict(definition(name).get("source", {}).get("files", {}))
+
+
+def _kept() -> Path:
+    return cache_folder() / "sources"
+
+
 def _to_stderr(line: str) -> None:
     print(f"renzheng: {line}", file=sys.stderr)
 
@@ -219,6 +294,11 @@ def _write_networks(name: str, folder: Path) -> None:
         from renzheng.packs import dlib_source
 
         dlib_source.build(folder)
+    elif name == "minifasnet":
+        from renzheng.packs import minifasnet_source
+
+        weights = {file: sources.place(_kept(), d) for file, d in _wanted(name).items()}
+        minifasnet_source.build(folder, weights)
     else:
         raise PackError(f"nothing knows how to build the pack {name!r}")
 
