@@ -183,6 +183,29 @@ class People:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Presentations:
+    """Pictures of live faces and of attacks (ISO/IEC 30107-3: presentations).
+
+    Attributes
+    ----------
+    name, pictures, groups, problems
+        As in `People`.
+    attack
+        str (n,): the attack's type (the species of its presentation attack instrument), or empty
+        where the presentation is bona fide: a live face.
+    where
+        str (n,): how messages name a presentation (``table.csv row 7``).
+    """
+
+    name: str
+    pictures: Sequence[Picture]
+    attack: Names
+    where: Names
+    groups: Mapping[str, Names] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
 def _told(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""

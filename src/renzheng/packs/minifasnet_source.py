@@ -35,7 +35,7 @@ def build(folder: Path, weights: Mapping[str, Path]) -> None:
     """Write ``minifasnet-v2.onnx`` and ``minifasnet-v1se.onnx``.
 
     Each takes ``crops``, float32 (n, 3, 80, 80) BGR from 0 to 255, and gives ``probabilities``
-    (n, 3) of an attack in two dimensions, a live face and an attack in three.
+    (n, 3): the second is of a live face, the others of attacks.
 
     Parameters
     ----------

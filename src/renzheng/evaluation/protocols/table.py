@@ -1,4 +1,6 @@
-"""Protocols as tables: comparisons (reference, probe, label) or pictures (picture, person)."""
+"""Protocols as tables: comparisons (reference, probe, label), pictures of people (picture, person)
+or presentations (picture, type).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.trial import Pairs, People, Picture, Problem, people_of_pairs
+from renzheng.evaluation.trial import (
+    Pairs,
+    People,
+    Picture,
+    Presentations,
+    Problem,
+    people_of_pairs,
+)
 
 _SAME = {"1", "true", "same", "genuine", "match", "yes", "mated"}
 _DIFFERENT = {
@@ -23,6 +32,7 @@ _DIFFERENT = {
     "no",
     "nonmated",
 }
+_BONA_FIDE = {"bona_fide", "bonafide", "live", "genuine", "real"}
 _SIDES = ("reference_person", "probe_person")
 
 Row = dict[str, str]
@@ -163,6 +173,63 @@ def read_people(path: Path, root: Path | None = None) -> People:
             column: np.array([row[column] for row in kept.values()])
             for column in columns
             if column not in ("picture", "person")
+        },
+        problems=tuple(problems),
+    )
+
+
+def read_presentations(path: Path, root: Path | None = None) -> Presentations:
+    """Read pictures of live faces and of attacks from a table.
+
+    Parameters
+    ----------
+    path
+        CSV as for `read_pairs`; columns ``picture`` (a path) and ``type``: ``bona_fide`` for a live
+        face (or ``live``, ``genuine``, ``real``), anything else names the kind of attack (print,
+        screen, mask ...), upper case as lower. Every other column is a group.
+    root
+        What relative paths start from; by default the table's folder.
+
+    Returns
+    -------
+    Presentations
+        Rows that cannot be used are in `problems`.
+
+    Raises
+    ------
+    InvalidInput
+        If the table is empty, lacks a column, or leaves no picture.
+    """
+    columns, rows = _read(path)
+    _require(path, columns, ("picture", "type"))
+    root = path.parent if root is None else root
+    kept: dict[str, tuple[Row, str, str]] = {}
+    problems: list[Problem] = []
+    for number, row in rows:
+        where = f"{path.name} row {number}"
+        place = _place(row["picture"], root)
+        kind = " ".join(row["type"].lower().split())
+        if not kind:
+            problems.append(Problem(where, "the type is missing"))
+        elif not row["picture"] or not Path(place).is_file():
+            problems.append(Problem(where, f"there is no file {place}"))
+        elif place in kept:
+            problems.append(Problem(where, f"{row['picture']} was listed before"))
+        else:
+            bona_fide = kind.replace(" ", "_").replace("-", "_") in _BONA_FIDE
+            kept[place] = row, "" if bona_fide else kind, where
+    if not kept:
+        reasons = "; ".join(map(str, problems[:3])) or "it has no rows"
+        raise InvalidInput(f"no picture can be used: {reasons}", source=str(path))
+    return Presentations(
+        name=path.name,
+        pictures=[Picture(_shown(place, root), Path(place)) for place in kept],
+        attack=np.array([kind for _, kind, _ in kept.values()]),
+        where=np.array([where for _, _, where in kept.values()]),
+        groups={
+            column: np.array([row[column] for row, _, _ in kept.values()])
+            for column in columns
+            if column not in ("picture", "type")
         },
         problems=tuple(problems),
     )
