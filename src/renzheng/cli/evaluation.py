@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import options, studies
+from renzheng.cli import liveness, options, studies
 
 if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
@@ -53,7 +53,7 @@ def register(commands: Any) -> None:
     """Add the commands of this module."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="error rates of a pack on LFW or on your own pictures",
+        help="error rates of a pack on LFW or on your own pictures, of liveness too",
         description=_EVALUATE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -117,6 +117,8 @@ def register(commands: Any) -> None:
     )
     _add_most(documents)
     documents.set_defaults(run=_documents, channel=None)
+
+    liveness.register(protocols)
 
     channels = protocols.add_parser("channels", help="list the document channels")
     options.add_json(channels)

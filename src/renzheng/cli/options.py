@@ -42,13 +42,19 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
-    """The verifier that the options ask for."""
+def check_threads(options: argparse.Namespace) -> None:
+    """Make sure that ``--threads`` is a number of threads."""
     from renzheng.errors import InvalidInput
-    from renzheng.verifier import DEFAULT_PACK, Verifier
 
     if options.threads is not None and options.threads < 1:
         raise InvalidInput(f"--threads must be 1 or more, not {options.threads}")
+
+
+def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
+    """The verifier that the options ask for."""
+    from renzheng.verifier import DEFAULT_PACK, Verifier
+
+    check_threads(options)
     return Verifier(
         getattr(options, "pack", DEFAULT_PACK),
         min_face_size=options.min_face_size,

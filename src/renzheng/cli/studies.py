@@ -134,7 +134,7 @@ def show(
     if reliability is not None:
         shown.append(tables.likelihood_ratios(reliability))
     for table in shown:
-        _print(table)
+        print_table(table)
     first = next(iter(studies.values()))
     for limit in first.provenance["limits"]:
         print(f"limit: {limit}")
@@ -142,7 +142,8 @@ def show(
         print(f"report: {arguments.report}, {arguments.report.with_suffix('.json')}")
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """One table on standard output."""
     from rich import box
     from rich.console import Console
     from rich.table import Column

@@ -89,8 +89,9 @@ class _Layers:
         values = self._left.pop(name, None)
         if values is None:
             raise ValueError(f"{name} is missing")
-        fits = len(values.shape) == len(shape) and all(
-            side == wanted or (wanted is None and side) for side, wanted in zip(values.shape, shape)
+        fits = values.ndim == len(shape) and all(
+            side == wanted or (wanted is None and side > 0)
+            for side, wanted in zip(values.shape, shape, strict=True)
         )
         if not fits or values.dtype != np.float32 or not np.isfinite(values).all():
             raise ValueError(f"{name} is {values.dtype} {values.shape}, not {shape}")
@@ -197,7 +198,7 @@ class _Graph:
         return self.node("Add", f"{name}.add", shortcut, x), out
 
     def _excited(self, x: str, channels: int, name: str) -> str:
-        """Squeeze and excitation (Hu et al. 2018): each channel weighted by what all of them say."""
+        """Squeeze and excitation (Hu et al. 2018): each channel weighted by what all say."""
         take, normalised = self._layers.take, self._layers.normalised
         y = self.node("GlobalAveragePool", f"{name}.pool", x)
         kernel, bias = normalised(take(f"{name}.fc1.weight", None, channels, 1, 1), f"{name}.bn1")

@@ -126,9 +126,9 @@ def fetch(
                 reason = f"the server answers {error.code} {error.reason}"
             raise PackError(reason, source=address, remedy=remedy) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
+            told = getattr(error, "reason", None) or error
             raise PackError(
-                f"it cannot be fetched: {reason or type(error).__name__}",
+                f"it cannot be fetched: {told or type(error).__name__}",
                 source=address,
                 remedy=remedy,
             ) from error

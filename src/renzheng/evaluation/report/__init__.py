@@ -13,7 +13,7 @@ from renzheng.evaluation.calibrating import Reliability
 from renzheng.evaluation.report import page, plots
 from renzheng.evaluation.study import Study
 
-__all__ = ["check", "save"]
+__all__ = ["check", "check_name", "save"]
 
 
 def check(path: Path) -> None:
@@ -26,6 +26,18 @@ def check(path: Path) -> None:
     RenzhengError
         If the library that draws is missing.
     """
+    check_name(path)
+    plots.check_available()
+
+
+def check_name(path: Path) -> None:
+    """Make sure that a page can have this name.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html`` or its folder is missing.
+    """
     if path.suffix.lower() != ".html":
         raise InvalidInput(
             "a report of an evaluation is a web page", source=str(path), remedy="name it .html"
@@ -34,7 +46,6 @@ def check(path: Path) -> None:
         raise InvalidInput(
             "there is no such folder", source=str(path.parent), remedy="make it first"
         )
-    plots.check_available()
 
 
 def save(

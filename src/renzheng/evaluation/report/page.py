@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,28 +54,32 @@ def render(
     """The page as UTF-8; parameters as of `renzheng.evaluation.report.save`."""
     first = next(iter(studies.values()))
     title = first.name if len(studies) == 1 else first.name.rpartition(":")[0]
-    style = STYLE.replace("VERDICT_LIGHT", "#12704a").replace("VERDICT_DARK", "#5fd39b")
-    parts = [
-        HEAD,
-        f"<title>{escape(title)} · renzheng</title>\n<style>{style}{_OWN_STYLE}</style>\n</head>\n",
-        "<body>\n<main>\n",
-        f'<header><p class="kicker">renzheng evaluation</p><h1>{escape(title)}</h1>'
-        f'<p class="reason">{escape(_headline(first))}</p></header>\n',
-    ]
+    parts = [opening(title, _headline(first))]
     if len(studies) > 1:
-        parts.append(_section(tables.channels(studies, max_fmr)))
+        parts.append(section(tables.channels(studies, max_fmr)))
         parts.append(_plot("FNMR by channel", plots.channels(studies, max_fmr)))
         parts.append(_plot("DET curves", plots.det(studies), half=True))
     for study in studies.values():
         parts += _study(study, alone=len(studies) == 1)
     if reliability is not None:
-        parts.append(_section(tables.likelihood_ratios(reliability)))
+        parts.append(section(tables.likelihood_ratios(reliability)))
         parts.append(_plot("Reliability", plots.reliability(reliability), half=True))
     if show_faces:
         for study in studies.values():
             parts += _worst(study)
-    parts += [_limits(first), _provenance(first, command), "</main>\n</body>\n</html>\n"]
+    parts += [limits(first.provenance), closing(first.provenance, command)]
     return "".join(parts).encode("utf-8")
+
+
+def opening(title: str, headline: str) -> str:
+    """The page up to its first section."""
+    style = STYLE.replace("VERDICT_LIGHT", "#12704a").replace("VERDICT_DARK", "#5fd39b")
+    return (
+        f"{HEAD}<title>{escape(title)} · renzheng</title>\n<style>{style}{_OWN_STYLE}</style>\n"
+        "</head>\n<body>\n<main>\n"
+        f'<header><p class="kicker">renzheng evaluation</p><h1>{escape(title)}</h1>'
+        f'<p class="reason">{escape(headline)}</p></header>\n'
+    )
 
 
 def _headline(study: Study) -> str:
@@ -87,7 +92,7 @@ def _headline(study: Study) -> str:
 
 def _study(study: Study, *, alone: bool) -> Iterator[str]:
     found = tables.of_study(study)
-    yield _section(found[0])
+    yield section(found[0])
     if alone:
         yield _plot("Distances", plots.histogram(study))
         if study.measurement.points and study.measurement.genuine:
@@ -98,7 +103,7 @@ def _study(study: Study, *, alone: bool) -> Iterator[str]:
                 + "</div>\n"
             )
     for table in found[1:]:
-        yield _section(table)
+        yield section(table)
     if alone and study.measurement.promises:
         yield _plot("Promised and observed", plots.promised(study), half=True)
     if alone and study.measurement.folds is not None:
@@ -107,10 +112,11 @@ def _study(study: Study, *, alone: bool) -> Iterator[str]:
         yield _plot(f"By {column}", plots.groups(study, column))
     problems = tables.problems(study)
     if problems is not None:
-        yield _section(problems)
+        yield section(problems)
 
 
-def _section(table: Table) -> str:
+def section(table: Table) -> str:
+    """One table with its title and note."""
     head = ""
     if any(table.columns):
         cells = "".join(f'<th scope="col">{escape(c)}</th>' for c in table.columns)
@@ -172,16 +178,18 @@ def _picture(study: Study, index: int) -> str:
     return f'<img src="data:image/jpeg;base64,{code}" alt="{escape(picture.name)}">'
 
 
-def _limits(study: Study) -> str:
-    limits = study.provenance.get("limits") or []
-    if not limits:
+def limits(provenance: Mapping[str, Any]) -> str:
+    """The pack's known limits, if it has any."""
+    found = provenance.get("limits") or []
+    if not found:
         return ""
-    items = "".join(f"<li>{escape(str(limit))}</li>" for limit in limits)
+    items = "".join(f"<li>{escape(str(limit))}</li>" for limit in found)
     return f'<section><h2>Known limits of the pack</h2><ul class="limits">{items}</ul></section>\n'
 
 
-def _provenance(study: Study, command: str) -> str:
-    facts = {"command": command, **study.provenance}
+def closing(provenance: Mapping[str, Any], command: str) -> str:
+    """How the page was made, and its end."""
+    facts = {"command": command, **provenance}
     facts.pop("limits", None)
     rows = []
     for name, value in facts.items():
@@ -192,5 +200,5 @@ def _provenance(study: Study, command: str) -> str:
         rows.append(f'<tr><th scope="row">{escape(label)}</th><td>{escape(shown)}</td></tr>')
     return (
         '<section><h2>How it was made</h2><table class="facts"><tbody>'
-        f"{''.join(rows)}</tbody></table></section>\n"
+        f"{''.join(rows)}</tbody></table></section>\n</main>\n</body>\n</html>\n"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from renzheng.evaluation.bootstrap import Estimate
 from renzheng.evaluation.calibrating import Reliability
 from renzheng.evaluation.study import Study
+from renzheng.evaluation.trial import Problem
 
 
 @dataclass(frozen=True)
@@ -260,12 +261,17 @@ def likelihood_ratios(found: Reliability) -> Table:
 
 def problems(study: Study, most: int = 50) -> Table | None:
     """What could not be used, row by row."""
-    if not study.problems:
+    return problem_table(study.problems, most)
+
+
+def problem_table(problems: Sequence[Problem], most: int) -> Table | None:
+    """Problems, the first ones in rows; None where there are none."""
+    if not problems:
         return None
-    rows: Sequence[tuple[str, str]] = [(p.where, p.reason) for p in study.problems[:most]]
-    more = len(study.problems) - len(rows)
+    rows: Sequence[tuple[str, str]] = [(p.where, p.reason) for p in problems[:most]]
+    more = len(problems) - len(rows)
     return Table(
-        f"Problems in the data ({len(study.problems)})",
+        f"Problems in the data ({len(problems)})",
         ("where", "what"),
         tuple(rows),
         f"{more} more are in the JSON." if more else "",
