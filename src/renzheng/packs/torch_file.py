@@ -137,7 +137,7 @@ def _legacy(content: bytes) -> tuple[Any, Mapping[_Storage, bytes]]:
     found = {}
     for key in load():
         storage = wanted[key]
-        if int.from_bytes(stream.read(8), "little") != storage.count:
+        if stream.read(8) != storage.count.to_bytes(8, "little"):
             raise ValueError("a storage of another size")
         found[storage] = stream.read(_size(storage))
     if stream.read(1):
