@@ -1,4 +1,6 @@
-"""Made-up people: embeddings drawn around a direction each, and crops painted around a pattern."""
+"""Made-up people, crops and packs: embeddings drawn around a direction each, crops painted around a
+pattern, a network that tells bright from dark.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image as Pillow
+
+from renzheng import packs
+from renzheng.packs import Pack
 
 
 def embeddings(
@@ -30,3 +35,42 @@ def paint(folder: Path, people: int, pictures: int, size: int = 150) -> None:
         for n in range(pictures):
             noisy = pattern + chance.normal(0, 25, pattern.shape)
             Pillow.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(place / f"{n}.png")
+
+
+def liveness_pack(folder: Path, threshold: float = 0.5) -> Pack:
+    """A pack whose network calls a face live where the picture around it is bright.
+
+    Two networks of one kind; the probability of ``live`` is 1 / (1 + e^(-(mean - 90) / 10)) of the
+    crop's mean blue value.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    kernel = np.zeros((2, 3, 1, 1), np.float32)
+    kernel[1, 0] = 0.1  # the first channel of BGR
+    bias = np.array([0, -9], np.float32)
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node("GlobalAveragePool", ["crops"], ["mean"]),
+            helper.make_node("Conv", ["mean", "kernel", "bias"], ["logits"]),
+            helper.make_node("Flatten", ["logits"], ["flat"]),
+            helper.make_node("Softmax", ["flat"], ["probabilities"]),
+        ],
+        "bright",
+        [value("crops", TensorProto.FLOAT, ["n", 3, 24, 24])],
+        [value("probabilities", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias, "bias")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    network = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    scales = {"near.onnx": 1.5, "far.onnx": 3.0}
+    manifest = {
+        "name": "bright", "version": "1", "kind": "liveness", "licence": "CC0-1.0",
+        "limits": ["It is made up."],
+        "input": {
+            "size": 24, "channels": "BGR", "mean": [0.0], "scale": 1.0,
+            "networks": [{"file": f, "box_scale": s} for f, s in scales.items()],
+        },
+        "output": {"classes": ["attack", "live"], "live": "live", "threshold": threshold},
+    }  # fmt: skip
+    return packs.write(folder, dict.fromkeys(scales, network), manifest)

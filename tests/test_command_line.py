@@ -137,6 +137,7 @@ def test_packs_and_doctor() -> None:
     listing = json.loads(run("packs", "list", "--json").stdout)
     assert {row["name"]: row["licence"] for row in listing} == {
         "dlib-resnet": "CC0-1.0",
+        "minifasnet": "Apache-2.0",
         "mtcnn": "MIT",
     }
     shown = run("packs", "show", "dlib-resnet")

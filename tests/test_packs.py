@@ -27,7 +27,7 @@ def leftovers(cache: Path) -> list[Path]:
 
 
 def test_every_definition_names_licence_and_provenance() -> None:
-    assert packs.names() == ["dlib-resnet", "mtcnn"]
+    assert packs.names() == ["dlib-resnet", "minifasnet", "mtcnn"]
     for name in packs.names():
         definition = packs.definition(name)
         assert definition["licence"]
@@ -63,7 +63,9 @@ def test_a_damaged_cache_is_mended(cache: Path) -> None:
 
 
 def test_an_unknown_pack_names_the_known_ones(cache: Path) -> None:
-    with pytest.raises(PackError, match=r"no pack is called 'nope'.*dlib-resnet, mtcnn"):
+    with pytest.raises(
+        PackError, match=r"no pack is called 'nope'.*dlib-resnet, minifasnet, mtcnn"
+    ):
         packs.load("nope")
     with pytest.raises(PackError):
         packs.load("../../etc")

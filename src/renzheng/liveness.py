@@ -225,8 +225,8 @@ class Liveness:
             )
         height, width = image.shape[:2]
         x1, y1, x2, y2 = (float(v) for v in face.box)
-        # Not-a-number makes every comparison false.
-        if not (x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0):
+        meets = x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0
+        if not meets or not np.isfinite(face.box).all():
             raise InvalidInput("the face's box does not lie in the picture")
         crops = np.empty((len(self._networks), self._size, self._size, 3), np.uint8)
         for crop, (_, scale) in zip(crops, self._networks.values(), strict=True):
