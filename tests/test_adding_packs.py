@@ -27,6 +27,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and a pack made of `FILES`: what is in them plays no part here."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("RENZHENG_CACHE", str(folder))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
     whole = packs.definition
 

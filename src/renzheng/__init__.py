@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from renzheng.comparison import Calibration, Policy
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
+    from renzheng.liveness import Liveness, LivenessScore
     from renzheng.packs import Pack
     from renzheng.types import (
         Capture,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "comparison": ("Calibration", "Policy"),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
+    "liveness": ("Liveness", "LivenessScore"),
     "packs": ("Pack",),
     "types": (
         "Capture",
@@ -51,6 +53,8 @@ __all__ = [
     "FalseMatchRate",
     "Finding",
     "InvalidInput",
+    "Liveness",
+    "LivenessScore",
     "NoFace",
     "Pack",
     "PackError",

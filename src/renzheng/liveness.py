@@ -257,6 +257,9 @@ class Liveness:
 def around(box: Floats, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
     """The part of a picture that a network looks at, as Silent-Face-Anti-Spoofing cuts it.
 
+    Its authors cut around the boxes of a RetinaFace detector. Another detector's boxes are a little
+    larger, smaller or off, and the networks then see a little more or less around the face.
+
     Parameters
     ----------
     box
