@@ -1,0 +1,48 @@
+"""Specimen identity documents of no real country, and pictures of them as devices take them.
+
+For testing a system without anybody's document: a portrait is printed on an invented card, the
+card is scanned, photographed or copied, and the corners of card, portrait and ghost portrait stay
+known through all of it. Seeded: equal arguments give equal bits.
+"""
+
+from __future__ import annotations
+
+from renzheng.channels.portrait import portrait as cut_portrait
+from renzheng.specimens.drawing import draw
+from renzheng.specimens.layouts import LAYOUTS, Layout
+from renzheng.specimens.specimen import Corners, Specimen, turned
+from renzheng.types import Face, Image
+
+__all__ = [
+    "LAYOUTS",
+    "Corners",
+    "Layout",
+    "Specimen",
+    "draw",
+    "make",
+    "turned",
+]
+
+
+def make(
+    image: Image, face: Face, *, layout: str | None = None, seed: int = 0, dpi: float = 300
+) -> Specimen:
+    """Draw a specimen document of the person in a photograph.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3) RGB, any photograph.
+    face
+        Whose portrait to cut, see `renzheng.channels.portrait`.
+    layout, seed, dpi
+        As in `draw`.
+
+    Raises
+    ------
+    InvalidInput
+        As `draw` does, and if the face's eyes are in one place.
+    """
+    # As high as the largest portrait (45 mm) is printed, so that it is resampled down once.
+    height = max(32, round(45 / 25.4 * dpi)) if dpi > 0 else 32
+    return draw(cut_portrait(image, face, height), layout=layout, seed=seed, dpi=dpi)
