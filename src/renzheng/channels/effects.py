@@ -287,14 +287,14 @@ class Print:
             plate = np.ascontiguousarray(plates[:, :, k])
             if fine > 1:
                 size = (width * fine, height * fine)
-                plate = _pixels(cv2.resize(plate, size, interpolation=cv2.INTER_LINEAR))
+                plate = _floats(cv2.resize(plate, size, interpolation=cv2.INTER_LINEAR))
             dot = plate - rows @ columns
             np.clip(dot, 0, 1, out=dot)
             for paper, passed in zip(papers, _INKS_PASS[k], strict=True):
                 paper *= 1 - dot * np.float32(1 - passed)
         if fine > 1:
             papers = [
-                _pixels(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA))
+                _floats(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA))
                 for paper in papers
             ]
         return _pixels(cv2.merge(papers) * 255)
@@ -304,7 +304,7 @@ class Print:
 class Moire:
     """A screen's pixels beating with the camera's: coloured, bent stripes and a fine grid."""
 
-    strength: float = 0.14
+    strength: float = 0.1
     period: float = 0.05  # of the stripes
 
     def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
@@ -416,7 +416,7 @@ class Scratches:
             y = start[1] + t * length * np.sin(angle) + bow * np.sin(np.pi * t)
             points = np.round(np.stack((x, y), axis=-1) * 16).astype(np.int32)
             mark = light if chance.random() < 0.75 else dark
-            level = int(chance.uniform(60, 255))
+            level = int(chance.uniform(60, 255) * (1 if mark is light else 0.5))
             thick = max(1, round(chance.uniform(0.0005, 0.003) * height))
             cv2.polylines(mark, [points], False, level, thick, cv2.LINE_AA, shift=4)
         for _ in range(self.spots):
@@ -466,7 +466,9 @@ class UnevenLight:
         y, x = np.mgrid[-1:1:24j, -1:1:32j]
         slope = x * math.cos(turn) + y * math.sin(turn)
         lamp = np.exp(-((x - 0.8 * math.cos(turn)) ** 2) - (y - 0.8 * math.sin(turn)) ** 2)
-        gain = 1 + self.strength * (0.35 * slope + 0.5 * lamp - 0.2 * (x**2 + y**2) - 0.05)
+        # Exposed for the brightest place, so the rest is darker.
+        strength = self.strength * float(chance.uniform(0.5, 1.5))
+        gain = 1 + strength * (0.35 * slope + 0.5 * lamp - 0.2 * (x**2 + y**2) - 0.5)
         whole = cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         warm, green = chance.uniform(-1, 1) * self.cast, chance.uniform(-0.3, 0.3) * self.cast
         colour = np.array((1 + warm, 1 + green, 1 - warm), np.float32)
@@ -488,12 +490,12 @@ class SensorNoise:
 
         def draw(rows: int, columns: int, sigma: float) -> Pixels:
             drawn = np.frombuffer(chance.bytes(rows * columns), np.uint8).reshape(rows, columns)
-            return _pixels(cv2.LUT(drawn, normal * np.float32(sigma)))
+            return _floats(cv2.LUT(drawn, normal * np.float32(sigma)))
 
         grain = draw(height, width, self.level)
         half = (-(-height // 2), -(-width // 2))
         tints = [
-            _pixels(cv2.resize(draw(*half, self.level * 0.8), (width, height))) for _ in range(2)
+            _floats(cv2.resize(draw(*half, self.level * 0.8), (width, height))) for _ in range(2)
         ]
         noise = cv2.merge([grain + tints[0], grain, grain + tints[1]])
         return _pixels(portrait + noise)
@@ -508,11 +510,15 @@ def _pixels(values: npt.ArrayLike) -> Pixels:
     return np.asarray(np.clip(values, 0, 255), np.float32)
 
 
+def _floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    return np.asarray(values, np.float32)
+
+
 def _smooth(chance: np.random.Generator, size: tuple[int, int], cells: int) -> Pixels:
     """Gentle hills of -1 to 1: (height, width), about `cells` across."""
     coarse = chance.uniform(-1, 1, (cells, cells)).astype(np.float32)
     whole = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
-    return _pixels(np.clip(whole, -1, 1))
+    return _floats(np.clip(whole, -1, 1))
 
 
 def _bayer(size: int) -> Pixels:
@@ -520,4 +526,4 @@ def _bayer(size: int) -> Pixels:
     cell = np.zeros((1, 1))
     while len(cell) < size:
         cell = np.block([[4 * cell, 4 * cell + 2], [4 * cell + 3, 4 * cell + 1]])
-    return _pixels((cell + 0.5) / size**2)
+    return _floats((cell + 0.5) / size**2)

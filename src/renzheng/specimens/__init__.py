@@ -8,15 +8,20 @@ known through all of it. Seeded: equal arguments give equal bits.
 from __future__ import annotations
 
 from renzheng.channels.portrait import portrait as cut_portrait
+from renzheng.specimens.capture import CAPTURES, Capture, Photographed, Scanned
 from renzheng.specimens.drawing import draw
 from renzheng.specimens.layouts import LAYOUTS, Layout
 from renzheng.specimens.specimen import Corners, Specimen, turned
 from renzheng.types import Face, Image
 
 __all__ = [
+    "CAPTURES",
     "LAYOUTS",
+    "Capture",
     "Corners",
     "Layout",
+    "Photographed",
+    "Scanned",
     "Specimen",
     "draw",
     "make",

@@ -270,7 +270,7 @@ def _draw_chip(pixels: Image, spot: Spot, scale: float) -> None:
     )
     shine = np.linspace(-1, 1, right - left)[None, :] + np.linspace(-1, 1, bottom - top)[:, None]
     gold = np.array((206, 172, 96)) + 22 * np.sin(3 * shine)[:, :, None]
-    mask = _rounded(right - left, bottom - top, round(1.3 * scale))[:, :, None] / 255
+    mask = round_corners(right - left, bottom - top, round(1.3 * scale))[:, :, None] / 255
     place = pixels[top:bottom, left:right]
     place[:] = place * (1 - mask) + gold * mask
     dark, thick = (112, 88, 40), max(1, round(0.14 * scale))
@@ -283,7 +283,7 @@ def _draw_chip(pixels: Image, spot: Spot, scale: float) -> None:
         cv2.line(pixels, (right - third, y), (right - 1, y), dark, thick, cv2.LINE_AA)
 
 
-def _rounded(width: int, height: int, radius: int) -> Image:
+def round_corners(width: int, height: int, radius: int) -> Image:
     """A mask of a rectangle with round corners: uint8 (height, width), 255 inside."""
     mask = np.full((height, width), 255, np.uint8)
     radius = min(radius, width // 2, height // 2)
