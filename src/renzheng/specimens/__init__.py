@@ -8,8 +8,8 @@ known through all of it. Seeded: equal arguments give equal bits.
 from __future__ import annotations
 
 from renzheng.channels.portrait import portrait as cut_portrait
-from renzheng.specimens.capture import CAPTURES, Capture, Photographed, Scanned
-from renzheng.specimens.drawing import draw
+from renzheng.specimens.capture import CAPTURES, Capture, Photographed, Scanned, get
+from renzheng.specimens.drawing import MM_AN_INCH, check_dpi, draw
 from renzheng.specimens.layouts import LAYOUTS, Layout
 from renzheng.specimens.specimen import Corners, Specimen, turned
 from renzheng.types import Face, Image
@@ -24,6 +24,7 @@ __all__ = [
     "Scanned",
     "Specimen",
     "draw",
+    "get",
     "make",
     "turned",
 ]
@@ -48,6 +49,6 @@ def make(
     InvalidInput
         As `draw` does, and if the face's eyes are in one place.
     """
-    # As high as the largest portrait (45 mm) is printed, so that it is resampled down once.
-    height = max(32, round(45 / 25.4 * dpi)) if dpi > 0 else 32
+    check_dpi(dpi)
+    height = round(45 / MM_AN_INCH * dpi)  # the largest portrait's; the others are scaled down
     return draw(cut_portrait(image, face, height), layout=layout, seed=seed, dpi=dpi)

@@ -330,3 +330,18 @@ _CAPTURES: tuple[Capture, ...] = (
     ),
 )
 CAPTURES: Mapping[str, Capture] = MappingProxyType({each.name: each for each in _CAPTURES})
+
+
+def get(name: str) -> Capture:
+    """A capture by name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none of that name.
+    """
+    if name not in CAPTURES:
+        raise InvalidInput(
+            f"no capture is called {name!r}", remedy=f"there are: {', '.join(CAPTURES)}"
+        )
+    return CAPTURES[name]

@@ -59,8 +59,7 @@ def draw(
         )
     if min(portrait.shape[:2]) == 0:
         raise InvalidInput("the portrait is empty")
-    if not LEAST_DPI <= dpi <= MOST_DPI:
-        raise InvalidInput(f"a card is drawn at {LEAST_DPI} to {MOST_DPI} dpi, not {dpi}")
+    check_dpi(dpi)
     chance = generator(seed)
     form = _layout(layout, chance)
     scheme_name = form.schemes[int(chance.integers(len(form.schemes)))]
@@ -94,16 +93,28 @@ def draw(
     )
 
 
+def check_dpi(dpi: float) -> None:
+    """Refuse resolutions at which a card is unreadable or needlessly large.
+
+    Raises
+    ------
+    InvalidInput
+        Outside 100 to 600.
+    """
+    if not LEAST_DPI <= dpi <= MOST_DPI:
+        raise InvalidInput(f"a card is drawn at {LEAST_DPI} to {MOST_DPI} dpi, not {dpi:g}")
+
+
 def generator(seed: int) -> np.random.Generator:
     """What a seed draws from.
 
     Raises
     ------
     InvalidInput
-        If the seed is negative.
+        If the seed is no whole number or negative.
     """
-    if seed < 0:
-        raise InvalidInput(f"a seed is 0 or more, not {seed}")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InvalidInput(f"a seed is a whole number of 0 or more, not {seed}")
     return np.random.default_rng(seed)
 
 
@@ -319,7 +330,7 @@ def _draw_ghost(
     if tint != "coloured":
         grey = (ghost @ np.array((0.299, 0.587, 0.114), np.float32))[:, :, None] / 255
         dark = np.array(scheme.accent if tint == "tinted" else (40, 40, 40), np.float32)
-        ghost = dark + grey * (250 - dark)
+        ghost = np.asarray(dark + grey * (250 - dark), np.float32)
     mask = _window(width, height, oval=bool(oval)) * float(opacity)
     place = pixels[top : top + height, left : left + width]
     ground = place.astype(np.float32)

@@ -19,10 +19,10 @@ Matrix = npt.NDArray[np.float64]  # (3, 3)
 _HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel indices to places
 
 
-def project(matrix: Matrix, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def project(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Map points (n, 2) xy."""
     places = np.asarray(points, np.float64)
-    mapped = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ matrix.T
+    mapped = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ np.asarray(matrix).T
     return np.asarray(mapped[:, :2] / mapped[:, 2:])
 
 

@@ -39,7 +39,7 @@ _GIVEN = (
     "YURI",
 )
 _PLACES = ("AMAUROT", "NEPHELOKOKKYGIA", "EREWHON", "LAPUTA", "SHANGRI-LA", "NEW ATLANTIS")
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _YEAR = timedelta(days=365.25)
 
 

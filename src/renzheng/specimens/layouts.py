@@ -1,4 +1,7 @@
-"""What documents look like, as data. All lengths are millimetres from the card's top left corner."""
+"""What documents look like, as data.
+
+All lengths are millimetres, all places distances from the card's top left corner.
+"""
 
 from __future__ import annotations
 

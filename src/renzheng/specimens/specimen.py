@@ -78,7 +78,7 @@ def turned(specimen: Specimen, quarter_turns: int) -> Specimen:
     InvalidInput
         If `quarter_turns` is no whole number.
     """
-    if quarter_turns != int(quarter_turns):
+    if not isinstance(quarter_turns, (int, np.integer)):
         raise InvalidInput(f"quarter turns are whole, not {quarter_turns}")
     height, width = specimen.image.shape[:2]
     turns = int(quarter_turns) % 4

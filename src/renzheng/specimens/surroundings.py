@@ -33,14 +33,13 @@ def desk(matrix: Matrix, size: tuple[int, int], chance: np.random.Generator) -> 
     """
     width, height = size
     seen = project(np.linalg.inv(matrix), [[0, 0], [width, 0], [width, height], [0, height]])
-    low, extent = seen.min(axis=0), np.ptp(seen, axis=0)
+    low = seen.min(axis=0)
+    extent = seen.max(axis=0) - low
     rows = 480
     columns = max(64, min(1600, round(rows * extent[0] / extent[1])))
     kinds = (_wood, _cloth, _stone, _paint)
     texture = kinds[int(chance.integers(len(kinds)))](rows, columns, chance)
-    plane = np.array(
-        [[extent[0] / columns, 0, low[0]], [0, extent[1] / rows, low[1]], [0, 0, 1]]
-    )
+    plane = np.array([[extent[0] / columns, 0, low[0]], [0, extent[1] / rows, low[1]], [0, 0, 1]])
     return warp(texture, matrix @ plane, size, border=cv2.BORDER_REFLECT)
 
 
