@@ -295,7 +295,9 @@ _CAPTURES: tuple[Capture, ...] = (
         _PHOTO,
         name="laminate-glare",
         description="photographed; the laminate mirrors lamps over the card",
-        surface=(Laminate(),),
+        # Lit before the lamps are mirrored, as these outshine all paper and must burn out.
+        surface=(UnevenLight(), Laminate()),
+        device=_PHOTO.device[1:],
     ),
     Scanned(
         "photocopy",

@@ -153,10 +153,12 @@ class _Pen:
         width: float | None = None,
     ) -> None:
         font = _font(size * self.scale)
-        if width is not None:
+        for _ in range(3):  # letters of few pixels are rounded: they do not shrink in proportion
             wide = font.getlength(words) / self.scale
-            if wide > width:
-                font = _font(size * self.scale * width / wide)
+            if width is None or wide <= width:
+                break
+            size *= width / wide
+            font = _font(size * self.scale)
         self.ink.text((x * self.scale, y * self.scale), words, fill, font, anchor)
 
 

@@ -38,7 +38,8 @@ _GIVEN = (
     "CHARLIE BLANK",
     "YURI",
 )
-_PLACES = ("AMAUROT", "NEPHELOKOKKYGIA", "EREWHON", "LAPUTA", "SHANGRI-LA", "NEW ATLANTIS")
+# Places that are nowhere.
+_PLACES = ("AMAUROT", "COCKAIGNE", "EREWHON", "LAPUTA", "SHANGRI-LA", "ATLANTIS")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _YEAR = timedelta(days=365.25)
 
