@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from renzheng.channels.portrait import portrait as cut_portrait
 from renzheng.specimens.capture import CAPTURES, Capture, Photographed, Scanned, get
-from renzheng.specimens.drawing import MM_AN_INCH, check_dpi, draw
-from renzheng.specimens.layouts import LAYOUTS, Layout
+from renzheng.specimens.drawing import check_dpi, draw
+from renzheng.specimens.layouts import LAYOUTS, MM_AN_INCH, Layout
 from renzheng.specimens.specimen import Corners, Specimen, turned
 from renzheng.types import Face, Image
 

@@ -31,7 +31,6 @@ from renzheng.channels.effects import (
     UnevenLight,
 )
 from renzheng.errors import InvalidInput
-from renzheng.specimens.drawing import MM_AN_INCH, generator, round_corners
 from renzheng.specimens.geometry import (
     Camera,
     Matrix,
@@ -42,8 +41,9 @@ from renzheng.specimens.geometry import (
     scaled,
     warp,
 )
-from renzheng.specimens.layouts import LAYOUTS
-from renzheng.specimens.specimen import Corners, Specimen
+from renzheng.specimens.layouts import LAYOUTS, MM_AN_INCH
+from renzheng.specimens.ornaments import round_corners
+from renzheng.specimens.specimen import Corners, Specimen, generator
 from renzheng.specimens.surroundings import desk, lay
 from renzheng.types import Image
 

@@ -11,13 +11,13 @@ from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
 from renzheng.errors import InvalidInput
+from renzheng.specimens import ornaments
 from renzheng.specimens.holder import Holder, invent
-from renzheng.specimens.layouts import LAYOUTS, PORTRAIT_RATIO, Layout, Spot
-from renzheng.specimens.schemes import SCHEMES, Colour, Scheme, guilloche, rosette
-from renzheng.specimens.specimen import Specimen, rectangle
+from renzheng.specimens.layouts import LAYOUTS, MM_AN_INCH, PORTRAIT_RATIO, Layout, Spot
+from renzheng.specimens.schemes import SCHEMES, Colour, Scheme, guilloche
+from renzheng.specimens.specimen import Specimen, generator, rectangle
 from renzheng.types import Image
 
-MM_AN_INCH = 25.4
 LEAST_DPI, MOST_DPI = 100, 600
 # Of a ghost portrait, over the main portrait's width, and of its ink.
 GHOST_SIZES, GHOST_OPACITIES = (0.3, 0.6), (0.3, 0.7)
@@ -82,7 +82,7 @@ def draw(
     _write_machine_lines(pen, form, holder)
     image = np.array(card, np.uint8)
     if form.signature is not None:
-        _sign(image, form.signature, scheme.ink, scale, chance)
+        ornaments.signature(image, form.signature, scheme.ink, scale, chance)
     return Specimen(
         image=image,
         layout=form.name,
@@ -103,19 +103,6 @@ def check_dpi(dpi: float) -> None:
     """
     if not LEAST_DPI <= dpi <= MOST_DPI:
         raise InvalidInput(f"a card is drawn at {LEAST_DPI} to {MOST_DPI} dpi, not {dpi:g}")
-
-
-def generator(seed: int) -> np.random.Generator:
-    """What a seed draws from.
-
-    Raises
-    ------
-    InvalidInput
-        If the seed is no whole number or negative.
-    """
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InvalidInput(f"a seed is a whole number of 0 or more, not {seed}")
-    return np.random.default_rng(seed)
 
 
 def portrait_place(layout: Layout, dpi: float) -> tuple[int, int, int, int]:
@@ -185,8 +172,6 @@ def _blank(layout: str, scheme_name: str, dpi: float) -> Image:
     form, scheme, scale = LAYOUTS[layout], SCHEMES[scheme_name], dpi / MM_AN_INCH
     width, height = (round(v * scale) for v in form.size)
     pixels = guilloche(width, height, scheme, scale)
-    if form.emblem is not None:
-        _draw_emblem(pixels, form.emblem, scheme, scale)
     card = Pictures.fromarray(pixels)
     _overprint(card, form.overprint, scheme, scale)
     pen = _Pen(card, scale)
@@ -210,10 +195,11 @@ def _blank(layout: str, scheme_name: str, dpi: float) -> Image:
             max(1, round(0.1 * scale)),
         )
     pixels = np.array(card, np.uint8)
-    if form.emblem is not None and _on_band(form, form.emblem):
-        _draw_emblem(pixels, form.emblem, scheme, scale, scheme.highlight)
+    if form.emblem is not None:
+        ink = scheme.highlight if _on_band(form, form.emblem) else scheme.accent
+        ornaments.emblem(pixels, form.emblem, ink, scale)
     if form.chip is not None:
-        _draw_chip(pixels, form.chip, scale)
+        ornaments.chip(pixels, form.chip, scale)
     pixels.flags.writeable = False
     return pixels
 
@@ -253,61 +239,6 @@ def _overprint(card: Pictures.Image, spot: Spot, scheme: Scheme, scale: float) -
     ImageDraw.Draw(mask).text(centre, "SPECIMEN", 70, font, "mm")
     mask = mask.rotate(14, Pictures.Resampling.BICUBIC, center=centre)
     card.paste(scheme.overprint, mask=mask)
-
-
-def _draw_emblem(
-    pixels: Image, spot: Spot, scheme: Scheme, scale: float, colour: Colour | None = None
-) -> None:
-    """A rosette in a ring: Utopia has no arms."""
-    radius = spot.width / 2 * scale
-    centre = np.array((spot.x, spot.y)) * scale
-    thick = max(1, round(0.12 * scale))
-    ink = colour or scheme.accent
-    for share, petals in ((0.98, 16), (0.62, 8)):
-        points = np.round((centre + rosette(radius * share, 0.2, petals)) * 16).astype(np.int32)
-        cv2.polylines(pixels, [points], True, ink, thick, cv2.LINE_AA, shift=4)
-    middle = (round(float(centre[0]) * 16), round(float(centre[1]) * 16))
-    cv2.circle(pixels, middle, round(radius * 0.2 * 16), ink, -1, cv2.LINE_AA, shift=4)
-
-
-def _draw_chip(pixels: Image, spot: Spot, scale: float) -> None:
-    """The contacts of ISO/IEC 7816-2, in gold."""
-    left, top, right, bottom = (
-        round(v * scale)
-        for v in (
-            spot.x - spot.width / 2,
-            spot.y - spot.height / 2,
-            spot.x + spot.width / 2,
-            spot.y + spot.height / 2,
-        )
-    )
-    shine = np.linspace(-1, 1, right - left)[None, :] + np.linspace(-1, 1, bottom - top)[:, None]
-    gold = np.array((206, 172, 96)) + 22 * np.sin(3 * shine)[:, :, None]
-    mask = round_corners(right - left, bottom - top, round(1.3 * scale))[:, :, None] / 255
-    place = pixels[top:bottom, left:right]
-    place[:] = place * (1 - mask) + gold * mask
-    dark, thick = (112, 88, 40), max(1, round(0.14 * scale))
-    third, high = (right - left) // 3, (bottom - top) // 4
-    for x in (left + third, right - third):
-        cv2.line(pixels, (x, top), (x, bottom - 1), dark, thick, cv2.LINE_AA)
-    for n in (1, 2, 3):
-        y = top + n * high
-        cv2.line(pixels, (left, y), (left + third, y), dark, thick, cv2.LINE_AA)
-        cv2.line(pixels, (right - third, y), (right - 1, y), dark, thick, cv2.LINE_AA)
-
-
-def round_corners(width: int, height: int, radius: int) -> Image:
-    """A mask of a rectangle with round corners: uint8 (height, width), 255 inside."""
-    mask = np.full((height, width), 255, np.uint8)
-    radius = min(radius, width // 2, height // 2)
-    if radius > 0:
-        y, x = np.mgrid[0:radius, 0:radius] + 0.5
-        corner = np.clip(radius + 0.5 - np.hypot(radius - x, radius - y), 0, 1) * 255
-        quarter = corner.astype(np.uint8)
-        mask[:radius, :radius] = quarter
-        mask[:radius, -radius:] = quarter[:, ::-1]
-        mask[-radius:] = mask[:radius][::-1]
-    return mask
 
 
 def _draw_ghost(
@@ -350,18 +281,3 @@ def _window(width: int, height: int, *, oval: bool) -> npt.NDArray[np.float32]:
     x, y = np.abs(2 * (x + 0.5) / width - 1), np.abs(2 * (y + 0.5) / height - 1)
     reach = np.hypot(x, y) if oval else np.maximum(x, y)
     return np.asarray(np.clip((1 - reach) / 0.08, 0, 1)[:, :, None], np.float32)
-
-
-def _sign(image: Image, spot: Spot, ink: Colour, scale: float, chance: np.random.Generator) -> None:
-    """A scribble of four waves, as pens make."""
-    t = np.linspace(0, 1, 240)
-    phase, strength = chance.uniform(0, 2 * np.pi, 4), chance.uniform(0.4, 1, 4)
-    y = sum(
-        strength[k] / (k + 1) * np.sin(2 * np.pi * (2 + 2.6 * k) * t + phase[k]) for k in range(4)
-    )
-    y = np.asarray(y) * np.sin(np.pi * np.clip(t * 1.1, 0, 1)) ** 0.4
-    y *= 0.42 * spot.height / max(float(np.abs(y).max()), 1e-6)
-    x = spot.width * (0.8 * (t - 0.5) + 0.04 * np.sin(2 * np.pi * 6 * t + phase[0]))
-    points = np.stack((spot.x + x, spot.y + y), axis=-1) * scale
-    fixed = np.round(points * 16).astype(np.int32)
-    cv2.polylines(image, [fixed], False, ink, max(1, round(0.2 * scale)), cv2.LINE_AA, shift=4)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from renzheng.specimens.layouts import MM_AN_INCH
 from renzheng.specimens.specimen import Corners
 from renzheng.types import Image
 
@@ -184,4 +185,4 @@ class Camera:
 
 def dots_an_inch(card: Corners, millimetres: tuple[float, float]) -> float:
     """The mean resolution of a card of a known size in a picture."""
-    return 25.4 * math.sqrt(abs(area(card)) / (millimetres[0] * millimetres[1]))
+    return MM_AN_INCH * math.sqrt(abs(area(card)) / (millimetres[0] * millimetres[1]))

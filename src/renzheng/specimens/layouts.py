@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+MM_AN_INCH = 25.4
 ID_1 = (85.60, 53.98)  # ISO/IEC 7810: identity cards, driving licences
 ID_1_UPRIGHT = (53.98, 85.60)
 ID_3 = (125.0, 88.0)  # ISO/IEC 7810: a passport's page

@@ -63,6 +63,19 @@ def rectangle(left: float, top: float, width: float, height: float) -> Corners:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
+def generator(seed: int) -> np.random.Generator:
+    """What a seed draws from.
+
+    Raises
+    ------
+    InvalidInput
+        If the seed is no whole number or negative.
+    """
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InvalidInput(f"a seed is a whole number of 0 or more, not {seed}")
+    return np.random.default_rng(seed)
+
+
 def turned(specimen: Specimen, quarter_turns: int) -> Specimen:
     """Turn picture and corners clockwise by quarters; no pixel changes its value.
 
