@@ -264,13 +264,14 @@ def _draw_ghost(
         grey = (ghost @ np.array((0.299, 0.587, 0.114), np.float32))[:, :, None] / 255
         dark = np.array(scheme.accent if tint == "tinted" else (40, 40, 40), np.float32)
         ghost = np.asarray(dark + grey * (250 - dark), np.float32)
-    mask = _window(width, height, oval=bool(oval)) * float(opacity)
+    window = _window(width, height, oval=bool(oval))
     place = pixels[top : top + height, left : left + width]
     ground = place.astype(np.float32)
-    shown = ground + mask * (ghost - ground)
+    shown = ground + window * np.float32(opacity) * (ghost - ground)
     if threaded:
         # The ground's fine curves once more, on top of the face.
-        shown *= np.minimum(1, ground / np.array(scheme.papers[1], np.float32)) ** 0.7
+        curves = np.minimum(1, ground / np.array(scheme.papers[1], np.float32)) ** 0.7
+        shown *= 1 - window * (1 - curves)
     place[:] = np.clip(shown + 0.5, 0, 255)
     return left, top, width, height
 

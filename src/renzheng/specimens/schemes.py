@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -93,7 +94,8 @@ def guilloche(width: int, height: int, scheme: Scheme, pixels_a_mm: float) -> Im
     -------
     uint8 (height, width, 3) RGB
     """
-    fine = 2  # drawn twice as large, so that the hairlines come out thin
+    # Drawn larger, so that hairlines come out thin: a twentieth of a millimetre or less.
+    fine = max(2, math.ceil(23.5 / pixels_a_mm))
     large = np.array((width * fine, height * fine))
     paper = np.empty((height * fine, width * fine, 3), np.uint8)
     across = np.linspace(0, 1, width * fine)
