@@ -118,8 +118,78 @@ def test_a_strength_of_nothing_does_nothing(photograph: np.ndarray) -> None:
         effects.Glare(0, 0, 0),
         effects.Hologram(0),
         effects.ColourCast(0, 0, 0),
+        effects.Moire(0),
+        effects.Laminate(0, 0, 0),
+        effects.Scratches(0, 0),
+        effects.Faded(0),
+        effects.UnevenLight(0, 0),
+        effects.SensorNoise(0),
     ):
         np.testing.assert_allclose(effect(pixels, chance), pixels, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.Print(),
+        effects.Moire(),
+        effects.Laminate(),
+        effects.TwoTone(),
+        effects.Scratches(),
+        effects.Faded(),
+        effects.UnevenLight(),
+        effects.SensorNoise(),
+    ],
+    ids=lambda effect: type(effect).__name__,
+)
+def test_an_effect_is_seeded_and_gives_pixels(
+    effect: effects.Effect, photograph: np.ndarray
+) -> None:
+    pixels = photograph[:173, :131].astype(np.float32)  # no side is a multiple of anything
+    before = pixels.copy()
+    one, same, other = (effect(pixels, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(pixels, before)
+    assert not np.array_equal(one, other)
+    assert one.dtype == np.float32
+    assert one.shape == pixels.shape
+    assert one.min() >= 0
+    assert one.max() <= 255
+
+
+@pytest.mark.parametrize("cell", [1.5, 2.3, 4.6])
+@pytest.mark.parametrize("colour", [(250, 250, 250), (200, 120, 60), (90, 110, 160), (20, 20, 20)])
+def test_a_fast_print_has_the_tones_of_a_halftone(
+    cell: float, colour: tuple[int, int, int]
+) -> None:
+    flat = np.full((161, 120, 3), colour, np.float32)
+    slow, fast = (
+        effect(flat, np.random.default_rng(0)).mean(axis=(0, 1))
+        for effect in (effects.Halftone(cell), effects.Print(cell))
+    )
+    np.testing.assert_allclose(fast, slow, atol=3)
+
+
+def test_a_prints_strips_leave_no_seams(photograph: np.ndarray) -> None:
+    pixels = photograph.astype(np.float32)
+    whole = effects.Print()(pixels, np.random.default_rng(0))
+    blurred = cv2.GaussianBlur(
+        whole - effects.Halftone()(pixels, np.random.default_rng(0)), (0, 0), 4
+    )
+    rows = np.abs(np.diff(blurred.mean(axis=(1, 2))))
+    assert rows.max() < 0.5
+
+
+@pytest.mark.parametrize("way", ["diffused", "screened", "threshold"])
+def test_two_tones_are_two(way: str, photograph: np.ndarray) -> None:
+    shown = effects.TwoTone((way,))(photograph.astype(np.float32), np.random.default_rng(0))
+    assert set(np.unique(shown)) == {0, 255}
+    if way != "threshold":  # dots stand for greys
+        ramp = np.linspace(0, 255, 256, dtype=np.float32)
+        grey = np.repeat(np.tile(ramp, (256, 1))[:, :, None], 3, axis=2)
+        tones = effects.TwoTone((way,))(grey, np.random.default_rng(0))[:, :, 0]
+        quarters = tones.reshape(256, 4, 64).mean(axis=(0, 2))
+        assert (np.diff(quarters) > 30).all()
 
 
 def test_strengths_can_be_varied(photograph: np.ndarray) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from renzheng import files
-from renzheng import specimen as cards
+from renzheng import files, specimens
 from renzheng.errors import RenzhengError
 from renzheng.types import Face, Image
 from renzheng.verifier import Verifier, choose_face
@@ -55,13 +54,14 @@ def specimen(original: Image, face: Face, *, seed: int = 0) -> Image:
     face
         The face in it that goes onto the card.
     seed
-        Of the scan's accidents.
+        Of the card's holder and the scan's accidents.
 
     Returns
     -------
     uint8 (H', W', 3) RGB
     """
-    return cards.degrade(cards.draw_card(cards.portrait_from(original, face)), seed=seed)
+    card = specimens.make(original, face, layout="id1-left", seed=seed)
+    return specimens.CAPTURES["scan-300"].apply(card, seed).image
 
 
 def write_pictures(verifier: Verifier, folder: Path) -> tuple[Path, Path]:
