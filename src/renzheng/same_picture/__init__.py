@@ -37,8 +37,9 @@ class SamePicture:
     Attributes
     ----------
     score
-        0 to 1: the correlation of detail after registration. Versions of one photograph have 0.8
-        to 0.95, different photographs of one person 0.5 or so; 0 where there is too little to see.
+        0 to 1: the correlation of detail after registration. Equal pictures have about 0.95,
+        since weak detail counts as noise; other versions of one photograph mostly 0.85 or more,
+        different photographs of one person mostly 0.2 to 0.5; 0 where there is too little to see.
     mirrored
         Whether one is (more like) the mirror image of the other.
     threshold
@@ -109,8 +110,8 @@ def _agreement(one: Level, other: Level) -> float:
 
     Two signals of correlation r share -log(1 - r^2) / 2 of information if they are Gaussian; the
     mean over the blocks, turned back into a correlation, is Linfoot's ("An informational measure of
-    correlation", 1957). Blocks that agree very well so outweigh those that glare, text or a hologram
-    have covered, which a mean of correlations would not let them do.
+    correlation", 1957). Blocks that agree very well so outweigh those that glare, text or a
+    hologram have covered, which a mean of correlations would not let them do.
     """
     visible = together(one, other)
     if visible is None:

@@ -85,9 +85,7 @@ class Head:
 
     def mirrored(self) -> Head:
         """The head of the mirror image."""
-        return Head(
-            self.fine.mirrored(), self.middle.mirrored(), self.coarse.mirrored(), self.eyes
-        )
+        return Head(self.fine.mirrored(), self.middle.mirrored(), self.coarse.mirrored(), self.eyes)
 
 
 def head(image: Image, face: Face) -> Head:
@@ -151,14 +149,17 @@ def _detail(
 ) -> Floats:
     """Between two scales (standard deviations in px), relative to its strength over `near` px."""
     if visible is None:
-        detail = _smooth(pixels, finest) - _smooth(pixels, coarsest)
-        power = _mean(detail * detail, near)
-        return detail / (np.sqrt(power) + _NOISE)
-    shown = pixels * visible
-    detail = _smooth(shown, finest) / np.maximum(_smooth(visible, finest), _TINY)
-    detail -= _smooth(shown, coarsest) / np.maximum(_smooth(visible, coarsest), _TINY)
-    detail *= visible
-    power = _mean(detail * detail, near) / np.maximum(_mean(visible, near), _TINY)
+        detail = np.subtract(_smooth(pixels, finest), _smooth(pixels, coarsest))
+        power = _mean_square(detail, near)
+    else:
+        shown = np.multiply(pixels, visible)
+        fine, coarse = (
+            np.divide(_smooth(shown, deviation), np.maximum(_smooth(visible, deviation), _TINY))
+            for deviation in (finest, coarsest)
+        )
+        detail = np.subtract(fine, coarse) * visible
+        share = np.maximum(_mean_square(visible, near), _TINY)
+        power = np.divide(_mean_square(detail, near), share)
     return np.asarray(detail / (np.sqrt(power) + _NOISE), np.float32)
 
 
@@ -166,6 +167,8 @@ def _smooth(pixels: Floats, deviation: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), deviation), np.float32)
 
 
-def _mean(values: Floats, near: int) -> Floats:
+def _mean_square(values: Floats, near: int) -> Floats:
+    """The mean square of what is near."""
     # cv2's running sums can end a little below zero
-    return np.maximum(cv2.blur(values, (near, near)), np.float32(0))
+    squares = np.maximum(cv2.blur(np.square(values), (near, near)), 0)
+    return np.asarray(squares, np.float32)

@@ -30,6 +30,9 @@ _SIMILARITY, _AFFINE = 4, 6  # parameters
 _LONGEST_STEP = 0.3  # a larger one has lost its way; below it every step can be undone
 _ENOUGH = 0.02  # px
 _DAMPING = 1e-4
+# Square of the difference in detail at which a pixel counts half (Cauchy's weights): text, glare
+# and holograms must not pull.
+_DOUBT = np.float32(0.25)
 
 
 def register(fixed: Head, moving: Head) -> tuple[Map, bool]:
@@ -171,10 +174,10 @@ def _slopes(level: Level, parameters: int) -> Floats:
     dy = (around[2:, 1:-1] - around[:-2, 1:-1]) * unit
     x, y = _grid(size)
     if parameters == _SIMILARITY:
-        rows = (dx * x + dy * y, dy * x - dx * y, dx, dy)
+        rows = [dx * x + dy * y, dy * x - dx * y, dx, dy]
     else:
-        rows = (dx * x, dx * y, dx, dy * x, dy * y, dy)
-    return np.stack(rows).reshape(parameters, -1)
+        rows = [dx * x, dx * y, dx, dy * x, dy * y, dy]
+    return np.asarray(np.stack(rows).reshape(parameters, -1), np.float32)
 
 
 def _step(change: npt.NDArray[np.float64]) -> Map:
@@ -191,20 +194,21 @@ def _descend(fixed: Level, moving: Level, start: Map, slopes: Floats, steps: int
     """Improve a map; a result that no two views of a head could have is dropped."""
     inner = window(fixed)
     damping = _DAMPING * np.eye(len(slopes))
-    found, weighted, normal = start, slopes, None
+    found = start
     for _ in range(steps):
         other = sampled(moving, found)
+        difference = other.detail - inner.detail
+        weights = _DOUBT / (_DOUBT + difference * difference)
         visible = together(inner, other)
         if visible is not None:
-            weighted = slopes * visible.ravel()
-        if normal is None or visible is not None:
-            normal = (weighted @ slopes.T).astype(np.float64)
-            trace = float(normal.trace())
-            if trace < 1.0:  # flat
-                break
-            normal += trace * damping
-        difference = (other.detail - inner.detail).ravel()
-        change = np.linalg.solve(normal, (weighted @ difference).astype(np.float64))
+            weights *= visible
+        weighted = slopes * weights.ravel()
+        normal = (weighted @ slopes.T).astype(np.float64)
+        trace = float(normal.trace())
+        if trace < 1.0:  # flat
+            break
+        pull = (weighted @ difference.ravel()).astype(np.float64)
+        change = np.linalg.solve(normal + trace * damping, pull)
         longest = float(np.abs(change).max())
         if not longest < _LONGEST_STEP:
             break
