@@ -26,10 +26,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import beta
 
 from renzheng import Verifier, channels, images, same_picture
+from renzheng.choosing import choose_face
 from renzheng.evaluation.report.tables import percent
 from renzheng.same_picture import THRESHOLD, Head, registration
 from renzheng.types import Face, Image
-from renzheng.verifier import choose_face
 
 STRANGERS = 500
 # Pairs whose coarse views agree less, however turned, shifted and scaled, are not compared: this

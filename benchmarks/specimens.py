@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from renzheng import Verifier, images, specimens
+from renzheng.choosing import choose_face
 from renzheng.types import Face
-from renzheng.verifier import choose_face
 
 
 def on_portrait(face: Face, portrait: np.ndarray) -> bool:

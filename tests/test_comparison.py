@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from renzheng import Calibration, Decision, InvalidInput, PackError, Policy
 from renzheng.comparison import compare, distances
-from renzheng.types import Comparison, FalseMatchRate
+from renzheng.types import Comparison, Effect, FalseMatchRate, Finding, Role
 
 CURVE = Calibration(
     distance=np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2]),
@@ -131,10 +132,13 @@ def test_without_calibration_nothing_is_decided() -> None:
         {"inconclusive": 0.5},
         {"inconclusive": float("inf")},
         {"inconclusive": float("nan")},
-        {"min_inter_eye_distance": -1.0},
+        {"min_liveness": 1.5},
+        {"min_liveness": float("nan")},
+        {"min_live_quality": {"beauty": 50}},
+        {"min_document_quality": {"sharpness": 101}},
     ],
 )
-def test_impossible_policies_are_refused(wrong: dict[str, float]) -> None:
+def test_impossible_policies_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         Policy(**wrong)
 
@@ -165,3 +169,41 @@ def test_damaged_calibrations_are_refused(tmp_path: Path, change: dict[str, obje
     path.write_text(json.dumps({**CURVE.to_dict(), **change}))
     with pytest.raises(PackError, match="not a calibration"):
         Calibration.load(path)
+
+
+NEAR, FAR = (Comparison(d, 1 - d * d / 2, CURVE.fmr_at(d)) for d in (0.35, 1.1))
+
+
+def finding(effect: Effect) -> Finding:
+    return Finding("code", "probe", "something is wrong", effect)
+
+
+def test_a_doubt_turns_a_match_and_nothing_else() -> None:
+    policy, doubt = Policy(), [finding(Effect.DOUBT)]
+    assert policy.decide(NEAR)[0] is Decision.MATCH
+    decision, reason = policy.decide(NEAR, doubt)
+    assert decision is Decision.INCONCLUSIVE
+    assert "probe: something is wrong" in reason
+    assert policy.decide(FAR, doubt) == policy.decide(FAR)
+
+
+def test_a_refusal_leaves_nothing_to_decide() -> None:
+    for comparison in (None, NEAR, FAR):
+        decision, reason = Policy().decide(comparison, [finding(Effect.REFUSAL)])
+        assert decision is Decision.NOT_COMPARABLE
+        assert reason == "probe: something is wrong"
+    assert Policy().decide(None)[0] is Decision.NOT_COMPARABLE
+
+
+def test_a_warning_changes_nothing() -> None:
+    for comparison in (NEAR, FAR):
+        warned = Policy().decide(comparison, [finding(Effect.WARNING)])
+        assert warned == Policy().decide(comparison)
+
+
+def test_each_role_has_demands_of_its_own() -> None:
+    policy = Policy(min_document_quality={"sharpness": 10}, min_live_quality={"sharpness": 40})
+    assert policy.demands(Role.DOCUMENT) == {"sharpness": 10}
+    assert policy.demands(Role.LIVE) == {"sharpness": 40}
+    assert policy.demands(Role.PHOTO) == {}
+    assert json.loads(json.dumps(policy.to_dict()))["min_live_quality"] == {"sharpness": 40}

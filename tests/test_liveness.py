@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import made_up
 from renzheng import InvalidInput, PackError, images, packs
+from renzheng.choosing import choose_face
 from renzheng.detection import Detector
 from renzheng.liveness import Liveness, LivenessScore, around
 from renzheng.packs import Pack
 from renzheng.types import Face
-from renzheng.verifier import choose_face
 
 
 def face(*box: float) -> Face:

@@ -12,12 +12,21 @@ from renzheng.comparison import Calibration, Policy
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.report import distributions, drawing, png
 from renzheng.types import (
+    Candidate,
     Capture,
+    Choice,
     Comparison,
     Decision,
+    Effect,
     Face,
     FalseMatchRate,
     Finding,
+    LivenessScore,
+    Measurement,
+    Part,
+    Preparation,
+    Role,
+    SamePicture,
     Verification,
 )
 
@@ -47,10 +56,23 @@ def face(x: float = 20, y: float = 20, size: float = 60) -> Face:
 def capture(source: str = "a.jpg", faces: int = 1, height: int = 120, width: int = 160) -> Capture:
     image = np.full((height, width, 3), 90, np.uint8)
     found = tuple(face(20 + 50 * n) for n in range(faces))
+    others = [Candidate(each, Part.GHOST, 0.5, 12.0, 0.3) for each in found[1:]]
     return Capture(
-        source, image, found, found[0], image[:112, :112].copy(),
-        {"inter_eye_distance": 24.0, "roll": -1.5, "novel<b>": 2.0},
-    )  # fmt: skip
+        source,
+        Role.DOCUMENT if faces > 1 else Role.LIVE,
+        image,
+        found,
+        Choice(
+            Role.DOCUMENT, (Candidate(found[0], Part.CHOSEN, 1.0), *others), "larger <than> a ghost"
+        ),
+        Preparation(turns=1, steps=("turned by 90 <degrees>",)),
+        image[:112, :112].copy(),
+        {
+            "inter_eye_distance": Measurement(24.0, 11),
+            "head_pose_roll": Measurement(-1.5, 100),
+            "novel<b>": Measurement(2.0, 50),
+        },
+    )
 
 
 def matched(**changes: object) -> Verification:
@@ -62,7 +84,11 @@ def matched(**changes: object) -> Verification:
         "pack": {"name": "pack", "version": "7", "digest": "ab" * 32, "detector": "mtcnn"},
         "reference": capture("reference.jpg"),
         "probe": capture("probe.jpg", faces=2),
-        "findings": (Finding("several_faces", "probe", "2 faces: crop <the> picture"),),
+        "same_picture": SamePicture(0.31, False, 0.8),
+        "liveness": LivenessScore(0.25, 0.5, {"a": 0.25}, {"live": 0.25, "print": 0.75}),
+        "findings": (
+            Finding("several_faces", "probe", "2 faces: crop <the> picture", Effect.DOUBT),
+        ),
         "timings_ms": {"detect": 12.34},
     }
     return Verification(**(fields | changes))
@@ -75,7 +101,7 @@ def not_comparable() -> Verification:
         comparison=None,
         pack={},
         reference=Capture(HOSTILE, error=f"{HOSTILE}: the file is empty"),
-        probe=Capture("b.png", np.zeros((10, 2000, 3), np.uint8), error="no face found"),
+        probe=Capture("b.png", Role.LIVE, np.zeros((10, 2000, 3), np.uint8), error="no face found"),
         timings_ms={},
     )
 
@@ -118,8 +144,11 @@ def test_page_says_what_was_decided_and_why(calibration: Calibration, tmp_path: 
     for wanted in (
         "Match", "The false match rate here is at most 1e-05.", "0.5000", "0.8750", "pack 7",
         "ab" * 32, "mtcnn", "detect 12.3 ms", "2 faces found", "2 faces: crop <the> picture",
-        "personal data", "Distance between the eyes", "24 px", "160 by 120 px", "here 0.500",
-        "inconclusive up to 0.001", "reference.jpg", "probe.jpg",
+        "personal data", "Distance between the eyes", "24 px (11)", "160 by 120 px", "here 0.500",
+        "inconclusive up to 0.001", "reference.jpg", "probe.jpg", "the live picture",
+        "the document", "larger <than> a ghost", "turned by 90 <degrees>",
+        "(rules out a match)", "agreement 0.31, one photograph from 0.80",
+        "0.250, live from 0.50",
     ):  # fmt: skip
         assert wanted in text, wanted
 
@@ -248,7 +277,8 @@ def test_marks_lie_on_the_faces_and_the_picture_stays_clean() -> None:
 def test_absurd_boxes_are_drawn_without_overflow() -> None:
     side = capture()
     wild = Face(np.array([-1e9, -1e9, 1e9, 1e9], np.float32), side.faces[0].landmarks, 0.5)
-    assert drawing.marked(Capture("a", side.image, (wild,), wild)) is not None
+    choice = Choice(Role.PHOTO, (Candidate(wild, Part.CHOSEN, 1.0),), "the only face")
+    assert drawing.marked(Capture("a", Role.PHOTO, side.image, (wild,), choice)) is not None
 
 
 def test_densities_peak_at_the_means_and_the_policy_cuts_between(

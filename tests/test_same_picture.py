@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from renzheng import InvalidInput, Verifier, images
 from renzheng.alignment import to_crop
 from renzheng.channels import CHANNELS, get
+from renzheng.choosing import choose_face
 from renzheng.same_picture import (
     THRESHOLD,
     SamePicture,
@@ -24,7 +25,6 @@ from renzheng.same_picture import (
 )
 from renzheng.same_picture.heads import HEAD, SIDE
 from renzheng.types import Face, Image
-from renzheng.verifier import choose_face
 
 # eyes 45 px apart in a picture of 260 x 300 px
 PLACE = (HEAD.points - HEAD.points.mean(axis=0)) * 1.5 + (130, 150)
@@ -218,7 +218,7 @@ def test_what_is_flat_is_never_the_same(level: int) -> None:
 def test_a_face_outside_the_picture_is_nothing_to_compare() -> None:
     image = painted(1)
     away = face(PLACE + 5000)
-    assert compare_pictures(image, away, image, away) == SamePicture(0.0, False)
+    assert compare_pictures(image, away, image, away) == SamePicture(0.0, False, THRESHOLD)
 
 
 @pytest.mark.parametrize("shift", [(-90, 0), (0, -110), (90, 0), (0, 110), (-70, -80)])
@@ -276,10 +276,10 @@ def test_what_is_no_picture_or_no_face_is_refused() -> None:
 
 
 def test_the_result_says_what_it_is() -> None:
-    assert SamePicture(THRESHOLD, False).same
-    assert not SamePicture(THRESHOLD - 1e-9, True).same
+    assert SamePicture(THRESHOLD, False, THRESHOLD).same
+    assert not SamePicture(THRESHOLD - 1e-9, True, THRESHOLD).same
     assert SamePicture(0.5, True, threshold=0.4).same
-    data = SamePicture(0.912345, True).to_dict()
+    data = SamePicture(0.912345, True, THRESHOLD).to_dict()
     assert json.loads(json.dumps(data)) == {
         "same": True, "score": 0.9123, "mirrored": True, "threshold": THRESHOLD,
     }  # fmt: skip

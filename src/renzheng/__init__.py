@@ -13,15 +13,24 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from renzheng.comparison import Calibration, Policy
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
-    from renzheng.liveness import Liveness, LivenessScore
+    from renzheng.liveness import Liveness
     from renzheng.packs import Pack
     from renzheng.types import (
+        Candidate,
         Capture,
+        Choice,
         Comparison,
         Decision,
+        Effect,
         Face,
         FalseMatchRate,
         Finding,
+        LivenessScore,
+        Measurement,
+        Part,
+        Preparation,
+        Role,
+        SamePicture,
         Verification,
     )
     from renzheng.verifier import Verifier, align, compare, detect, embed, verify
@@ -29,15 +38,24 @@ if TYPE_CHECKING:
 _HOMES = {
     "comparison": ("Calibration", "Policy"),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
-    "liveness": ("Liveness", "LivenessScore"),
+    "liveness": ("Liveness",),
     "packs": ("Pack",),
     "types": (
+        "Candidate",
         "Capture",
+        "Choice",
         "Comparison",
         "Decision",
+        "Effect",
         "Face",
         "FalseMatchRate",
         "Finding",
+        "LivenessScore",
+        "Measurement",
+        "Part",
+        "Preparation",
+        "Role",
+        "SamePicture",
         "Verification",
     ),
     "verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
@@ -46,20 +64,28 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Calibration",
+    "Candidate",
     "Capture",
+    "Choice",
     "Comparison",
     "Decision",
+    "Effect",
     "Face",
     "FalseMatchRate",
     "Finding",
     "InvalidInput",
     "Liveness",
     "LivenessScore",
+    "Measurement",
     "NoFace",
     "Pack",
     "PackError",
+    "Part",
     "Policy",
+    "Preparation",
     "RenzhengError",
+    "Role",
+    "SamePicture",
     "UnreadableImage",
     "Verification",
     "Verifier",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput, PackError
-from renzheng.types import Comparison, Decision, FalseMatchRate, Floats
+from renzheng.types import (
+    Comparison,
+    Decision,
+    Effect,
+    FalseMatchRate,
+    Finding,
+    Floats,
+    Role,
+)
 
 
 def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
@@ -204,24 +212,54 @@ class Policy:
     inconclusive
         Up to `inconclusive` times `max_fmr` the answer is "inconclusive": a person should
         look. 1 switches that zone off.
-    min_inter_eye_distance
-        Below this many pixels between the eyes a face is reported as small.
+    min_document_quality, min_live_quality
+        By quality measure (`renzheng.quality.MEASURES`), the least component value, 0 to 100: a
+        side below it is refused. Photographs are held to neither.
+    allow_several_faces
+        Whether a live picture may hold a second person's face of similar size, and a document a
+        second person's portrait. The face that the choice names is then compared.
+    allow_same_picture
+        Whether a live picture that is the document's own portrait can be a match.
+    min_liveness
+        The least liveness score, 0 to 1; None takes the liveness pack's own threshold.
     """
 
     max_fmr: float = 1e-4
     inconclusive: float = 10.0
-    min_inter_eye_distance: float = 30.0
+    min_document_quality: Mapping[str, int] = field(default_factory=dict)
+    min_live_quality: Mapping[str, int] = field(default_factory=dict)
+    allow_several_faces: bool = False
+    allow_same_picture: bool = False
+    min_liveness: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.max_fmr < 1:
             raise InvalidInput(f"max_fmr must lie between 0 and 1, not {self.max_fmr:g}")
         if not 1 <= self.inconclusive < float("inf"):
             raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
-        if not 0 <= self.min_inter_eye_distance < float("inf"):
-            raise InvalidInput("min_inter_eye_distance must be 0 or more")
+        if self.min_liveness is not None and not 0 <= self.min_liveness <= 1:
+            raise InvalidInput(f"min_liveness must lie in 0 to 1, not {self.min_liveness:g}")
+        for side in (self.min_document_quality, self.min_live_quality):
+            _check_quality(side)
 
-    def decide(self, comparison: Comparison) -> tuple[Decision, str]:
+    def demands(self, role: Role) -> Mapping[str, int]:
+        """The least quality components of pictures in this role."""
+        if role is Role.DOCUMENT:
+            return self.min_document_quality
+        return self.min_live_quality if role is Role.LIVE else {}
+
+    def decide(
+        self, comparison: Comparison | None, findings: Sequence[Finding] = ()
+    ) -> tuple[Decision, str]:
         """The decision and the sentence that explains it.
+
+        Parameters
+        ----------
+        comparison
+            None where there is none.
+        findings
+            What speaks against it: a refusal leaves nothing to decide, and with a doubt there is
+            no match.
 
         Raises
         ------
@@ -229,6 +267,18 @@ class Policy:
             If the comparison carries no false match rate, or only an upper bound above
             `max_fmr`: the calibration cannot promise what this policy asks for.
         """
+        refusals = [each for each in findings if each.effect is Effect.REFUSAL]
+        if comparison is None or refusals:
+            told = "; ".join(f"{each.side}: {each.message}" for each in refusals)
+            return Decision.NOT_COMPARABLE, told or "nothing was compared"
+        doubts = [each for each in findings if each.effect is Effect.DOUBT]
+        decision, reason = self._decide_by_rate(comparison)
+        if decision is Decision.MATCH and doubts:
+            told = "; ".join(f"{each.side}: {each.message}" for each in doubts)
+            return Decision.INCONCLUSIVE, f"near enough for a match, but {told}"
+        return decision, reason
+
+    def _decide_by_rate(self, comparison: Comparison) -> tuple[Decision, str]:
         fmr = comparison.fmr
         if fmr is None:
             raise InvalidInput(
@@ -252,10 +302,27 @@ class Policy:
             f"{rate}; the policy rejects above {self.max_fmr * self.inconclusive:.2g}"
         )
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain numbers for JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return {
             "max_fmr": self.max_fmr,
             "inconclusive": self.inconclusive,
-            "min_inter_eye_distance": self.min_inter_eye_distance,
+            "min_document_quality": dict(self.min_document_quality),
+            "min_live_quality": dict(self.min_live_quality),
+            "allow_several_faces": self.allow_several_faces,
+            "allow_same_picture": self.allow_same_picture,
+            "min_liveness": self.min_liveness,
         }
+
+
+def _check_quality(least: Mapping[str, int]) -> None:
+    from renzheng.quality import MEASURES
+
+    for name, component in least.items():
+        if name not in MEASURES:
+            raise InvalidInput(
+                f"no quality measure is called {name!r}",
+                remedy=f"there are: {', '.join(MEASURES)}",
+            )
+        if not 0 <= component <= 100:
+            raise InvalidInput(f"a component of {name} lies in 0 to 100, not {component}")

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from renzheng import files, specimens
+from renzheng.choosing import choose_face
 from renzheng.errors import RenzhengError
 from renzheng.types import Face, Image
-from renzheng.verifier import Verifier, choose_face
+from renzheng.verifier import Verifier
 
 
 def original() -> Image:

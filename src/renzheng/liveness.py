@@ -16,9 +16,7 @@ So take a score below the threshold as a reason to look closer, and one above it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 import cv2
 import numpy as np
@@ -27,46 +25,9 @@ from renzheng import packs
 from renzheng.errors import InvalidInput, PackError
 from renzheng.packs import Pack
 from renzheng.runtime import Network
-from renzheng.types import Crops, Face, Floats, Image
+from renzheng.types import Crops, Face, Floats, Image, LivenessScore
 
 DEFAULT_LIVENESS = "minifasnet"
-
-
-@dataclass(frozen=True)
-class LivenessScore:
-    """How live one face looks.
-
-    Attributes
-    ----------
-    score
-        The probability of the class ``live``, 0 to 1: the mean over the networks.
-    threshold
-        The pack's: from it on a face counts as live.
-    networks
-        The probability of ``live`` by each network.
-    classes
-        The probability of each class, the mean over the networks; they sum to 1.
-    """
-
-    score: float
-    threshold: float
-    networks: Mapping[str, float]
-    classes: Mapping[str, float]
-
-    @property
-    def live(self) -> bool:
-        """Whether the face counts as live (bona fide, ISO/IEC 30107-3)."""
-        return self.score >= self.threshold
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "live": self.live,
-            "score": round(self.score, 6),
-            "threshold": self.threshold,
-            "networks": {name: round(value, 6) for name, value in self.networks.items()},
-            "classes": {name: round(value, 6) for name, value in self.classes.items()},
-        }
 
 
 class Liveness:

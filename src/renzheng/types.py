@@ -59,6 +59,124 @@ class Face:
         }
 
 
+class Role(StrEnum):
+    """What a side of a comparison is a picture of, which decides which of its faces counts."""
+
+    DOCUMENT = "document"  # an identity document, or the portrait from one
+    LIVE = "live"  # the person, before the camera
+    PHOTO = "photo"  # any photograph of somebody
+
+
+class Part(StrEnum):
+    """What a face of a picture was taken for."""
+
+    CHOSEN = "chosen"
+    GHOST = "ghost"  # a document's second, weaker portrait of the same person
+    COPY = "copy"  # the same person again, as strong: a sheet of passport photographs
+    RIVAL = "rival"  # could be meant just as well
+    BYSTANDER = "bystander"  # too small, too weak or too uncertain to be meant
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A face with the evidence on what it is in its picture.
+
+    Attributes
+    ----------
+    face
+        The face.
+    part
+        What it was taken for.
+    area
+        Its box's area over the chosen face's.
+    contrast
+        Standard deviation of its luminance, 0 to 255: what tells a ghost portrait from the main
+        one. None where it was not needed.
+    distance
+        Euclidean, between its embedding and the chosen face's. None where it was not needed.
+    """
+
+    face: Face
+    part: Part
+    area: float
+    contrast: float | None = None
+    distance: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            **self.face.to_dict(),
+            "part": str(self.part),
+            "area": round(self.area, 4),
+            "contrast": None if self.contrast is None else round(self.contrast, 2),
+            "distance": None if self.distance is None else round(self.distance, 6),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Which face of a picture is compared, and why.
+
+    Attributes
+    ----------
+    role
+        Whose rule chose.
+    candidates
+        Every face, the chosen one first.
+    reason
+        In words.
+    """
+
+    role: Role
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+    @property
+    def face(self) -> Face:
+        """The chosen face."""
+        return self.candidates[0].face
+
+    def of(self, part: Part) -> tuple[Candidate, ...]:
+        """The faces that were taken for this."""
+        return tuple(each for each in self.candidates if each.part is part)
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """How a picture was made ready before its faces were found.
+
+    Attributes
+    ----------
+    matrix
+        float64 (3, 3): homogeneous pixels of the picture as read to pixels of the picture that
+        boxes and landmarks refer to.
+    turns
+        Quarter turns clockwise.
+    outline
+        float64 (4, 2) xy: the document's corners in the picture as read, top left first and
+        clockwise; None unless its perspective was taken out.
+    steps
+        What was done, in words.
+    """
+
+    matrix: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    turns: int = 0
+    outline: npt.NDArray[np.float64] | None = None
+    steps: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        outline = self.outline
+        return {
+            "matrix": [[float(f"{v:.9g}") for v in row] for row in self.matrix],
+            "turns": self.turns,
+            "outline": None
+            if outline is None
+            else [[round(float(v), 2) for v in corner] for corner in outline],
+            "steps": list(self.steps),
+        }
+
+
 class Decision(StrEnum):
     """What a policy makes of one comparison."""
 
@@ -124,6 +242,14 @@ class Comparison:
         }
 
 
+class Effect(StrEnum):
+    """What a finding does to the decision."""
+
+    WARNING = "warning"  # nothing: a person should know
+    DOUBT = "doubt"  # there is no match; what would be one is inconclusive
+    REFUSAL = "refusal"  # there is no comparison
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that speaks against trusting a comparison.
@@ -136,15 +262,44 @@ class Finding:
         ``reference`` or ``probe``.
     message
         What is wrong and what to do, for a person.
+    effect
+        What follows from it.
     """
 
     code: str
     side: str
     message: str
+    effect: Effect = Effect.WARNING
 
     def to_dict(self) -> dict[str, str]:
         """Plain words for JSON."""
-        return {"code": self.code, "side": self.side, "message": self.message}
+        return {
+            "code": self.code,
+            "side": self.side,
+            "message": self.message,
+            "effect": str(self.effect),
+        }
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one measure of quality says of one face.
+
+    Attributes
+    ----------
+    value
+        The native value, in the measure's unit.
+    component
+        The quality component of ISO/IEC 29794-5, or ours where it has none: 0 to 100, higher is
+        better.
+    """
+
+    value: float
+    component: int
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Plain numbers for JSON."""
+        return {"value": round(self.value, 4), "component": self.component}
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,38 +310,125 @@ class Capture:
     ----------
     source
         The name of the picture, as handed in.
+    role
+        What the picture was taken to be of.
     image
-        uint8 (H, W, 3) RGB, upright; None where the picture could not be read.
+        uint8 (H, W, 3) RGB, upright; None where the picture could not be read. A document stands
+        here turned and freed from perspective as `preparation` says.
     faces
         All faces found, the largest first.
-    face
-        The chosen face; None where there is none.
+    choice
+        Which of them is compared, and what the others were taken for; None without a face.
+    preparation
+        How `image` came from the picture as it was read.
     crop
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
     quality
-        Measured facts about the chosen face: ``inter_eye_distance`` (px), ``sharpness``,
-        ``brightness`` ...
+        What the measures of `renzheng.quality` say of the chosen face, by name.
     error
         Why this side cannot be compared, or None.
     """
 
     source: str
+    role: Role = Role.PHOTO
     image: Image | None = None
     faces: tuple[Face, ...] = ()
-    face: Face | None = None
+    choice: Choice | None = None
+    preparation: Preparation = field(default_factory=Preparation)
     crop: Image | None = None
-    quality: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def face(self) -> Face | None:
+        """The chosen face; None where there is none."""
+        return None if self.choice is None else self.choice.face
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the pixels stay out."""
+        candidates = () if self.choice is None else self.choice.candidates
         return {
             "source": self.source,
+            "role": str(self.role),
             "size": None if self.image is None else [self.image.shape[1], self.image.shape[0]],
             "face": None if self.face is None else self.face.to_dict(),
-            "faces": [face.to_dict() for face in self.faces],
-            "quality": {name: round(value, 3) for name, value in self.quality.items()},
+            "faces": [candidate.to_dict() for candidate in candidates],
+            "choice": None if self.choice is None else self.choice.reason,
+            "preparation": self.preparation.to_dict(),
+            "quality": {name: found.to_dict() for name, found in self.quality.items()},
             "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class SamePicture:
+    """How surely two pictures are one photograph.
+
+    Attributes
+    ----------
+    score
+        0 to 1: the correlation of detail after registration. Equal pictures have about 0.95,
+        since weak detail counts as noise; other versions of one photograph mostly 0.85 or more,
+        different photographs of one person mostly 0.2 to 0.5; 0 where there is too little to see.
+    mirrored
+        Whether one is (more like) the mirror image of the other.
+    threshold
+        From which score on the two are called one photograph.
+    """
+
+    score: float
+    mirrored: bool
+    threshold: float
+
+    @property
+    def same(self) -> bool:
+        """Whether the two pictures are one photograph."""
+        return self.score >= self.threshold
+
+    def to_dict(self) -> dict[str, float | bool]:
+        """Plain values for JSON."""
+        return {
+            "same": self.same,
+            "score": round(self.score, 4),
+            "mirrored": self.mirrored,
+            "threshold": self.threshold,
+        }
+
+
+@dataclass(frozen=True)
+class LivenessScore:
+    """How live one face looks.
+
+    Attributes
+    ----------
+    score
+        The probability of the class ``live``, 0 to 1: the mean over the networks.
+    threshold
+        The pack's: from it on a face counts as live.
+    networks
+        The probability of ``live`` by each network.
+    classes
+        The probability of each class, the mean over the networks; they sum to 1.
+    """
+
+    score: float
+    threshold: float
+    networks: Mapping[str, float]
+    classes: Mapping[str, float]
+
+    @property
+    def live(self) -> bool:
+        """Whether the face counts as live (bona fide, ISO/IEC 30107-3)."""
+        return self.score >= self.threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "live": self.live,
+            "score": round(self.score, 6),
+            "threshold": self.threshold,
+            "networks": {name: round(value, 6) for name, value in self.networks.items()},
+            "classes": {name: round(value, 6) for name, value in self.classes.items()},
         }
 
 
@@ -203,11 +445,17 @@ class Verification:
     comparison
         Distance, similarity and false match rate; None where not comparable.
     policy
-        The policy's figures, as ``Policy.to_dict`` gives them.
+        The policy, as ``Policy.to_dict`` gives it.
     pack
-        ``name``, ``version`` and ``digest`` of the embedding pack and of the detector.
+        ``name``, ``version`` and ``digest`` of the embedding pack, of the detector and, where it
+        was asked, of the liveness pack.
     reference, probe
         The two sides.
+    same_picture
+        Whether both sides are one photograph; None unless a document and a live picture were
+        compared.
+    liveness
+        How live the probe's face looks; None where nobody asked.
     findings
         What spoke against trusting the comparison (``warnings`` in JSON).
     timings_ms
@@ -217,10 +465,12 @@ class Verification:
     decision: Decision
     reason: str
     comparison: Comparison | None
-    policy: Mapping[str, float]
+    policy: Mapping[str, Any]
     pack: Mapping[str, str]
     reference: Capture
     probe: Capture
+    same_picture: SamePicture | None = None
+    liveness: LivenessScore | None = None
     findings: tuple[Finding, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
@@ -235,6 +485,8 @@ class Verification:
             "pack": dict(self.pack),
             "reference": self.reference.to_dict(),
             "probe": self.probe.to_dict(),
+            "same_picture": None if self.same_picture is None else self.same_picture.to_dict(),
+            "liveness": None if self.liveness is None else self.liveness.to_dict(),
             "warnings": [finding.to_dict() for finding in self.findings],
             "timings_ms": {name: round(value, 2) for name, value in self.timings_ms.items()},
         }

@@ -4,83 +4,36 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
-from os import PathLike
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from renzheng import alignment, images, packs, quality
-from renzheng.comparison import Calibration, Policy
+from renzheng import acquisition, alignment, findings, images
+from renzheng.clock import Clock
+from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
-from renzheng.detection import Detector
-from renzheng.embedding import Embedder
-from renzheng.errors import InvalidInput, NoFace, PackError, UnreadableImage
-from renzheng.packs import Pack
-from renzheng.runtime import Network
+from renzheng.errors import InvalidInput, NoFace
+from renzheng.instruments import Instruments, Named, both
+from renzheng.liveness import Liveness
+from renzheng.same_picture import compare_pictures
 from renzheng.types import (
     Capture,
+    Choice,
     Comparison,
-    Decision,
+    Effect,
     Face,
-    Finding,
     Floats,
     Image,
+    LivenessScore,
+    Role,
+    SamePicture,
     Verification,
 )
 
 DEFAULT_PACK = "dlib-resnet"
 DEFAULT_DETECTOR = "mtcnn"
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-_RIVAL_AREA = 0.25  # a second face of a quarter of the chosen one's area could be meant too
-_LOW_SCORE = 0.9
-_LOW_SHARPNESS = 20.0
-_DARK, _BRIGHT = 40.0, 225.0
-_STRONG_ROLL = 35.0
-# Shares of the crop that lie in the picture: below the first a warning, below the second no match,
-# since repeated edges look alike. Where the default pack promises FMR 1e-4, adults of UTKFace, cut
-# alike on both sides, showed 2.4e-3 at 0.8 to 0.9, 4e-3 to 6e-3 at 0.7 to 0.8, 1.7e-2 to 4.5e-2
-# at 0.55 to 0.7 and 1.8e-1 below 0.5.
-_CUT_CLOSE, _CUT_TOO_CLOSE = 0.9, 0.8
-
-
-def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
-    """The face that the picture is about: large and near the middle.
-
-    Parameters
-    ----------
-    faces
-        At least one.
-    size
-        Width and height of the picture.
-
-    Returns
-    -------
-    Face
-        The one with the greatest area minus twice the squared distance of its centre from the
-        picture's centre: FaceNet's rule for pictures of one person with bystanders.
-
-    Raises
-    ------
-    NoFace
-        If `faces` is empty.
-    """
-    if not faces:
-        raise NoFace("no face was found")
-    centre = np.asarray(size, np.float64) / 2
-
-    def weight(face: Face) -> float:
-        offset = (face.box[:2] + face.box[2:]) / 2 - centre
-        return face.width * face.height - 2 * float(offset @ offset)
-
-    return max(faces, key=weight)
+SIDES = ("reference", "probe")
 
 
 class Verifier:
@@ -97,6 +50,15 @@ class Verifier:
         The detection pack, likewise.
     policy
         When a comparison is a match; the default accepts a false match rate of 1e-4.
+    roles
+        What the reference and the probe are pictures of: ``document``, ``live`` or ``photo``.
+        A document is turned and flattened until its portrait is found, and the main portrait is
+        told from its ghost; a live picture must hold one dominant face; a photograph may hold
+        bystanders.
+    liveness
+        The liveness pack, likewise, or a loaded `Liveness`; None, the default, does not ask
+        whether a live picture shows a live face. See `renzheng.liveness` for what one picture
+        cannot show.
     min_face_size
         Faces smaller than this many pixels are not looked for. The default is twice MTCNN's:
         below it fewer than about 16 pixels lie between the eyes, which no comparison should rest
@@ -108,30 +70,30 @@ class Verifier:
     ------
     PackError
         If a pack is missing, damaged or of the wrong kind.
+    InvalidInput
+        If a role is none.
     """
 
     def __init__(
         self,
-        pack: str | PathLike[str] | Pack = DEFAULT_PACK,
+        pack: Named = DEFAULT_PACK,
         *,
-        detector: str | PathLike[str] | Pack = DEFAULT_DETECTOR,
+        detector: Named = DEFAULT_DETECTOR,
         policy: Policy | None = None,
+        roles: tuple[Role | str, Role | str] = (Role.DOCUMENT, Role.LIVE),
+        liveness: Named | Liveness | None = None,
         min_face_size: int = 40,
         threads: int | None = None,
     ):
         self.policy = policy or Policy()
+        self.roles = _roles(roles)
         self.min_face_size = min_face_size
-        # Digests and networks are prepared outside Python's lock, so both packs at a time.
-        (self.pack, self._embedder), (self.detector_pack, self._detector) = _both(
-            lambda: _embedder(pack, threads),
-            lambda: _detector(detector, threads, min_face_size),
+        self.instruments = Instruments.load(
+            pack, detector, min_face_size=min_face_size, threads=threads
         )
-        self._template = _template(self.pack)
-        self.calibration = (
-            Calibration.load(self.pack.file("calibration.json"))
-            if "calibration.json" in self.pack.manifest["files"]
-            else None
-        )
+        self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
+        self.calibration = self.instruments.calibration
+        self.liveness = _liveness(liveness, threads)
 
     def with_policy(self, policy: Policy) -> Verifier:
         """This verifier under another policy; the networks are shared."""
@@ -147,7 +109,7 @@ class Verifier:
         UnreadableImage
             If the picture cannot be read.
         """
-        return self._detector.detect(images.read(picture))
+        return self.instruments.detector.detect(images.read(picture))
 
     def align(self, picture: Any, face: Face | None = None) -> Image:
         """The aligned crop that the embedding network sees.
@@ -172,8 +134,8 @@ class Verifier:
         """
         image = images.read(picture)
         if face is None:
-            face = self._find(image, images.describe(picture))[1]
-        return alignment.align(image, face.landmarks, self._template)
+            face = self._choose(image, images.describe(picture)).face
+        return alignment.align(image, face.landmarks, self.instruments.template)
 
     def embed(self, picture: Any, face: Face | None = None) -> Floats:
         """The embedding of a picture's face: float32 (d,), unit length.
@@ -200,7 +162,7 @@ class Verifier:
         -------
         float32 (n, d), rows of unit length
         """
-        return self._embedder.embed(crops)
+        return self.instruments.embedder.embed(crops)
 
     def compare(self, reference: Floats, probe: Floats) -> Comparison:
         """Compare two embeddings of this verifier's pack."""
@@ -225,57 +187,99 @@ class Verifier:
             If the pack is not calibrated, or not as far down as the policy asks.
         """
         self._check_policy()
-        clock = _Clock()
+        clock = Clock()
         with clock("total"):
-            captures = _both(
-                lambda: self._capture(reference, "reference", clock),
-                lambda: self._capture(probe, "probe", clock),
+            captures = both(
+                lambda: self.acquire(reference, self.roles[0], clock, "reference"),
+                lambda: self.acquire(probe, self.roles[1], clock, "probe"),
             )
-            crops = [capture.crop for capture in captures if capture.crop is not None]
-            comparison = None
-            if len(crops) == len(captures):
+            found = [
+                finding
+                for side, capture in zip(SIDES, captures, strict=True)
+                for finding in findings.of_capture(side, capture, self.policy)
+            ]
+            comparison, same, live = None, None, None
+            if not any(finding.effect is Effect.REFUSAL for finding in found):
+                crops = [capture.crop for capture in captures if capture.crop is not None]
                 with clock("embed"):
                     first, second = self.embed_crops(np.stack(crops))
                 comparison = self.compare(first, second)
-        if comparison is None:
-            decision = Decision.NOT_COMPARABLE
-            reason = "; ".join(
-                f"{side}: {capture.error}"
-                for side, capture in zip(("reference", "probe"), captures, strict=True)
-                if capture.error
-            )
-        else:
-            decision, reason = self.policy.decide(comparison)
-            shown = min(capture.quality["crop_inside"] for capture in captures)
-            if decision is Decision.MATCH and shown < _CUT_TOO_CLOSE:
-                decision = Decision.INCONCLUSIVE
-                reason = (
-                    f"near enough for a match, but only {shown:.0%} of what the network looks at "
-                    "is in the picture, and its false match rate does not hold for that"
-                )
-        findings = [
-            finding
-            for side, capture in zip(("reference", "probe"), captures, strict=True)
-            for finding in _findings(side, capture, self.policy)
-        ]
+                with clock("same_picture"):
+                    same = self._same_picture(*captures)
+                with clock("liveness"):
+                    live = self._live(captures[1])
+                found += findings.of_same_picture(same, self.policy)
+                found += findings.of_liveness(live, self.policy)
+        decision, reason = self.policy.decide(comparison, found)
         return Verification(
             decision=decision,
             reason=reason,
             comparison=comparison,
             policy=self.policy.to_dict(),
-            pack={
-                "name": self.pack.name,
-                "version": self.pack.version,
-                "digest": self.pack.digest,
-                "detector": self.detector_pack.name,
-                "detector_version": self.detector_pack.version,
-                "detector_digest": self.detector_pack.digest,
-            },
+            pack=self._packs(),
             reference=captures[0],
             probe=captures[1],
-            findings=tuple(findings),
+            same_picture=same,
+            liveness=live,
+            findings=tuple(found),
             timings_ms=clock.milliseconds,
         )
+
+    def acquire(
+        self,
+        picture: Any,
+        role: Role | str = Role.PHOTO,
+        clock: Clock | None = None,
+        side: str = "picture",
+    ) -> Capture:
+        """One side by itself: the picture's faces, the chosen one, its crop and its quality.
+
+        Parameters
+        ----------
+        picture
+            Anything that `renzheng.images.read` takes.
+        role
+            What it is a picture of.
+        clock, side
+            Told how long each step takes, under this name.
+
+        Returns
+        -------
+        Capture
+            With an `error` where there is no picture or no face.
+        """
+        return acquisition.acquire(picture, _role(role), self.instruments, clock, side)
+
+    def _same_picture(self, reference: Capture, probe: Capture) -> SamePicture | None:
+        """Whether a live picture is the document's own portrait; two photographs may be one."""
+        if (reference.role, probe.role) != (Role.DOCUMENT, Role.LIVE):
+            return None
+        (image, face), (other_image, other_face) = (
+            (side.image, side.face) for side in (reference, probe)
+        )
+        if image is None or face is None or other_image is None or other_face is None:
+            return None
+        return compare_pictures(image, face, other_image, other_face)
+
+    def _live(self, probe: Capture) -> LivenessScore | None:
+        if self.liveness is None or probe.role is not Role.LIVE:
+            return None
+        if probe.image is None or probe.face is None:
+            return None
+        return self.liveness.check(probe.image, probe.face)
+
+    def _packs(self) -> dict[str, str]:
+        """What a result has to name to be repeated."""
+        used = {"": self.pack, "detector": self.detector_pack}
+        if self.liveness is not None and self.liveness.pack is not None:
+            used["liveness"] = self.liveness.pack
+        named = {}
+        for what, pack in used.items():
+            named[what or "name"] = pack.name
+            prefix = f"{what}_" if what else ""
+            named[f"{prefix}version"] = pack.version
+            named[f"{prefix}digest"] = pack.digest
+        return named
 
     def _check_policy(self) -> None:
         if self.calibration is None:
@@ -285,160 +289,32 @@ class Verifier:
             )
         self.calibration.threshold_at(self.policy.max_fmr)
 
-    def _find(self, image: Image, name: str) -> tuple[list[Face], Face]:
-        faces = self._detector.detect(image)
-        if not faces:
-            raise NoFace(
-                "no face was found",
-                source=name,
-                remedy="use an upright, sharp picture in which the whole face is visible",
-            )
-        return faces, choose_face(faces, (image.shape[1], image.shape[0]))
-
-    def _capture(self, picture: Any, side: str, clock: _Clock) -> Capture:
-        name = images.describe(picture)
+    def _choose(self, image: Image, name: str) -> Choice:
         try:
-            with clock(f"{side}_read"):
-                image = images.read(picture)
-        except UnreadableImage as error:
-            return Capture(source=name, error=_without_source(error))
-        try:
-            with clock(f"{side}_detect"):
-                faces, face = self._find(image, name)
+            view = acquisition.find_faces(image, Role.PHOTO, self.instruments)
+            return acquisition.choose(view, Role.PHOTO, self.instruments)
         except NoFace as error:
-            return Capture(source=name, image=image, error=_without_source(error))
-        with clock(f"{side}_align"):
-            crop = alignment.align(image, face.landmarks, self._template)
-            measures = quality.measure(image, face, crop, self._template)
-        return Capture(
-            source=name,
-            image=image,
-            faces=tuple(faces),
-            face=face,
-            crop=crop,
-            quality=measures,
-        )
+            raise NoFace(error.reason, source=name, remedy=error.remedy) from None
 
 
-def _both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
-    """Do two things at once."""
-    with ThreadPoolExecutor(1) as pool:
-        later = pool.submit(other)
-        return one(), later.result()
+def _liveness(named: Named | Liveness | None, threads: int | None) -> Liveness | None:
+    if named is None or isinstance(named, Liveness):
+        return named
+    return Liveness.from_pack(named, threads)
 
 
-def _template(pack: Pack) -> alignment.Template:
-    name = pack.setting("alignment", "template")
-    if name not in alignment.TEMPLATES:
-        raise PackError(
-            f"it wants the alignment template {name!r}, which there is not",
-            source=str(pack.folder),
-            remedy=f"there are: {', '.join(alignment.TEMPLATES)}",
-        )
-    # A network may take the template's view at a size of its own.
-    template = alignment.TEMPLATES[name]
-    size = pack.setting("input", "size")
-    return template if size == template.size else template.scaled(size)
+def _role(role: Role | str) -> Role:
+    try:
+        return Role(role)
+    except ValueError:
+        raise InvalidInput(
+            f"no role is called {role!r}", remedy=f"there are: {', '.join(Role)}"
+        ) from None
 
 
-def _loaded(pack: str | PathLike[str] | Pack, kind: str) -> Pack:
-    found = pack if isinstance(pack, Pack) else packs.load(pack)
-    found.require(kind)
-    return found
-
-
-def _detector(
-    named: str | PathLike[str] | Pack, threads: int | None, min_face_size: int
-) -> tuple[Pack, Detector]:
-    pack = _loaded(named, "detector")
-    return pack, Detector.from_folder(pack.folder, threads=threads, min_face_size=min_face_size)
-
-
-def _embedder(named: str | PathLike[str] | Pack, threads: int | None) -> tuple[Pack, Embedder]:
-    pack = _loaded(named, "embedder")
-
-    def read(table: str, key: str) -> Any:
-        return pack.setting(table, key)
-
-    embedder = Embedder(
-        Network(pack.file(read("input", "file")), threads=threads),
-        size=read("input", "size"),
-        mean=tuple(read("input", "mean")),
-        scale=read("input", "scale"),
-        channels=read("input", "channels"),
-        dimension=read("embedding", "dimension"),
-        normalise=read("embedding", "normalise"),
-        mirror_average=read("embedding", "mirror_average"),
-    )
-    return pack, embedder
-
-
-def _without_source(error: UnreadableImage | NoFace) -> str:
-    return f"{error.reason} ({error.remedy})" if error.remedy else error.reason
-
-
-def _findings(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
-    """What speaks against trusting this side."""
-    if capture.error:
-        code = "no_face" if capture.image is not None else "unreadable"
-        yield Finding(code, side, capture.error)
-    face, measures = capture.face, capture.quality
-    if face is None:
-        return
-    area = face.width * face.height
-    rivals = sum(
-        other is not face and other.width * other.height >= _RIVAL_AREA * area
-        for other in capture.faces
-    )
-    if rivals:
-        yield Finding(
-            "several_faces",
-            side,
-            f"{rivals} more face(s) of similar size: make sure that the right one was compared",
-        )
-    if measures["inter_eye_distance"] < policy.min_inter_eye_distance:
-        yield Finding(
-            "small_face",
-            side,
-            f"only {measures['inter_eye_distance']:.0f} px between the eyes, "
-            f"{policy.min_inter_eye_distance:.0f} wanted: come closer or use a larger picture",
-        )
-    if measures["inside"] < 0.95:
-        yield Finding("cut_face", side, "the face reaches beyond the picture: show all of it")
-    if measures["crop_inside"] < _CUT_CLOSE:
-        yield Finding(
-            "cut_close",
-            side,
-            f"only {measures['crop_inside']:.0%} of what the network looks at is in the picture: "
-            "give one with more around the face",
-        )
-    if face.score < _LOW_SCORE:
-        yield Finding(
-            "uncertain_face", side, f"the detector is only {face.score:.0%} sure that it is a face"
-        )
-    if abs(measures["roll"]) > _STRONG_ROLL:
-        yield Finding("tilted_face", side, f"the head is tilted by {measures['roll']:.0f} degrees")
-    if measures["sharpness"] < _LOW_SHARPNESS:
-        yield Finding("blurred_face", side, "the face is blurred: hold still, clean the lens")
-    if measures["brightness"] < _DARK:
-        yield Finding("dark_face", side, "the face is dark: more light from the front")
-    if measures["brightness"] > _BRIGHT:
-        yield Finding("bright_face", side, "the face is overexposed: less light")
-
-
-class _Clock:
-    """Wall time by step, in milliseconds."""
-
-    def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.milliseconds[step] = (time.perf_counter() - start) * 1e3
+def _roles(roles: tuple[Role | str, Role | str]) -> tuple[Role, Role]:
+    reference, probe = roles
+    return _role(reference), _role(probe)
 
 
 _default_lock = threading.Lock()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from renzheng import InvalidInput
 from renzheng.evaluation import attack_rates
-from renzheng.evaluation.attack_rates import Proportion
+from renzheng.evaluation.proportion import Proportion
 
 # Ten live faces, four prints, five screens; a live face and a screen without a score.
 LIVE = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, np.nan]

@@ -34,7 +34,15 @@ Pictures never leave this machine. `renzheng COMMAND --help` tells more about ea
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    from renzheng.cli import evaluation, faces, machine, specimen, training, verification
+    from renzheng.cli import (
+        documents,
+        evaluation,
+        faces,
+        machine,
+        specimen,
+        training,
+        verification,
+    )
 
     parser = argparse.ArgumentParser(
         prog="renzheng",
@@ -44,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"renzheng {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (verification, faces, evaluation, training, specimen, machine):
+    for module in (verification, faces, documents, specimen, evaluation, training, machine):
         module.register(commands)
     return parser
 

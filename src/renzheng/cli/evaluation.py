@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import liveness, options, studies
+from renzheng.cli import liveness, options, portraits, studies
 
 if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
@@ -102,8 +102,10 @@ def register(commands: Any) -> None:
         protocols,
         "documents",
         "documents made from pictures, against live pictures",
-        _PEOPLE + "\nThe first picture of everyone who has two goes through a document channel "
-        "(chip,\nprint and scan, glare ...) and is compared with all the other pictures.\n",
+        _PEOPLE + "\nThe first picture of everyone who has two becomes a document: a portrait that "
+        "goes through\na channel (chip, print and scan, glare ...), or a whole specimen card, "
+        "scanned or photographed\n(card-...), whose portrait is searched for. It is compared with "
+        "all the other pictures.\n",
         channel=False,
     )
     documents.add_argument("people", type=Path, metavar="PEOPLE")
@@ -119,6 +121,7 @@ def register(commands: Any) -> None:
     documents.set_defaults(run=_documents, channel=None)
 
     liveness.register(protocols)
+    portraits.register(protocols)
 
     channels = protocols.add_parser("channels", help="list the document channels")
     options.add_json(channels)
@@ -296,11 +299,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _documents(arguments: argparse.Namespace) -> int:
-    from renzheng import channels
+    from renzheng.evaluation import made
 
-    names = (arguments.channels or ",".join(channels.CHANNELS)).split(",")
+    names = (arguments.channels or ",".join(made.names())).split(",")
     for name in names:
-        channels.get(name)
+        made.check(name)
     with studies.evaluator(arguments) as evaluator:
         by_channel = dict(evaluator.documents(_read_people(arguments), names))
     studies.show(by_channel, arguments)
@@ -308,13 +311,13 @@ def _documents(arguments: argparse.Namespace) -> int:
 
 
 def _channels(arguments: argparse.Namespace) -> int:
-    from renzheng import channels
+    from renzheng.evaluation import made
 
     if arguments.json:
-        options.print_json({name: c.description for name, c in channels.CHANNELS.items()})
+        options.print_json(made.names())
     else:
-        for name, channel in channels.CHANNELS.items():
-            print(f"{name:<18}{channel.description}")
+        for name, description in made.names().items():
+            print(f"{name:<22}{description}")
     return 0
 
 

@@ -77,7 +77,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
     from PIL import Image as Pillow
 
     from renzheng import files, images, specimens
-    from renzheng.verifier import choose_face
+    from renzheng.choosing import choose_face
 
     capture = specimens.get(arguments.capture)
     try:

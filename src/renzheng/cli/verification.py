@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import EXIT_CODES, options
+from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
     from renzheng.types import Capture, Verification
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 _VERIFY = """\
 Compare the face on a document with a live face.
+
+The two sides are not alike. A document is turned, flattened and searched until its main portrait is
+found; a ghost portrait is told from it. A live picture must hold one person, and must not be the
+document's own portrait. --roles changes what each side is taken for.
 
 Both faces are found, aligned and turned into embeddings; the Euclidean distance between these is
 read off a calibration as a false match rate: how often two different people come this close. The
@@ -42,6 +47,13 @@ def register(commands: Any) -> None:
     options.add_json(verify)
     verify.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page (.html) or picture (.png) of why"
+    )
+    verify.add_argument(
+        "--roles",
+        default="document,live",
+        metavar="REFERENCE,PROBE",
+        help="what the pictures are of: document, live or photo each (default: document,live; "
+        "photo,photo compares two photographs, bystanders allowed)",
     )
     verify.set_defaults(run=_verify)
 
@@ -80,6 +92,38 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         metavar="TIMES",
         help="inconclusive up to this many times --max-fmr (default: 10; 1 switches it off)",
     )
+    parser.add_argument(
+        "--min-quality",
+        action="append",
+        default=[],
+        metavar="ROLE.MEASURE=N",
+        help="refuse a side whose quality component is below N of 100, e.g. live.sharpness=30; "
+        "repeatable (`renzheng quality` shows the measures)",
+    )
+    parser.add_argument(
+        "--liveness",
+        metavar="PACK",
+        help="ask this pack whether the live picture shows a live face: minifasnet, once it is "
+        "there (`renzheng packs add minifasnet`), or a folder. Below the threshold there is no "
+        "match. One picture cannot rule out a good print, screen or mask, or an injected stream "
+        "(default: do not ask)",
+    )
+    parser.add_argument(
+        "--min-liveness",
+        type=float,
+        metavar="SCORE",
+        help="threshold of --liveness, 0 to 1 (default: the pack's)",
+    )
+    parser.add_argument(
+        "--allow-several-faces",
+        action="store_true",
+        help="compare the chosen face even where another one of similar size could be meant",
+    )
+    parser.add_argument(
+        "--allow-same-picture",
+        action="store_true",
+        help="let a live picture that is the document's own portrait be a match",
+    )
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -99,6 +143,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from renzheng import demo
 
+    arguments.allow_same_picture = True  # there is no second public-domain picture of her
     verifier = _verifier(arguments)
     card, portrait = demo.write_pictures(verifier, arguments.out)
     return _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
@@ -107,8 +152,38 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _verifier(arguments: argparse.Namespace) -> Verifier:
     from renzheng.comparison import Policy
 
-    policy = Policy(max_fmr=arguments.max_fmr, inconclusive=arguments.inconclusive)
-    return options.verifier(arguments, policy=policy)
+    document, live = _least_quality(arguments.min_quality)
+    policy = Policy(
+        max_fmr=arguments.max_fmr,
+        inconclusive=arguments.inconclusive,
+        min_document_quality=document,
+        min_live_quality=live,
+        allow_several_faces=arguments.allow_several_faces,
+        allow_same_picture=arguments.allow_same_picture,
+        min_liveness=arguments.min_liveness,
+    )
+    roles = tuple(role.strip() for role in getattr(arguments, "roles", "document,live").split(","))
+    if len(roles) != 2:
+        raise InvalidInput(
+            f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
+        )
+    return options.verifier(arguments, policy=policy, roles=roles, liveness=arguments.liveness)
+
+
+def _least_quality(words: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """For documents and for live pictures, from ``live.sharpness=30`` and the like."""
+    least: dict[str, dict[str, int]] = {"document": {}, "live": {}}
+    for word in words:
+        name, _, number = word.partition("=")
+        role, _, measure = name.partition(".")
+        try:
+            least[role][measure] = int(number)
+        except (KeyError, ValueError):
+            raise InvalidInput(
+                f"--min-quality {word!r} is not of the form ROLE.MEASURE=N",
+                remedy="e.g. live.sharpness=30 or document.inter_eye_distance=20",
+            ) from None
+    return least["document"], least["live"]
 
 
 def _answer(
@@ -153,7 +228,9 @@ def _text(result: Verification) -> str:
         f"reference   {_side(result.reference)}",
         f"probe       {_side(result.probe)}",
     ]
-    lines += [f"warning     {found.side}: {found.message}" for found in result.findings]
+    if result.liveness is not None:
+        lines.append(f"liveness    {result.liveness.score:.3f}  (0 to 1; no proof by itself)")
+    lines += [f"{f.effect!s:<12}{f.side}: {f.message}" for f in result.findings]
     lines.append(f"time        {result.timings_ms['total']:.0f} ms")
     return "\n".join(lines)
 
@@ -162,7 +239,10 @@ def _side(capture: Capture) -> str:
     if capture.face is None or capture.image is None:
         return capture.source
     height, width = capture.image.shape[:2]
-    return (
+    words = [
         f"{capture.source}: {width} x {height} px, {len(capture.faces)} face(s), "
         f"{capture.face.inter_eye_distance:.0f} px between the eyes"
-    )
+    ]
+    if len(capture.faces) > 1 and capture.choice is not None:
+        words.append(f"chosen: {capture.choice.reason}")
+    return "; ".join((*words, *capture.preparation.steps))

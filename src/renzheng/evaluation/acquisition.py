@@ -11,14 +11,17 @@ import numpy as np
 
 from renzheng import images, processes
 from renzheng.alignment import TEMPLATES
+from renzheng.choosing import choose_face
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
 from renzheng.evaluation.trial import Acquired, Failure, Indices, Picture
-from renzheng.types import Face, Floats, Image
-from renzheng.verifier import Verifier, choose_face
+from renzheng.types import Face, Floats, Image, Part, Role
+from renzheng.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # pictures done, pictures wanted
 
+# Raise it with every change of how a document's portrait is searched for and chosen.
+_SEARCH_REVISION = 1
 _CHUNK = 16  # pictures a task: enough to hide the queue, few enough to lose little when killed
 _WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
 
@@ -39,7 +42,8 @@ class Extraction:
         The alignment template that the pictures are crops of already, so that nothing is
         detected; None to find the face.
     channel
-        The document channel that the picture goes through first (`renzheng.channels`), or None.
+        The document channel that the picture goes through first (`evaluation.made`), or None. It
+        is then acquired in the role of a document.
     seed
         For the channel.
     """
@@ -70,9 +74,9 @@ class Extraction:
                 remedy=f"there are: {', '.join(TEMPLATES)}",
             )
         if extraction.channel is not None:
-            from renzheng import channels
+            from renzheng.evaluation import made
 
-            channels.get(extraction.channel)
+            made.check(extraction.channel)
         return extraction
 
     def key(self, content: bytes) -> bytes:
@@ -83,9 +87,9 @@ class Extraction:
         if self.channel is None:
             del settings["seed"]
         else:
-            from renzheng import channels
+            from renzheng.evaluation import made
 
-            settings["channel"] = [repr(channels.get(self.channel)), channels.REVISION]
+            settings["channel"] = [*made.key(self.channel), _SEARCH_REVISION]
         text = json.dumps(settings, sort_keys=True).encode()
         return hashlib.sha256(hashlib.sha256(content).digest() + text).digest()
 
@@ -108,18 +112,27 @@ class Extractor:
             image = images.read(content, name=name)
             face = self._face(image)
             if self._extraction.channel is not None:
-                from renzheng import channels
-
-                # Every picture its own scan, the same in every run.
-                digest = hashlib.sha256(content).digest()
-                seed = self._extraction.seed + int.from_bytes(digest[:4], "little")
-                image = channels.get(self._extraction.channel).apply(image, face, seed)
-                face = self._found(image)
+                return self._document(self._extraction.channel, content, image, face)
             return self._verifier.embed(image, face)
         except UnreadableImage as error:
             return Failure("unreadable", error.reason)
         except NoFace as error:
             return Failure("no_face", error.reason)
+
+    def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
+        """The embedding of the portrait on the document that is made of a face."""
+        from renzheng.evaluation import made
+
+        # Every picture its own scan, the same in every run.
+        digest = hashlib.sha256(content).digest()
+        seed = self._extraction.seed + int.from_bytes(digest[:4], "little")
+        capture = self._verifier.acquire(made.make(channel, image, face, seed), Role.DOCUMENT)
+        if capture.crop is None:
+            return Failure("no_face", capture.error or "no face was found")
+        if capture.choice is not None and capture.choice.of(Part.RIVAL):
+            return Failure("several_faces", "portraits of several people were found")
+        embedding: Floats = self._verifier.embed_crops(capture.crop[None])[0]
+        return embedding
 
     def _face(self, image: Image) -> Face:
         if self._extraction.aligned is None:

@@ -16,65 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.errors import InvalidInput
+from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.trial import Names
 
 APCERS = (0.01, 0.05, 0.1)  # BPCER100, BPCER20, BPCER10
-_TAIL = 0.025  # either side of an interval of 95 %
 
 Scores = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """How many of how many.
-
-    Attributes
-    ----------
-    count, of
-        The numbers.
-    low, high
-        The exact 95 % interval of the share (Clopper and Pearson 1934), which takes the
-        presentations as independent.
-    """
-
-    count: int
-    of: int
-    low: float
-    high: float
-
-    @classmethod
-    def counted(cls, mask: npt.NDArray[np.bool_]) -> Proportion:
-        """The share of True."""
-        return cls.exact(int(np.count_nonzero(mask)), len(mask))
-
-    @classmethod
-    def exact(cls, count: int, of: int) -> Proportion:
-        """With its interval.
-
-        Raises
-        ------
-        InvalidInput
-            If there are not so many.
-        """
-        if not 0 <= count <= of or of < 1:
-            raise InvalidInput(f"{count} of {of} is no share")
-        return cls(count, of, 1 - _upper(of - count, of), _upper(count, of))
-
-    @property
-    def value(self) -> float:
-        """The share, 0 to 1."""
-        return self.count / self.of
-
-    def to_dict(self) -> dict[str, float | int]:
-        """Plain numbers for JSON."""
-        return {
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "count": self.count,
-            "of": self.of,
-        }
 
 
 @dataclass(frozen=True)
@@ -202,24 +149,3 @@ def operating_point(scores: Scores, attack: Names, apcer: float) -> OperatingPoi
 def types(attack: Names) -> list[str]:
     """The types of attack, sorted."""
     return [str(kind) for kind in np.unique(attack) if kind]
-
-
-def _upper(count: int, of: int) -> float:
-    """The share at which so few or fewer come up with a probability of 2.5 %."""
-    if count == of:
-        return 1.0
-    k = np.arange(count + 1)
-    # log of the binomial coefficients, summed up from one to the next
-    steps = np.log(of - k[:-1]) - np.log(k[1:])
-    coefficients = np.concatenate([[0.0], np.cumsum(steps)])
-    low, high = count / of, 1.0
-    for _ in range(60):
-        share = (low + high) / 2
-        if share == 1.0:
-            break
-        logs = coefficients + k * math.log(share) + (of - k) * math.log1p(-share)
-        if np.exp(logs).sum() > _TAIL:
-            low = share
-        else:
-            high = share
-    return (low + high) / 2

@@ -13,14 +13,15 @@ import numpy as np
 
 import renzheng
 from renzheng import images
+from renzheng.choosing import choose_face
 from renzheng.detection import Detector
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation import attack_rates
-from renzheng.evaluation.attack_rates import OperatingPoint, Proportion, Rates, Scores
+from renzheng.evaluation.attack_rates import OperatingPoint, Rates, Scores
+from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.trial import Failure, Picture, Presentations, Problem
 from renzheng.liveness import Liveness
 from renzheng.packs import Pack
-from renzheng.verifier import choose_face
 
 BONA_FIDE = "bona_fide"
 Progress = Callable[[int, int], None]  # pictures done, pictures in all

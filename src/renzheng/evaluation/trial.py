@@ -40,7 +40,7 @@ class Failure:
     Attributes
     ----------
     kind
-        ``unreadable`` or ``no_face``.
+        ``unreadable``, ``no_face`` or ``several_faces``.
     reason
         In words.
     """

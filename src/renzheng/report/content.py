@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from renzheng.types import Capture, Decision, Verification
+from renzheng.quality import MEASURES
+from renzheng.types import Capture, Decision, Effect, Role, Verification
 
 TITLE = "Face verification"
 PRIVACY = (
@@ -24,15 +25,15 @@ COLOURS = {
     Decision.NOT_COMPARABLE: ("#4b5865", "#b3c0cc"),
 }
 MISSING = "none"
-
-_MEASURES = {  # name in the data: what to call it, unit, decimals
-    "inter_eye_distance": ("Distance between the eyes", "px", 0),
-    "roll": ("Head tilt", "°", 1),
-    "inside": ("Share of the face inside the picture", "%", 0),
-    "crop_inside": ("Share of the network's view inside the picture", "%", 0),
-    "brightness": ("Brightness (0 to 255)", "", 0),
-    "contrast": ("Contrast (standard deviation)", "", 0),
-    "sharpness": ("Sharpness (variance of the Laplacian)", "", 0),
+_ROLES = {
+    Role.DOCUMENT: "the document",
+    Role.LIVE: "the live picture",
+    Role.PHOTO: "a photograph",
+}
+_EFFECTS = {
+    Effect.WARNING: "",
+    Effect.DOUBT: " (rules out a match)",
+    Effect.REFUSAL: " (rules out a comparison)",
 }
 
 
@@ -76,7 +77,8 @@ def policy(verification: Verification) -> str:
 
 def sides(verification: Verification) -> list[tuple[str, Capture]]:
     """The two sides under their titles."""
-    return [("Reference", verification.reference), ("Probe", verification.probe)]
+    both = (("Reference", verification.reference), ("Probe", verification.probe))
+    return [(f"{title}: {_ROLES[capture.role]}", capture) for title, capture in both]
 
 
 def faces(capture: Capture) -> str:
@@ -86,9 +88,17 @@ def faces(capture: Capture) -> str:
         return "no picture"
     if capture.face is None:
         return "no face found" if count == 0 else f"{count} faces found, none chosen"
-    if count <= 1:
+    if count <= 1 or capture.choice is None:
         return f"1 face found, score {capture.face.score:.3f}"
-    return f"{count} faces found, the bold one compared, score {capture.face.score:.3f}"
+    return (
+        f"{count} faces found, the bold one compared, score {capture.face.score:.3f}: "
+        f"{capture.choice.reason}"
+    )
+
+
+def preparation(capture: Capture) -> str:
+    """What was done to the picture before its faces were found; empty where nothing was."""
+    return "; ".join(capture.preparation.steps)
 
 
 def problem(capture: Capture) -> str | None:
@@ -107,15 +117,19 @@ def size(capture: Capture) -> str:
 
 
 def quality(verification: Verification) -> list[tuple[str, str, str]]:
-    """Measure, reference and probe, row by row."""
+    """Measure, reference and probe, row by row: native value and component, 0 to 100."""
     both = [capture.quality for _, capture in sides(verification)]
     rows = []
     for name in dict.fromkeys((*both[0], *both[1])):
-        label, unit, decimals = _MEASURES.get(name, (plain(name).replace("_", " "), "", 2))
-        factor = 100 if unit == "%" else 1
+        known = MEASURES.get(name)
+        label = plain(name).replace("_", " ") if known is None else known.title
+        unit = "" if known is None else known.unit
+        decimals = {"px": 0, "°": 1}.get(unit, 2)
         space = "" if unit in {"", "°"} else " "
         a, b = (
-            f"{side[name] * factor:.{decimals}f}{space}{unit}" if name in side else MISSING
+            f"{side[name].value:.{decimals}f}{space}{unit} ({side[name].component})"
+            if name in side
+            else MISSING
             for side in both
         )
         rows.append((label, a, b))
@@ -123,24 +137,70 @@ def quality(verification: Verification) -> list[tuple[str, str, str]]:
 
 
 def warnings(verification: Verification) -> list[tuple[str, str]]:
-    """Side and message of each finding."""
-    return [(plain(f.side).capitalize(), plain(f.message)) for f in verification.findings]
+    """Side and message of each finding, and what follows from it."""
+    return [
+        (plain(f.side).capitalize(), plain(f.message) + _EFFECTS[f.effect])
+        for f in verification.findings
+    ]
 
 
 def provenance(verification: Verification) -> list[tuple[str, str]]:
     """Which networks said so, under which policy, and how long it took."""
     pack = {key: plain(value) for key, value in verification.pack.items()}
-    rows = [("Policy", policy(verification))]
-    for label, name, version, digest in (
+    rows = [("Policy", policy(verification)), *_demands(verification)]
+    if verification.same_picture is not None:
+        same = verification.same_picture
+        rows.append(
+            (
+                "Same photograph",
+                f"{'yes' if same.same else 'no'}: agreement {same.score:.2f}, one photograph from "
+                f"{same.threshold:.2f}",
+            )
+        )
+    if verification.liveness is not None:
+        live = verification.liveness
+        rows.append(
+            (
+                "Liveness",
+                f"{live.score:.3f}, live from {live.threshold:.2f}; no proof by itself",
+            )
+        )
+    used = [
         ("Embedding", "name", "version", "digest"),
         ("Detector", "detector", "detector_version", "detector_digest"),
-    ):
+    ]
+    if "liveness" in pack:
+        used.append(("Liveness pack", "liveness", "liveness_version", "liveness_digest"))
+    for label, name, version, digest in used:
         rows.append((label, " ".join(pack[k] for k in (name, version) if k in pack) or MISSING))
         if digest in pack:
             rows.append((f"{label} digest", pack[digest]))
     if verification.timings_ms:
         steps = (f"{plain(k)} {v:.1f} ms" for k, v in verification.timings_ms.items())
         rows.append(("Time", ", ".join(steps)))
+    return rows
+
+
+def _demands(verification: Verification) -> list[tuple[str, str]]:
+    """What the policy demands beside the error rate."""
+    rows = []
+    for key, title in (
+        ("min_document_quality", "Least quality, document"),
+        ("min_live_quality", "Least quality, live"),
+    ):
+        least = verification.policy.get(key) or {}
+        if least:
+            rows.append((title, ", ".join(f"{plain(k)} {v}" for k, v in least.items())))
+    allowed = [
+        words
+        for key, words in (
+            ("allow_several_faces", "several faces"),
+            ("allow_same_picture", "the document's own portrait as the live picture"),
+        )
+        if verification.policy.get(key)
+    ]
+    if allowed:
+        rows.append(("Allowed", ", ".join(allowed)))
     return rows
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from renzheng.types import Capture, Face, Image
+from renzheng.types import Capture, Face, Image, Part
 
 _LARGEST, _SMALLEST = 900, 420  # px of the longer side: light to embed, room for the marks
-_CHOSEN = (64, 224, 150)
-_OTHER = (255, 196, 64)
+_COLOURS = {
+    Part.CHOSEN: (64, 224, 150),
+    Part.GHOST: (120, 200, 255),
+    Part.COPY: (120, 200, 255),
+    Part.RIVAL: (255, 110, 90),
+    Part.BYSTANDER: (255, 196, 64),
+}
 _OUTLINE = (16, 20, 24)
 _SUBPIXEL = 4  # bits that cv2 draws finer than a pixel
 
 
 def marked(capture: Capture) -> Image | None:
     """The picture with every face's box and landmarks, the chosen one bold.
+
+    Ghost portraits are marked in blue, faces that could be meant as well in red.
 
     Parameters
     ----------
@@ -35,11 +42,9 @@ def marked(capture: Capture) -> Image | None:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     canvas = np.ascontiguousarray(cv2.resize(capture.image, size, interpolation=how), np.uint8)
-    others = [face for face in capture.faces if face is not capture.face]
-    for face in others:
-        _mark(canvas, face, scale, chosen=False)
-    if capture.face is not None:  # last, so that nothing lies over it
-        _mark(canvas, capture.face, scale, chosen=True)
+    candidates = () if capture.choice is None else capture.choice.candidates
+    for candidate in reversed(candidates):  # the chosen one last, so that nothing lies over it
+        _mark(canvas, candidate.face, scale, candidate.part)
     return canvas
 
 
@@ -51,8 +56,9 @@ def jpeg(image: Image, quality: int = 86) -> bytes:
     return coded.tobytes()
 
 
-def _mark(canvas: Image, face: Face, scale: float, *, chosen: bool) -> None:
-    colour, thickness, radius = (_CHOSEN, 4, 4.5) if chosen else (_OTHER, 1, 2.5)
+def _mark(canvas: Image, face: Face, scale: float, part: Part) -> None:
+    colour = _COLOURS[part]
+    thickness, radius = (4, 4.5) if part is Part.CHOSEN else (1, 2.5)
 
     def fixed(x: float, y: float) -> tuple[int, int]:
         # Pixel centres move with the scale; clipped, as cv2 overflows on absurd coordinates.

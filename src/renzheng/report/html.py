@@ -62,7 +62,8 @@ def _side(title: str, capture: Capture) -> str:
         shown = f'<img class="picture" src="{_data_uri(picture)}" alt="{alt}">'
         if problem:
             shown += f'<p class="name">{escape(problem)}</p>'
-    below = f"<figcaption>{faces}<br>{content.size(capture)}</figcaption>"
+    notes = (faces, content.size(capture), escape(content.preparation(capture)))
+    below = f"<figcaption>{'<br>'.join(note for note in notes if note)}</figcaption>"
     if capture.crop is not None:
         alt = f"{title}: the aligned face that was compared"
         below = f'<img src="{_data_uri(capture.crop)}" alt="{alt}">{below}'

@@ -141,7 +141,8 @@ def _side(title: str, capture: Capture, width: int) -> Picture:
     name = _shorten(content.plain(capture.source), _font(19), width)
     problem = content.problem(capture)
     picture = drawing.marked(capture)
-    notes = [note for note in (content.faces(capture), content.size(capture)) if note]
+    words = (content.faces(capture), content.size(capture), content.preparation(capture))
+    notes = [note for note in words if note]
     if problem and picture is not None:
         notes.append(problem)
     room = width - (crop_side + 20 if capture.crop is not None else 0)

@@ -8,7 +8,6 @@ too, once they lie exactly on each other.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from renzheng.same_picture.heads import WINDOW, Head, Level, head
 from renzheng.same_picture.registration import register, sampled, together, window
-from renzheng.types import Face, Floats, Image
+from renzheng.types import Face, Floats, Image, SamePicture
 
 __all__ = ["THRESHOLD", "Head", "SamePicture", "compare_heads", "compare_pictures", "head"]
 
@@ -28,41 +27,6 @@ _COVERED = 0.6  # share of a block that both pictures must show
 _NOISE = 0.02  # power of the detail, of about 1
 _TEXTURE = 0.1  # power at which a block counts half: plain walls and sky say nothing
 _FEWEST = 20.0  # blocks with something in them, of 225
-
-
-@dataclass(frozen=True)
-class SamePicture:
-    """How surely two pictures are one photograph.
-
-    Attributes
-    ----------
-    score
-        0 to 1: the correlation of detail after registration. Equal pictures have about 0.95,
-        since weak detail counts as noise; other versions of one photograph mostly 0.85 or more,
-        different photographs of one person mostly 0.2 to 0.5; 0 where there is too little to see.
-    mirrored
-        Whether one is (more like) the mirror image of the other.
-    threshold
-        From which score on the two are called one photograph.
-    """
-
-    score: float
-    mirrored: bool
-    threshold: float = THRESHOLD
-
-    @property
-    def same(self) -> bool:
-        """Whether the two pictures are one photograph."""
-        return self.score >= self.threshold
-
-    def to_dict(self) -> dict[str, float | bool]:
-        """Plain values for JSON."""
-        return {
-            "same": self.same,
-            "score": round(self.score, 4),
-            "mirrored": self.mirrored,
-            "threshold": self.threshold,
-        }
 
 
 def compare_pictures(
@@ -98,7 +62,7 @@ def compare_heads(reference: Head, probe: Head) -> SamePicture:
     found, mirrored = register(fixed, moving)
     other = moving.mirrored() if mirrored else moving
     score = _agreement(window(fixed.fine), sampled(other.fine, found))
-    return SamePicture(score, mirrored)
+    return SamePicture(score, mirrored, THRESHOLD)
 
 
 def _order(one: Head) -> tuple[float, bytes]:

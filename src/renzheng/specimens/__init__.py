@@ -14,9 +14,13 @@ from renzheng.specimens.layouts import LAYOUTS, MM_AN_INCH, Layout
 from renzheng.specimens.specimen import Corners, Specimen, turned
 from renzheng.types import Face, Image
 
+# Raise it with every change of what `make` draws: what was computed before then counts no more.
+REVISION = 1
+
 __all__ = [
     "CAPTURES",
     "LAYOUTS",
+    "REVISION",
     "Capture",
     "Corners",
     "Layout",

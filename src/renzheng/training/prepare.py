@@ -16,10 +16,10 @@ import numpy as np
 
 from renzheng import Verifier, alignment, files, images, processes
 from renzheng.alignment import TEMPLATES
+from renzheng.choosing import choose_face
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 from renzheng.training.data import Source, open_source
 from renzheng.training.data.files import Files
-from renzheng.verifier import choose_face
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 

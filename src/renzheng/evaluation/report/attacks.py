@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from renzheng import files
-from renzheng.evaluation.attack_rates import Proportion, Rates
+from renzheng.evaluation.attack_rates import Rates
 from renzheng.evaluation.presentation_attacks import BONA_FIDE, AttackStudy
+from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.report import page
 from renzheng.evaluation.report.tables import Table, percent, problem_table
 

@@ -1,0 +1,107 @@
+"""Freeing a flat document from the perspective of a camera."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.types import Image
+
+Corners = npt.NDArray[np.float64]  # (4, 2) xy: top left, top right, bottom right, bottom left
+Homography = npt.NDArray[np.float64]  # (3, 3): pixels of one picture to pixels of another
+
+_MARGIN = 0.04  # of the width, kept around the document: portraits may stand close to its edge
+_UNEVEN, _BENT = 0.015, 1.0  # log of opposite sides' ratio; degrees from a right angle
+_MOST = 1600  # px: a card at 470 dpi
+
+
+def flatten(image: Image, corners: Corners, ratio: float) -> tuple[Image, Homography]:
+    """A document as if seen straight from above, with a little of its surroundings.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3) RGB.
+    corners
+        Of the document in it.
+    ratio
+        Its true width over height.
+
+    Returns
+    -------
+    uint8 (h, w, 3) RGB, float64 (3, 3)
+        At most 1,600 px on the longer side and otherwise as fine as the picture's finest part of
+        the document; and the way from the picture to it.
+    """
+    sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    width = max(sides[0], sides[2], ratio * sides[1], ratio * sides[3])
+    width = max(width * min(1.0, _MOST / max(width, width / ratio)), 16.0)
+    height = width / ratio
+    edge = round(_MARGIN * max(width, height))
+    right, bottom = edge + width - 1, edge + height - 1
+    target = np.array([(edge, edge), (right, edge), (right, bottom), (edge, bottom)])
+    matrix = np.asarray(
+        cv2.getPerspectiveTransform(corners.astype(np.float32), target.astype(np.float32)),
+        np.float64,
+    )
+    size = round(width) + 2 * edge, round(height) + 2 * edge
+    flat = cv2.warpPerspective(
+        image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(flat, np.uint8), matrix
+
+
+def tilted(corners: Corners) -> bool:
+    """Whether there is perspective to take out: the corners are not those of a rectangle.
+
+    A turn in the picture's plane does not count, since aligning the face undoes it.
+
+    Parameters
+    ----------
+    corners
+        float64 (4, 2) xy, in order around.
+    """
+    sides = np.roll(corners, -1, axis=0) - corners
+    lengths = np.hypot(*sides.T)
+    angles = np.degrees(np.arctan2(sides[:, 1], sides[:, 0]))
+    bends = (np.roll(angles, -1) - angles + 180) % 360 - 180
+    uneven = max(abs(float(np.log(lengths[k] / lengths[k + 2]))) for k in (0, 1))
+    return bool(uneven > _UNEVEN or np.abs(np.abs(bends) - 90).max() > _BENT)
+
+
+def true_ratio(corners: Corners, size: tuple[int, int]) -> float:
+    """Width over height of a rectangle, from its corners in a picture.
+
+    Parameters
+    ----------
+    corners
+        float64 (4, 2) xy: top left, top right, bottom right, bottom left.
+    size
+        Width and height of the picture, whose middle the camera's axis is taken to meet.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Zhang and He, "Whiteboard scanning and image enhancement", 2007, section 3: two pairs of
+    parallel sides that are at right angles fix the focal length and with it the ratio.
+    """
+    centred = corners - (np.asarray(size, np.float64) - 1) / 2
+    m1, m2, m4, m3 = (np.array((x, y, 1.0)) for x, y in centred / max(size))
+    across = np.cross(m1, m4)
+    k2 = (across @ m3) / (np.cross(m2, m4) @ m3)
+    k3 = (across @ m2) / (np.cross(m3, m4) @ m2)
+    n2, n3 = k2 * m2 - m1, k3 * m3 - m1
+    flat = float(np.hypot(*n2[:2]) / np.hypot(*n3[:2]))
+    product = n2[2] * n3[2]
+    if abs(product) < 1e-4:  # sides nearly parallel to the picture: no perspective to speak of
+        return flat
+    focal_squared = -(n2[:2] @ n3[:2]) / product
+    # Cameras see 20 to 100 degrees across; outside that the corners are not exact enough.
+    if not 0.4**2 < focal_squared < 3.0**2:
+        return flat
+    long, high = ((n[:2] @ n[:2]) / focal_squared + n[2] ** 2 for n in (n2, n3))
+    return float(np.sqrt(long / high))

@@ -1,0 +1,129 @@
+"""The networks that a verifier works with, loaded from their packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, TypeVar
+
+from renzheng import packs
+from renzheng.alignment import TEMPLATES, Template
+from renzheng.comparison import Calibration
+from renzheng.detection import Detector
+from renzheng.embedding import Embedder
+from renzheng.errors import PackError
+from renzheng.packs import Pack
+from renzheng.runtime import Network
+
+Named = str | PathLike[str] | Pack  # a pack's name, its folder, or itself
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, eq=False)
+class Instruments:
+    """What finds, aligns and embeds faces.
+
+    Attributes
+    ----------
+    pack, embedder, template, calibration
+        The embedding pack and what it holds; it may lack a calibration.
+    detector_pack, detector
+        The detection pack and its cascade.
+    """
+
+    pack: Pack
+    embedder: Embedder
+    template: Template
+    calibration: Calibration | None
+    detector_pack: Pack
+    detector: Detector
+
+    @classmethod
+    def load(
+        cls, pack: Named, detector: Named, *, min_face_size: int, threads: int | None
+    ) -> Instruments:
+        """Load both packs.
+
+        Raises
+        ------
+        PackError
+            If one is missing, damaged or of the wrong kind.
+        """
+        # Digests and networks are prepared outside Python's lock, so both packs at a time.
+        (embedding_pack, embedder), (detector_pack, cascade) = both(
+            lambda: _embedder(pack, threads),
+            lambda: _detector(detector, threads, min_face_size),
+        )
+        calibrated = "calibration.json" in embedding_pack.manifest["files"]
+        return cls(
+            pack=embedding_pack,
+            embedder=embedder,
+            template=_template(embedding_pack),
+            calibration=(
+                Calibration.load(embedding_pack.file("calibration.json")) if calibrated else None
+            ),
+            detector_pack=detector_pack,
+            detector=cascade,
+        )
+
+
+def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+    """Do two things at once."""
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(other)
+        return one(), later.result()
+
+
+def load_pack(named: Named, kind: str) -> Pack:
+    """A pack of this kind.
+
+    Raises
+    ------
+    PackError
+        If there is none of that name, or it is of another kind.
+    """
+    found = named if isinstance(named, Pack) else packs.load(named)
+    found.require(kind)
+    return found
+
+
+def _template(pack: Pack) -> Template:
+    name = pack.setting("alignment", "template")
+    if name not in TEMPLATES:
+        raise PackError(
+            f"it wants the alignment template {name!r}, which there is not",
+            source=str(pack.folder),
+            remedy=f"there are: {', '.join(TEMPLATES)}",
+        )
+    # A network may take the template's view at a size of its own.
+    template = TEMPLATES[name]
+    size = pack.setting("input", "size")
+    return template if size == template.size else template.scaled(size)
+
+
+def _detector(named: Named, threads: int | None, min_face_size: int) -> tuple[Pack, Detector]:
+    pack = load_pack(named, "detector")
+    return pack, Detector.from_folder(pack.folder, threads=threads, min_face_size=min_face_size)
+
+
+def _embedder(named: Named, threads: int | None) -> tuple[Pack, Embedder]:
+    pack = load_pack(named, "embedder")
+
+    def read(table: str, key: str) -> Any:
+        return pack.setting(table, key)
+
+    embedder = Embedder(
+        Network(pack.file(read("input", "file")), threads=threads),
+        size=read("input", "size"),
+        mean=tuple(read("input", "mean")),
+        scale=read("input", "scale"),
+        channels=read("input", "channels"),
+        dimension=read("embedding", "dimension"),
+        normalise=read("embedding", "normalise"),
+        mirror_average=read("embedding", "mirror_average"),
+    )
+    return pack, embedder

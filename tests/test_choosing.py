@@ -1,0 +1,125 @@
+"""Which face is meant: each role's rule by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renzheng import Face, NoFace, Part, Role
+from renzheng.choosing import choose_face, choose_person, choose_portrait
+
+ALIKE = 0.5
+
+
+def face(x: float, y: float, size: float, score: float = 0.999) -> Face:
+    box = np.array([x - size / 2, y - size / 2, x + size / 2, y + size / 2], np.float32)
+    return Face(box, np.zeros((5, 2), np.float32), score)
+
+
+def apart(*distances: float) -> np.ndarray:
+    """Distances of the later faces from the first; among each other they do not matter."""
+    n = len(distances) + 1
+    table = np.full((n, n), 1.4)
+    np.fill_diagonal(table, 0)
+    table[0, 1:] = table[1:, 0] = distances
+    return table
+
+
+def parts(choice: object) -> list[str]:
+    return [str(each.part) for each in choice.candidates]  # type: ignore[attr-defined]
+
+
+MAIN = face(200, 300, 160)
+
+
+def test_the_ghost_is_told_from_the_main_portrait() -> None:
+    choice = choose_portrait([MAIN, face(800, 300, 80)], [50, 20], apart(0.3), ALIKE)
+    assert choice.face is MAIN
+    assert choice.role is Role.DOCUMENT
+    assert parts(choice) == ["chosen", "ghost"]
+    assert choice.candidates[1].distance == pytest.approx(0.3)
+    assert choice.candidates[1].area == pytest.approx(0.25)
+    assert "1 weaker portrait(s) of the same person" in choice.reason
+
+
+def test_a_ghost_as_large_as_the_portrait_is_weaker_still() -> None:
+    ghost = face(800, 300, 170)
+    for faces, contrasts in (([MAIN, ghost], [50, 25]), ([ghost, MAIN], [25, 50])):
+        choice = choose_portrait(faces, contrasts, apart(0.4), ALIKE)
+        assert choice.face is MAIN
+        assert parts(choice) == ["chosen", "ghost"]
+
+
+def test_somebody_elses_portrait_is_a_rival() -> None:
+    choice = choose_portrait([MAIN, face(800, 300, 120)], [50, 45], apart(0.9), ALIKE)
+    assert parts(choice) == ["chosen", "rival"]
+    assert "somebody else" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("size", "contrast", "score"), [(60, 45, 0.999), (120, 20, 0.999), (120, 45, 0.8)]
+)
+def test_small_faint_or_uncertain_faces_are_no_rivals(
+    size: float, contrast: float, score: float
+) -> None:
+    faces = [MAIN, face(800, 300, size, score)]
+    assert parts(choose_portrait(faces, [50, contrast], apart(0.9), ALIKE)) == [
+        "chosen",
+        "bystander",
+    ]
+
+
+def test_a_sheet_of_passport_photographs_holds_copies() -> None:
+    faces = [MAIN, face(500, 300, 158), face(800, 300, 159)]
+    choice = choose_portrait(faces, [50, 50, 49], apart(0.1, 0.12), ALIKE)
+    assert parts(choice) == ["chosen", "copy", "copy"]
+
+
+def test_without_a_calibration_nobody_is_called_the_same_person() -> None:
+    faces = [MAIN, face(800, 300, 120)]
+    assert parts(choose_portrait(faces, [50, 45], apart(0.1), None)) == ["chosen", "rival"]
+    assert parts(choose_portrait(faces, [50, 20], apart(0.1), None)) == ["chosen", "bystander"]
+
+
+def test_an_uncertain_large_face_gives_way() -> None:
+    pattern = face(600, 300, 300, 0.75)
+    assert choose_portrait([pattern, MAIN], [50, 50], apart(1.2), ALIKE).face is MAIN
+
+
+@given(st.permutations(range(4)))
+def test_the_order_of_the_faces_does_not_matter(order: list[int]) -> None:
+    faces = [MAIN, face(800, 300, 80), face(500, 100, 110), face(900, 500, 30)]
+    contrasts, distances = np.array([50, 20, 44, 40]), apart(0.3, 0.9, 1.1)
+    choice = choose_portrait(
+        [faces[k] for k in order], contrasts[order], distances[np.ix_(order, order)], ALIKE
+    )
+    found = {id(each.face): str(each.part) for each in choice.candidates}
+    assert [found[id(each)] for each in faces] == ["chosen", "ghost", "rival", "bystander"]
+
+
+def test_the_middle_outweighs_a_bystander() -> None:
+    centre, corner = face(100, 100, 60), face(20, 20, 66)
+    assert choose_face([corner, centre], (200, 200)) is centre
+    assert choose_face([face(100, 100, 60), face(90, 100, 90)], (200, 200)).width == 90
+
+
+@pytest.mark.parametrize("role", [Role.LIVE, Role.PHOTO])
+def test_a_second_person_of_similar_size_is_a_rival(role: Role) -> None:
+    person = face(300, 300, 200)
+    choice = choose_person([person, face(550, 300, 101)], (640, 480), role)
+    assert choice.face is person
+    assert choice.of(Part.RIVAL)
+    assert choice.role is role
+    choice = choose_person([person, face(550, 300, 99), face(550, 300, 150, 0.8)], (640, 480), role)
+    assert parts(choice) == ["chosen", "bystander", "bystander"]
+
+
+def test_no_faces_no_choice() -> None:
+    with pytest.raises(NoFace):
+        choose_face([], (10, 10))
+    with pytest.raises(NoFace):
+        choose_person([], (10, 10), Role.LIVE)
+    with pytest.raises(NoFace):
+        choose_portrait([], [], np.zeros((0, 0)), 0.5)

@@ -1,0 +1,221 @@
+"""Documents and live pictures are not treated alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from made_up import liveness_pack
+from renzheng import (
+    Decision,
+    Effect,
+    InvalidInput,
+    Liveness,
+    Part,
+    Policy,
+    Role,
+    Verifier,
+    specimens,
+)
+from renzheng.choosing import choose_face
+from renzheng.documents import portrait as portraits
+from renzheng.errors import NoFace
+from renzheng.specimens import Specimen
+from renzheng.types import Capture, Image
+
+TRUSTING = Policy(allow_same_picture=True)  # there is one public-domain portrait only
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(policy=TRUSTING)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image:
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image's public-domain portrait")
+    return np.asarray(data.astronaut())
+
+
+@pytest.fixture(scope="module")
+def card(verifier: Verifier, portrait: Image) -> Specimen:
+    """A card with a ghost portrait."""
+    face = choose_face(verifier.detect(portrait), (512, 512))
+    return specimens.make(portrait, face, layout="id1-left", seed=1)
+
+
+def chosen_in(capture: Capture, specimen: Specimen) -> bool:
+    """Whether the chosen face lies in the specimen's main portrait."""
+    assert capture.face is not None
+    middle = capture.face.landmarks.mean(axis=0, dtype=np.float64).reshape(1, 1, 2)
+    x, y = cv2.perspectiveTransform(middle, np.linalg.inv(capture.preparation.matrix))[0, 0]
+    return cv2.pointPolygonTest(specimen.portrait.reshape(4, 1, 2), (float(x), float(y)), False) > 0
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("name", ["scan-200", "photo"])
+def test_the_main_portrait_is_chosen_however_the_card_lies(
+    verifier: Verifier, card: Specimen, name: str, turns: int
+) -> None:
+    shown = specimens.turned(specimens.get(name).apply(card, seed=turns), turns)
+    capture = verifier.acquire(shown.image, Role.DOCUMENT)
+    assert capture.error is None
+    assert chosen_in(capture, shown)
+    assert (capture.preparation.turns + turns) % 4 == 0
+
+
+def test_the_ghost_is_recognised_and_reported(verifier: Verifier, card: Specimen) -> None:
+    capture = verifier.acquire(card.image, "document")
+    assert capture.choice is not None
+    assert [each.part for each in capture.choice.candidates] == [Part.CHOSEN, Part.GHOST]
+    ghost = capture.to_dict()["faces"][1]
+    assert ghost["part"] == "ghost"
+    assert ghost["contrast"] < capture.to_dict()["faces"][0]["contrast"]
+
+
+def test_a_cards_outline_and_perspective_are_told(verifier: Verifier, card: Specimen) -> None:
+    photographed = replace(specimens.get("photo"), tilt=20.0)  # type: ignore[type-var]
+    for seed in range(20):
+        shown = photographed.apply(card, seed)
+        capture = verifier.acquire(shown.image, Role.DOCUMENT)
+        outline = capture.preparation.outline
+        if outline is not None:
+            break
+    assert outline is not None
+    assert np.abs(outline - shown.card).max() < 0.02 * shown.image.shape[1]
+    assert "perspective taken out" in capture.preparation.steps[0]
+    assert capture.to_dict()["preparation"]["outline"] is not None
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_turned_scan_matches_as_the_straight_one_does(
+    verifier: Verifier, card: Specimen, portrait: Image, turns: int
+) -> None:
+    straight = verifier.verify(card.image, portrait)
+    turned = verifier.verify(specimens.turned(card, turns).image, portrait)
+    assert straight.decision is turned.decision is Decision.MATCH
+    assert straight.comparison is not None
+    assert turned.comparison is not None
+    assert turned.comparison.distance == pytest.approx(straight.comparison.distance, abs=0.02)
+
+
+def test_a_live_picture_with_two_people_is_refused_unless_allowed(
+    verifier: Verifier, card: Specimen, portrait: Image
+) -> None:
+    two = np.concatenate([portrait, portrait[:, ::-1]], axis=1)
+    result = verifier.verify(card.image, two)
+    assert result.decision is Decision.NOT_COMPARABLE
+    assert result.comparison is None
+    (finding,) = [f for f in result.findings if f.code == "several_faces"]
+    assert (finding.side, finding.effect) == ("probe", Effect.REFUSAL)
+    assert "only one person" in result.reason
+    allowed = verifier.with_policy(replace(TRUSTING, allow_several_faces=True))
+    result = allowed.verify(card.image, two)
+    assert result.decision is Decision.MATCH
+    assert [f.effect for f in result.findings if f.code == "several_faces"] == [Effect.WARNING]
+    assert result.policy["allow_several_faces"] is True
+
+
+def test_a_document_with_two_peoples_portraits_is_refused(verifier: Verifier, assets: Path) -> None:
+    faces = []
+    for name in ("paul_rudd", "angelina_jolie"):
+        image = cv2.cvtColor(cv2.imread(str(assets / "photos" / f"{name}.jpg")), cv2.COLOR_BGR2RGB)
+        image = np.asarray(image, np.uint8)
+        capture = verifier.acquire(image)
+        faces.append(portraits.cut(capture, 300))
+    both = np.concatenate(faces, axis=1)
+    result = verifier.verify(both, faces[0])
+    assert result.decision is Decision.NOT_COMPARABLE
+    assert "somebody else" in result.reason
+    assert result.reference.choice is not None
+    assert len(result.reference.choice.of(Part.RIVAL)) == 1
+
+
+def test_the_documents_own_portrait_is_a_doubt(
+    verifier: Verifier, card: Specimen, portrait: Image
+) -> None:
+    strict = verifier.with_policy(Policy())
+    scan = specimens.get("scan-300").apply(card, 3).image
+    for live, mirrored in ((portrait, False), (portrait[30:420, 60:420, :], False)):
+        result = strict.verify(scan, np.ascontiguousarray(live))
+        assert result.decision is Decision.INCONCLUSIVE
+        assert "very photograph" in result.reason
+        assert result.same_picture is not None
+        assert result.same_picture.mirrored is mirrored
+    assert verifier.verify(scan, portrait).decision is Decision.MATCH
+
+
+def test_the_same_picture_is_no_matter_between_photographs(portrait: Image) -> None:
+    result = Verifier(roles=("photo", "photo")).verify(portrait, portrait)
+    assert result.decision is Decision.MATCH
+    assert result.same_picture is None
+
+
+def test_a_demand_on_quality_refuses_and_names_measure_and_remedy(
+    verifier: Verifier, card: Specimen, portrait: Image
+) -> None:
+    blurred = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 4), np.uint8)
+    warned = verifier.verify(card.image, blurred)
+    assert [f.effect for f in warned.findings if f.code == "blurred_face"] == [Effect.WARNING]
+    assert warned.comparison is not None
+    strict = verifier.with_policy(replace(TRUSTING, min_live_quality={"sharpness": 30}))
+    refused = strict.verify(card.image, blurred)
+    assert refused.decision is Decision.NOT_COMPARABLE
+    assert "probe: the face is blurred" in refused.reason
+    assert "30 wanted" in refused.reason
+    assert strict.verify(card.image, portrait).decision is Decision.MATCH
+    # A document is held to demands of its own.
+    assert strict.verify(blurred, portrait).decision is not Decision.NOT_COMPARABLE
+
+
+def test_liveness_is_asked_of_the_live_side_alone(
+    card: Specimen, portrait: Image, tmp_path: Path
+) -> None:
+    liveness = Liveness.from_pack(liveness_pack(tmp_path / "pack"))
+    verifier = Verifier(policy=replace(TRUSTING, min_liveness=0.0), liveness=liveness)
+    result = verifier.verify(card.image, portrait)
+    assert result.liveness is not None
+    assert result.pack["liveness_digest"] == liveness.pack.digest  # type: ignore[union-attr]
+    assert result.decision is Decision.MATCH
+    strict = verifier.with_policy(replace(TRUSTING, min_liveness=1.0))
+    result = strict.verify(card.image, portrait)
+    assert result.decision is Decision.INCONCLUSIVE
+    assert "liveness" in result.reason
+    assert [f.code for f in result.findings if f.effect is Effect.DOUBT] == ["presentation_attack"]
+    photos = Verifier(roles=("document", "photo"), liveness=liveness)
+    assert photos.verify(card.image, portrait).liveness is None
+    assert result.to_dict()["liveness"]["score"] == pytest.approx(result.liveness.score, abs=1e-6)  # type: ignore[union-attr]
+
+
+def test_an_unknown_role_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="twin"):
+        Verifier(roles=("document", "twin"))
+
+
+def test_a_portrait_is_cut_as_passports_have_it(verifier: Verifier, card: Specimen) -> None:
+    capture = verifier.acquire(card.image, Role.DOCUMENT)
+    cut = portraits.cut(capture, 450)
+    assert cut.shape == (450, 350, 3)
+    found = verifier.detect(cut)
+    assert found[0].inter_eye_distance == pytest.approx(350 / 4, rel=0.1)
+    with pytest.raises(InvalidInput):
+        portraits.cut(capture, 3)
+    with pytest.raises(NoFace):
+        portraits.cut(verifier.acquire(np.zeros((90, 90, 3), np.uint8)), 450)
+
+
+@pytest.mark.parametrize("size", [(102, 126), (358, 441)])
+def test_tight_and_chip_sized_portraits_are_acquired(
+    verifier: Verifier, portrait: Image, size: tuple[int, int]
+) -> None:
+    x1, y1, x2, y2 = verifier.detect(portrait)[0].box.astype(int)
+    tight = cv2.resize(portrait[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA)
+    _, coded = cv2.imencode(".jpg", tight[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 50])
+    capture = verifier.acquire(coded.tobytes(), Role.DOCUMENT)
+    assert capture.face is not None
+    assert capture.image is not None
+    assert capture.image.shape[:2] == size[::-1]
