@@ -26,7 +26,7 @@ def darken(image: Image, face: Face, strength: float) -> Degraded:
 
 def overexpose(image: Image, face: Face, strength: float) -> Degraded:
     """Too much light: up to three times the levels."""
-    return _levels(image * (1 + 2 * strength)), face
+    return _levels(image * (1 + 2.0 * strength)), face
 
 
 def flatten(image: Image, face: Face, strength: float) -> Degraded:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageFilter
 
 from made_up import liveness_pack
 from renzheng import (
@@ -24,6 +27,8 @@ from renzheng import (
 from renzheng.choosing import choose_face
 from renzheng.documents import portrait as portraits
 from renzheng.errors import NoFace
+from renzheng.findings import of_capture
+from renzheng.quality import MEASURES
 from renzheng.specimens import Specimen
 from renzheng.types import Capture, Image
 
@@ -170,6 +175,36 @@ def test_a_demand_on_quality_refuses_and_names_measure_and_remedy(
     assert strict.verify(card.image, portrait).decision is Decision.MATCH
     # A document is held to demands of its own.
     assert strict.verify(blurred, portrait).decision is not Decision.NOT_COMPARABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "measure", "degrade"),
+    [
+        ("blurred_face", "sharpness", lambda p: p.filter(ImageFilter.GaussianBlur(2.5))),
+        ("dark_face", "under_exposure_prevention", lambda p: p.point(lambda v: v // 6)),
+        (
+            "bright_face",
+            "over_exposure_prevention",
+            lambda p: p.point(lambda v: min(3 * v // 2, 255)),
+        ),
+        ("tilted_face", "head_pose_roll", lambda p: p.rotate(42)),
+    ],
+)
+def test_poor_quality_is_reported_with_the_remedy_of_its_role(
+    verifier: Verifier, portrait: Image, code: str, measure: str, degrade: Any
+) -> None:
+    poor = np.asarray(degrade(Pillow.fromarray(portrait)))
+    result = verifier.verify(portrait, poor)
+    (found,) = (finding for finding in result.findings if finding.code == code)
+    assert found.side == "probe"
+    assert found.message.endswith(MEASURES[measure].live_remedy)
+    assert found.effect is Effect.WARNING
+    document = replace(verifier.acquire(poor), role=Role.DOCUMENT)
+    assert document.to_dict()["quality"][measure] == document.quality[measure].to_dict()
+    demanding = replace(TRUSTING, min_document_quality={measure: 100})
+    told = {f.code: f for f in of_capture("reference", document, demanding)}
+    assert told[code].message.endswith(MEASURES[measure].document_remedy)
+    assert told[code].effect is Effect.REFUSAL
 
 
 def test_liveness_is_asked_of_the_live_side_alone(

@@ -26,7 +26,8 @@ def angles(found: pose.Pose) -> np.ndarray:
 def test_a_projected_head_gives_its_pose_back(
     yaw: float, pitch: float, roll: float, between_eyes: float
 ) -> None:
-    points = painted_face.landmarks(yaw, pitch, roll, between_eyes=between_eyes) + (300, 40)
+    points = painted_face.landmarks(yaw, pitch, roll, between_eyes=between_eyes)
+    points += np.array((300, 40))
     np.testing.assert_allclose(angles(pose.estimate(points)), (yaw, pitch, roll), atol=1e-2)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import painted_face
-from renzheng import alignment, quality
+from renzheng import InvalidInput, alignment, quality
 from renzheng.alignment import TEMPLATES
 from renzheng.quality import (
     MEASURES,
@@ -253,7 +253,7 @@ def test_the_blur_effect_is_that_of_scikit_image() -> None:
 
 
 def test_the_blur_effect_by_hand() -> None:
-    # A step of 1 differs in one place; blurred over 11 px by 1/11 in eleven, so 10/11 of it is lost.
+    # A step of 1 is in one place; blurred over 11 px it is 1/11 in eleven, so 10/11 is lost.
     step = (np.arange(40) >= 20).astype(np.float32)
     corner = np.add.outer(step, step)
     assert sharpness.blur_effect(corner, np.ones(corner.shape, bool)) == pytest.approx(1 / 11)
@@ -327,6 +327,15 @@ def test_a_face_outside_the_picture_is_measured_and_poor(centre: tuple[int, int]
     assert measured["crop_inside"].component < 60
 
 
+@pytest.mark.parametrize(
+    "points", [np.full((5, 2), 7.0), np.full((5, 2), np.nan), np.zeros((4, 2))]
+)
+def test_landmarks_that_are_no_face_are_refused_in_words(points: np.ndarray) -> None:
+    image, face = painted_face.paint()
+    with pytest.raises(InvalidInput):
+        quality.measure(image, Face(face.box, points.astype(np.float32), 1.0), TEMPLATE)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (9, 300), (40, 40)])
 def test_tiny_pictures_are_measured(size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 90, np.uint8)
@@ -337,7 +346,8 @@ def test_tiny_pictures_are_measured(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("factor", [2, 3, 5, 8, 17])
 def test_a_large_face_shows_what_a_small_one_does(factor: int) -> None:
-    image, face = painted_face.paint(size=(320, 360), points=painted_face.landmarks() + (160, 150))
+    points = painted_face.landmarks() + np.array((160, 150))
+    image, face = painted_face.paint(points, size=(320, 360))
     scaled = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
     large = Face(face.box * factor, (face.landmarks + 0.5) * factor - 0.5, 1.0)
     small, big = View(image, face, TEMPLATE), View(scaled, large, TEMPLATE)
@@ -351,8 +361,8 @@ def test_a_large_face_shows_what_a_small_one_does(factor: int) -> None:
 def test_shortfalls_name_the_worst_first() -> None:
     good = {name: Measurement(0.0, 100) for name in MEASURES}
     assert quality.shortfalls(good, "live") == {}
-    poor = {**good, "sharpness": Measurement(0.3, 20), "inter_eye_distance": Measurement(20.0, 8)}
-    assert quality.shortfalls(poor, "live") == {"sharpness": 15, "inter_eye_distance": 4}
+    poor = {**good, "sharpness": Measurement(0.29, 18), "inter_eye_distance": Measurement(20.0, 8)}
+    assert quality.shortfalls(poor, "live") == {"sharpness": 7, "inter_eye_distance": 4}
     assert quality.shortfalls(poor, "document") == {}
     assert set(quality.MINIMA["live"]) <= set(MEASURES)
     assert set(quality.MINIMA["document"]) == set(quality.MINIMA["live"])

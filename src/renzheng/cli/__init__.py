@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         evaluation,
         faces,
         machine,
+        quality,
         specimen,
         training,
         verification,
@@ -52,7 +53,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"renzheng {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (verification, faces, documents, specimen, evaluation, training, machine):
+    for module in (
+        verification,
+        faces,
+        documents,
+        quality,
+        specimen,
+        evaluation,
+        training,
+        machine,
+    ):
         module.register(commands)
     return parser
 

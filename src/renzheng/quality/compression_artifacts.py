@@ -47,7 +47,11 @@ def blockiness(grey: npt.NDArray[np.float32]) -> float:
 
 
 def component(value: float) -> int:
-    """102 (1 - sigmoid(value, 4.2, 0.8)), ours: 96 for JPEG of quality 75, 55 for 20, 10 for 10."""
+    """102 (1 - sigmoid(value, 4.2, 0.8)), ours.
+
+    The medians of 200 faces of LFW, scaled and coded anew: 96 at JPEG quality 75, 89 at 50, 75 at
+    30, 53 at 20, 10 at 10.
+    """
     return clamped(102 * (1 - sigmoid(value, 4.2, 0.8)))
 
 

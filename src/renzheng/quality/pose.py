@@ -29,6 +29,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from renzheng.errors import InvalidInput
+
 # Millimetres, x to the picture's right, y down, z away from the camera, the face looking ahead;
 # order as `Face.landmarks`. Eyes 63 mm apart (the adult mean, Dodgson 2004). The rest was fitted to
 # where MTCNN saw the points on 1,482 faces of CelebA and their mirror images; it is turned so that
@@ -91,8 +93,15 @@ def estimate(landmarks: npt.NDArray[np.floating]) -> Pose:
     Returns
     -------
     Pose
+
+    Raises
+    ------
+    InvalidInput
+        If the landmarks are not finite and (5, 2).
     """
     seen = np.asarray(landmarks, np.float64)
+    if seen.shape != (5, 2) or not np.isfinite(seen).all():
+        raise InvalidInput(f"landmarks are finite and (5, 2), not {seen.shape}")
     seen = (seen - seen.mean(axis=0)).T  # (2, 5)
     turn, scale = _first(seen)
     for _ in range(_STEPS):

@@ -30,11 +30,18 @@ def value(view: View) -> float:
     no-reference perceptual blur metric", 2007.
     """
     size = (_SIZE, _SIZE)
-    small = cv2.resize(view.crop, size, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    lighting = cv2.blur(grey, (_LIGHTING, _LIGHTING), borderType=cv2.BORDER_REFLECT)
-    region = cv2.resize(view.region, size, interpolation=cv2.INTER_NEAREST)
-    return 1 - blur_effect(grey / (lighting + _FLOOR), region > 0)
+    # As floats, since rounding to levels makes steps where a blurred face has slopes.
+    small = cv2.resize(view.crop.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+    lighting = _around(grey)
+    region = cv2.resize(view.region, size, interpolation=cv2.INTER_NEAREST) > 0
+    if view.shown is None:
+        return 1 - blur_effect(grey / (lighting + _FLOOR), region)
+    # Outside the picture it is black, and its edge would be the sharpest of all.
+    shown = cv2.resize(view.shown, size, interpolation=cv2.INTER_NEAREST) > 0
+    lighting /= np.maximum(_around(shown.astype(np.float32)), 1e-3)
+    even = np.where(shown, grey / (lighting + _FLOOR), 1)
+    return 1 - blur_effect(even.astype(np.float32), region)
 
 
 def blur_effect(grey: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> float:
@@ -57,6 +64,12 @@ def blur_effect(grey: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) ->
         lost = float(np.maximum(steps - left, 0).sum())
         effects.append(1 - lost / total if total > 0 else 1.0)
     return max(effects)
+
+
+def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The mean of what lies around each pixel."""
+    mean = cv2.blur(values, (_LIGHTING, _LIGHTING), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(mean, np.float32)
 
 
 def component(value: float) -> int:

@@ -16,9 +16,9 @@ from renzheng.quality import pose
 from renzheng.types import Face, Image
 
 # The standard's reference implementation brings five points of a face to these places in 616 x 616
-# pixels and measures there (BSI OFIQ 1.0, alignImage). We cut out of that frame what lies around
-# the face, at the same scale, so that values compare: brow and chin, and no more background than
-# that takes.
+# pixels and measures there (OFIQ, OFIQlib/modules/utils/src/utils.cpp). We cut out of that frame
+# what lies around the face, at the same scale, so that values compare: brow and chin, and no more
+# background than that takes.
 _SIDE, _LEFT, _TOP = 288, 164, 218
 _PLACES = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)])
 FRAME = Template("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype(np.float32))
@@ -110,8 +110,7 @@ class View:
     @cached_property
     def region(self) -> Image:
         """uint8 (288, 288): 255 on the face, 0 beside it and outside the picture."""
-        inside = self._inside
-        region = cv2.bitwise_and(_ELLIPSE, inside) if inside is not None else _ELLIPSE
+        region = _ELLIPSE if self.shown is None else cv2.bitwise_and(_ELLIPSE, self.shown)
         # Of a face that is not in the picture at all the outside is measured: black.
         return np.asarray(region if region.any() else _ELLIPSE, np.uint8)
 
@@ -131,7 +130,7 @@ class View:
         """
         points = self.landmarks
         eyes, mouth = points[:2], points[3:].mean(axis=0)
-        side = max(int(0.3 * np.linalg.norm(eyes[1] - eyes[0])), 1)
+        side = min(max(int(0.3 * np.linalg.norm(eyes[1] - eyes[0])), 1), _SIDE)
         down = 0.5 * float(np.linalg.norm(mouth - eyes.mean(axis=0)))
         (x1, y1), (x2, y2) = eyes
         return _square(x1 - side, y1 + down, side), _square(x2, y2 + down, side)
@@ -170,8 +169,8 @@ class View:
         return alignment.to_picture(self._matrix, ends)
 
     @cached_property
-    def _inside(self) -> Image | None:
-        """255 where `crop` shows the picture; None where it shows nothing else."""
+    def shown(self) -> Image | None:
+        """uint8 (288, 288): 255 where `crop` shows the picture; None where it does everywhere."""
         height, width = self.image.shape[:2]
         # From the first pixel's centre to the last one's: beyond, black is mixed in.
         right, bottom = width - 1, height - 1
