@@ -15,6 +15,8 @@ _LOW_SCORE = 0.9
 # at 0.55 to 0.7 and 1.8e-1 below 0.5.
 _CUT_CLOSE, _CUT_TOO_CLOSE = 0.9, 0.8
 _CUTS = ("inside", "crop_inside")  # told by findings of their own
+# No minimum, since the standard's measure is at 0 where comparisons still work; worth a word, though.
+_DARK = {"under_exposure_prevention": 10}
 _PROBLEMS = {  # measures that are too low, as what they are reported
     "inter_eye_distance": ("small_face", "the face is small"),
     "head_pose_yaw": ("turned_face", "the head is turned to the side"),
@@ -118,7 +120,7 @@ def _cut(side: str, capture: Capture) -> Iterator[Finding]:
 
 def _quality(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     role: quality.Role = "live" if capture.role is Role.LIVE else "document"
-    demanded, usual = policy.demands(capture.role), quality.MINIMA[role]
+    demanded, usual = policy.demands(capture.role), {**_DARK, **quality.MINIMA[role]}
     for name, measurement in capture.quality.items():
         measure, component = quality.MEASURES[name], measurement.component
         refused = component < demanded.get(name, 0)
