@@ -147,6 +147,27 @@ class Finding:
         return {"code": self.code, "side": self.side, "message": self.message}
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What one measure of quality says of one face.
+
+    Attributes
+    ----------
+    value
+        The native value, in the measure's unit.
+    component
+        The quality component of ISO/IEC 29794-5, or ours where it has none: 0 to 100, higher is
+        better.
+    """
+
+    value: float
+    component: int
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Plain numbers for JSON."""
+        return {"value": round(self.value, 4), "component": self.component}
+
+
 @dataclass(frozen=True, eq=False)
 class Capture:
     """One side of a comparison: the picture, its faces and the one that was chosen.
