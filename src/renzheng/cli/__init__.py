@@ -34,7 +34,7 @@ Pictures never leave this machine. `renzheng COMMAND --help` tells more about ea
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    from renzheng.cli import evaluation, faces, machine, training, verification
+    from renzheng.cli import evaluation, faces, machine, quality, training, verification
 
     parser = argparse.ArgumentParser(
         prog="renzheng",
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"renzheng {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (verification, faces, evaluation, training, machine):
+    for module in (verification, faces, quality, evaluation, training, machine):
         module.register(commands)
     return parser
 
