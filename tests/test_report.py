@@ -18,6 +18,7 @@ from renzheng.types import (
     Face,
     FalseMatchRate,
     Finding,
+    Measurement,
     Verification,
 )
 
@@ -49,7 +50,10 @@ def capture(source: str = "a.jpg", faces: int = 1, height: int = 120, width: int
     found = tuple(face(20 + 50 * n) for n in range(faces))
     return Capture(
         source, image, found, found[0], image[:112, :112].copy(),
-        {"inter_eye_distance": 24.0, "roll": -1.5, "novel<b>": 2.0},
+        {
+            "inter_eye_distance": Measurement(24.0, 9), "head_pose_roll": Measurement(-1.5, 100),
+            "novel<b>": Measurement(2.0, 50),
+        },
     )  # fmt: skip
 
 
@@ -118,7 +122,8 @@ def test_page_says_what_was_decided_and_why(calibration: Calibration, tmp_path: 
     for wanted in (
         "Match", "The false match rate here is at most 1e-05.", "0.5000", "0.8750", "pack 7",
         "ab" * 32, "mtcnn", "detect 12.3 ms", "2 faces found", "2 faces: crop <the> picture",
-        "personal data", "Distance between the eyes", "24 px", "160 by 120 px", "here 0.500",
+        "personal data", "Distance between the eyes", "24 px (9)", "-1.5° (100)",
+        "160 by 120 px", "here 0.500",
         "inconclusive up to 0.001", "reference.jpg", "probe.jpg",
     ):  # fmt: skip
         assert wanted in text, wanted

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageFilter
 
 import renzheng
 from renzheng import Decision, Face, InvalidInput, NoFace, Policy, UnreadableImage, Verifier
+from renzheng.quality import MEASURES
 from renzheng.verifier import choose_face
 
 
@@ -106,6 +108,47 @@ def test_small_faces_and_several_faces_are_reported(
     assert len(result.probe.faces) >= 2
 
 
+@pytest.mark.parametrize(
+    ("code", "measure", "degrade"),
+    [
+        ("blurred_face", "sharpness", lambda p: p.filter(ImageFilter.GaussianBlur(2.5))),
+        ("dark_face", "under_exposure_prevention", lambda p: p.point(lambda v: v // 6)),
+        (
+            "bright_face",
+            "over_exposure_prevention",
+            lambda p: p.point(lambda v: min(3 * v // 2, 255)),
+        ),
+        ("tilted_face", "head_pose_roll", lambda p: p.rotate(42)),
+    ],
+)
+def test_poor_quality_is_reported_with_the_remedy_of_its_side(
+    verifier: Verifier, portrait: np.ndarray, code: str, measure: str, degrade: Any
+) -> None:
+    poor = np.asarray(degrade(Pillow.fromarray(portrait)))
+    result = verifier.verify(portrait, poor)
+    (found,) = (finding for finding in result.findings if finding.code == code)
+    assert found.side == "probe"
+    assert found.message.endswith(MEASURES[measure].live_remedy)
+    swapped = verifier.verify(poor, portrait)
+    (found,) = (finding for finding in swapped.findings if finding.code == code)
+    assert found.side == "reference"
+    assert found.message.endswith(MEASURES[measure].document_remedy)
+
+
+def test_quality_of_a_picture_and_of_a_chosen_face(
+    verifier: Verifier, portrait: np.ndarray
+) -> None:
+    whole = verifier.quality(portrait)
+    assert list(whole) == list(MEASURES)
+    face = choose_face(verifier.detect(portrait), (512, 512))
+    assert verifier.quality(portrait, face) == whole
+    result = verifier.verify(portrait, portrait)
+    assert result.probe.quality == whole
+    assert result.to_dict()["probe"]["quality"]["sharpness"] == whole["sharpness"].to_dict()
+    with pytest.raises(NoFace):
+        verifier.quality(np.zeros((100, 100, 3), np.uint8))
+
+
 def test_the_steps_by_hand_give_the_same_distance(
     verifier: Verifier, portrait: np.ndarray, another: np.ndarray
 ) -> None:
@@ -192,5 +235,5 @@ def test_a_picture_cut_close_is_no_match_by_itself(
         result = verifier.verify(another, np.ascontiguousarray(close))
         assert ("cut_close" in {f.code for f in result.findings}) == warned
         assert result.decision is decision
-        assert (result.probe.quality["crop_inside"] < 0.8) == warned
+        assert (result.probe.quality["crop_inside"].value < 0.8) == warned
     assert "does not hold" in result.reason

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Face,
         FalseMatchRate,
         Finding,
+        Measurement,
         Verification,
     )
     from renzheng.verifier import Verifier, align, compare, detect, embed, verify
@@ -36,6 +37,7 @@ _HOMES = {
         "Face",
         "FalseMatchRate",
         "Finding",
+        "Measurement",
         "Verification",
     ),
     "verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
@@ -51,6 +53,7 @@ __all__ = [
     "FalseMatchRate",
     "Finding",
     "InvalidInput",
+    "Measurement",
     "NoFace",
     "Pack",
     "PackError",

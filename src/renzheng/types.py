@@ -185,8 +185,7 @@ class Capture:
     crop
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
     quality
-        Measured facts about the chosen face: ``inter_eye_distance`` (px), ``sharpness``,
-        ``brightness`` ...
+        What the measures of `renzheng.quality` say of the chosen face, by name.
     error
         Why this side cannot be compared, or None.
     """
@@ -196,7 +195,7 @@ class Capture:
     faces: tuple[Face, ...] = ()
     face: Face | None = None
     crop: Image | None = None
-    quality: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,7 +205,7 @@ class Capture:
             "size": None if self.image is None else [self.image.shape[1], self.image.shape[0]],
             "face": None if self.face is None else self.face.to_dict(),
             "faces": [face.to_dict() for face in self.faces],
-            "quality": {name: round(value, 3) for name, value in self.quality.items()},
+            "quality": {name: found.to_dict() for name, found in self.quality.items()},
             "error": self.error,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from renzheng.quality import MEASURES
 from renzheng.types import Capture, Decision, Verification
 
 TITLE = "Face verification"
@@ -24,16 +25,6 @@ COLOURS = {
     Decision.NOT_COMPARABLE: ("#4b5865", "#b3c0cc"),
 }
 MISSING = "none"
-
-_MEASURES = {  # name in the data: what to call it, unit, decimals
-    "inter_eye_distance": ("Distance between the eyes", "px", 0),
-    "roll": ("Head tilt", "°", 1),
-    "inside": ("Share of the face inside the picture", "%", 0),
-    "crop_inside": ("Share of the network's view inside the picture", "%", 0),
-    "brightness": ("Brightness (0 to 255)", "", 0),
-    "contrast": ("Contrast (standard deviation)", "", 0),
-    "sharpness": ("Sharpness (variance of the Laplacian)", "", 0),
-}
 
 
 def plain(text: str) -> str:
@@ -107,15 +98,19 @@ def size(capture: Capture) -> str:
 
 
 def quality(verification: Verification) -> list[tuple[str, str, str]]:
-    """Measure, reference and probe, row by row."""
+    """Measure, reference and probe, row by row: native value and component, 0 to 100."""
     both = [capture.quality for _, capture in sides(verification)]
     rows = []
     for name in dict.fromkeys((*both[0], *both[1])):
-        label, unit, decimals = _MEASURES.get(name, (plain(name).replace("_", " "), "", 2))
-        factor = 100 if unit == "%" else 1
+        known = MEASURES.get(name)
+        label = plain(name).replace("_", " ") if known is None else known.title
+        unit = "" if known is None else known.unit
+        decimals = {"px": 0, "°": 1}.get(unit, 2)
         space = "" if unit in {"", "°"} else " "
         a, b = (
-            f"{side[name] * factor:.{decimals}f}{space}{unit}" if name in side else MISSING
+            f"{side[name].value:.{decimals}f}{space}{unit} ({side[name].component})"
+            if name in side
+            else MISSING
             for side in both
         )
         rows.append((label, a, b))

@@ -91,7 +91,7 @@ def _quality(verification: Verification) -> str:
         for label, a, b in rows
     )
     return (
-        "<section><h2>Quality of the compared faces</h2>\n<table><thead><tr>"
+        "<section><h2>Quality of the compared faces (component, 0 to 100)</h2>\n<table><thead><tr>"
         '<th scope="col">Measure</th><th scope="col">Reference</th><th scope="col">Probe</th>'
         f"</tr></thead><tbody>{body}</tbody></table></section>\n"
     )

@@ -42,7 +42,11 @@ def render(verification: Verification, calibration: Calibration | None) -> bytes
     rows = content.quality(verification)
     if rows:
         head = ("Measure", "Reference", "Probe")
-        blocks.append(_table("Quality of the compared faces", [head, *rows], (0, 560, 830)))
+        blocks.append(
+            _table(
+                "Quality of the compared faces (component, 0 to 100)", [head, *rows], (0, 560, 830)
+            )
+        )
     blocks.append(_table("How it was decided", content.provenance(verification), (0, 230)))
     blocks.append(_paragraphs(None, [content.PRIVACY], colour=_SOFT))
 
