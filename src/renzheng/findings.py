@@ -15,7 +15,7 @@ _LOW_SCORE = 0.9
 # at 0.55 to 0.7 and 1.8e-1 below 0.5.
 _CUT_CLOSE, _CUT_TOO_CLOSE = 0.9, 0.8
 _CUTS = ("inside", "crop_inside")  # told by findings of their own
-# No minimum, since the standard's measure is at 0 where comparisons still work; worth a word, though.
+# No minimum, since the standard's measure is at 0 where comparisons still work; worth a word.
 _DARK = {"under_exposure_prevention": 10}
 _PROBLEMS = {  # measures that are too low, as what they are reported
     "inter_eye_distance": ("small_face", "the face is small"),
