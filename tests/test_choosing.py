@@ -15,7 +15,9 @@ ALIKE = 0.5
 
 def face(x: float, y: float, size: float, score: float = 0.999) -> Face:
     box = np.array([x - size / 2, y - size / 2, x + size / 2, y + size / 2], np.float32)
-    return Face(box, np.zeros((5, 2), np.float32), score)
+    shape = [(-0.2, -0.1), (0.2, -0.1), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)]
+    points = np.array(shape) * size + (x, y)
+    return Face(box, points.astype(np.float32), score)
 
 
 def apart(*distances: float) -> np.ndarray:
@@ -56,6 +58,33 @@ def test_somebody_elses_portrait_is_a_rival() -> None:
     choice = choose_portrait([MAIN, face(800, 300, 120)], [50, 45], apart(0.9), ALIKE)
     assert parts(choice) == ["chosen", "rival"]
     assert "somebody else" in choice.reason
+
+
+@pytest.mark.parametrize("turn", [0, 30, -70])
+@pytest.mark.parametrize(
+    ("aside", "down", "part"),
+    [
+        (1.5, 0.0, "intruder"),  # in distances between the main portrait's eyes
+        (-1.9, 2.5, "intruder"),
+        (2.2, 0.0, "rival"),
+        (0.0, -2.5, "rival"),
+        (0.0, 3.0, "rival"),
+    ],
+)
+def test_a_second_person_in_the_photograph_is_no_second_portrait(
+    aside: float, down: float, part: str, turn: float
+) -> None:
+    angle = np.radians(turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+    def turned(one: Face) -> Face:
+        return Face(one.box, (one.landmarks @ rotation.T).astype(np.float32), one.score)
+
+    apart_px = 0.4 * 160
+    # The other is as large, so its eyes are as far from its middle as the main one's.
+    other = face(200 + aside * apart_px, 300 + down * apart_px, 159)
+    choice = choose_portrait([turned(MAIN), turned(other)], [50, 45], apart(0.9), ALIKE)
+    assert parts(choice) == ["chosen", part]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ _RIVAL_SCORE = 0.9  # below, it may not be a face at all
 # A ghost portrait is printed weaker than the main one; main portraits of one sheet are alike.
 _WEAKER = 0.8
 _FAINT = 0.6  # contrast over the main portrait's: too weak for somebody else's portrait
+# How far a passport photograph of 35 x 45 mm reaches from the eyes, in distances between them: to
+# either side, up and down. Another portrait cannot begin within it.
+_BESIDE, _ABOVE, _BELOW = 2.0, 2.3, 2.8
 
 
 def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
@@ -109,10 +112,11 @@ def choose_portrait(
     Returns
     -------
     Choice
-        Chosen is the face with the greatest area times squared contrast: the main portrait is
-        printed larger and stronger than its ghost. Another face is a ghost if it lies near to it
-        and is weaker, a copy if it is as strong, and a rival if it is somebody else's of a size
-        and strength that a portrait could have.
+        Chosen is the face with the greatest area times contrast: the main portrait is printed
+        larger and stronger than its ghost. Another face is a ghost if its embedding lies near to
+        it and it is weaker, a copy if it is as strong, an intruder if it is in the same
+        photograph, and a rival if it is somebody else's of a size and strength that a portrait
+        could have.
 
     Raises
     ------
@@ -124,14 +128,15 @@ def choose_portrait(
     strong = np.asarray(contrasts, np.float64)
     apart = np.asarray(distances, np.float64)
     sure = np.array([face.score >= _RIVAL_SCORE for face in faces])
-    weights = np.array([_area(face) for face in faces]) * strong**2 * np.where(sure, 1.0, 0.1)
+    weights = np.array([_area(face) for face in faces]) * strong * np.where(sure, 1.0, 0.1)
     main = int(weights.argmax())
 
     def part(k: int) -> Part:
         if alike is not None and apart[main, k] <= alike:
             return Part.GHOST if weights[k] < _WEAKER * weights[main] else Part.COPY
-        faint = strong[k] < _FAINT * strong[main]
-        return Part.RIVAL if _is_rival(faces[k], faces[main]) and not faint else Part.BYSTANDER
+        if not _is_rival(faces[k], faces[main]) or strong[k] < _FAINT * strong[main]:
+            return Part.BYSTANDER
+        return Part.INTRUDER if _in_the_photograph_of(faces[main], faces[k]) else Part.RIVAL
 
     others = [
         Candidate(
@@ -155,6 +160,7 @@ def _reason(others: Sequence[Candidate]) -> str:
         Part.GHOST: "weaker portrait(s) of the same person",
         Part.COPY: "equal portrait(s) of the same person",
         Part.RIVAL: "portrait(s) of somebody else",
+        Part.INTRUDER: "other person(s) in the same photograph",
         Part.BYSTANDER: "small, faint or uncertain face(s)",
     }
     counts = {part: sum(each.part is part for each in others) for part in words}
@@ -164,6 +170,20 @@ def _reason(others: Sequence[Candidate]) -> str:
 
 def _is_rival(face: Face, chosen: Face) -> bool:
     return face.score >= _RIVAL_SCORE and _area(face) >= _RIVAL_AREA * _area(chosen)
+
+
+def _in_the_photograph_of(main: Face, other: Face) -> bool:
+    """Whether a face lies so near that it must be in the same passport photograph."""
+    left, right = main.landmarks[:2].astype(np.float64)
+    across = right - left
+    apart = float(np.hypot(*across))
+    if not apart > 0:
+        return False
+    offset = (other.landmarks[:2].mean(axis=0, dtype=np.float64) - (left + right) / 2) / apart
+    along = across / apart
+    aside = float(offset @ along)
+    down = float(offset @ (-along[1], along[0]))
+    return abs(aside) <= _BESIDE and -_ABOVE <= down <= _BELOW
 
 
 def _area(face: Face) -> float:

@@ -217,7 +217,8 @@ class Policy:
         side below it is refused. Photographs are held to neither.
     allow_several_faces
         Whether a live picture may hold a second person's face of similar size, and a document a
-        second person's portrait. The face that the choice names is then compared.
+        second person's portrait or a second person in the portrait's photograph. The face that the
+        choice names is then compared.
     allow_same_picture
         Whether a live picture that is the document's own portrait can be a match.
     min_liveness

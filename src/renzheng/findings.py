@@ -87,6 +87,13 @@ def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding
 
 def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     assert capture.choice is not None
+    if capture.choice.of(Part.INTRUDER):
+        yield Finding(
+            "crowded_portrait",
+            side,
+            "there is a second person in the portrait's photograph: see which one was compared",
+            Effect.WARNING if policy.allow_several_faces else Effect.DOUBT,
+        )
     rivals = len(capture.choice.of(Part.RIVAL))
     if not rivals:
         return

@@ -74,6 +74,7 @@ class Part(StrEnum):
     GHOST = "ghost"  # a document's second, weaker portrait of the same person
     COPY = "copy"  # the same person again, as strong: a sheet of passport photographs
     RIVAL = "rival"  # could be meant just as well
+    INTRUDER = "intruder"  # a second person in the very photograph of a document
     BYSTANDER = "bystander"  # too small, too weak or too uncertain to be meant
 
 

@@ -93,6 +93,11 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
                 (Resize(102, 126), Jpeg(25)),
             ),
             Channel(
+                "chip-50",
+                "the face image of a chip: 102 x 126 px, JPEG of quality 50",
+                (Resize(102, 126), Jpeg(50)),
+            ),
+            Channel(
                 "printed-scanned",
                 "printed in four screens on a card, scanned at 300 dpi, JPEG",
                 (Halftone(), Scan(), Jpeg(75)),

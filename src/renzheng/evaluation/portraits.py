@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from renzheng import images, processes, specimens
+from renzheng.channels.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.choosing import choose_face
 from renzheng.comparison import Policy
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
@@ -26,6 +27,8 @@ from renzheng.types import Capture, Effect, Face, Part, Role
 from renzheng.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # trials done, trials in all
+
+_EYES_OFF = 0.5  # of the distance between the eyes: further off it is another face
 
 RIGHT, WRONG, REFUSED, MISSED = "right", "wrong", "refused", "missed"
 
@@ -266,12 +269,19 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str]:
     """
     back = np.linalg.inv(capture.preparation.matrix)
 
-    def lies_in(face: Face, corners: specimens.Corners) -> bool:
-        middle = face.landmarks.mean(axis=0, dtype=np.float64)
-        point = cv2.perspectiveTransform(middle.reshape(1, 1, 2), back)[0, 0]
+    def eyes_in(face: Face, corners: specimens.Corners) -> tuple[float, float]:
+        """Where the middle between the eyes lies: shares of the portrait's width and height."""
+        middle = face.landmarks[:2].mean(axis=0, dtype=np.float64).reshape(1, 1, 2)
         # Corners count from the first pixel's corner, faces from its centre.
-        x, y = (float(v) + 0.5 for v in point)
-        return cv2.pointPolygonTest(corners.reshape(-1, 1, 2), (x, y), False) >= 0
+        point = cv2.perspectiveTransform(middle, back) + 0.5
+        square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+        across, down = cv2.perspectiveTransform(
+            point, cv2.getPerspectiveTransform(corners, square)
+        )[0, 0]
+        return float(across), float(down)
+
+    def lies_in(face: Face, corners: specimens.Corners) -> bool:
+        return all(0 <= share <= 1 for share in eyes_in(face, corners))
 
     ghost = "none"
     if specimen.ghost is not None:
@@ -283,7 +293,10 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str]:
     refused = any(f.effect is Effect.REFUSAL for f in of_capture("reference", capture, Policy()))
     if refused:
         return REFUSED, ghost
-    return (RIGHT if lies_in(capture.choice.face, specimen.portrait) else WRONG), ghost
+    across, down = eyes_in(capture.choice.face, specimen.portrait)
+    # The portrait is cut around one face; somebody else in the same photograph is not that face.
+    off = np.hypot((across - 0.5), (down - EYES_DOWN) / RATIO)
+    return (RIGHT if off <= _EYES_OFF * EYES_APART else WRONG), ghost
 
 
 def _trial(name: str, capture: str, settings: Settings) -> Trial:
