@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import Face, NoFace, Part, Role
-from renzheng.choosing import choose_face, choose_person, choose_portrait
+from renzheng.choosing import Alike, choose_face, choose_person, choose_portrait
 
-ALIKE = 0.5
+ALIKE = Alike(copy=0.35, ghost=0.5)
 
 
 def face(x: float, y: float, size: float, score: float = 0.999) -> Face:
@@ -37,21 +37,27 @@ MAIN = face(200, 300, 160)
 
 
 def test_the_ghost_is_told_from_the_main_portrait() -> None:
-    choice = choose_portrait([MAIN, face(800, 300, 80)], [50, 20], apart(0.3), ALIKE)
+    choice = choose_portrait([MAIN, face(800, 300, 80)], [50, 20], apart(0.45), ALIKE)
     assert choice.face is MAIN
     assert choice.role is Role.DOCUMENT
     assert parts(choice) == ["chosen", "ghost"]
-    assert choice.candidates[1].distance == pytest.approx(0.3)
+    assert choice.candidates[1].distance == pytest.approx(0.45)
     assert choice.candidates[1].area == pytest.approx(0.25)
     assert "1 weaker portrait(s) of the same person" in choice.reason
 
 
-def test_a_ghost_as_large_as_the_portrait_is_weaker_still() -> None:
+def test_the_stronger_of_two_large_portraits_is_the_main_one() -> None:
     ghost = face(800, 300, 170)
     for faces, contrasts in (([MAIN, ghost], [50, 25]), ([ghost, MAIN], [25, 50])):
-        choice = choose_portrait(faces, contrasts, apart(0.4), ALIKE)
+        choice = choose_portrait(faces, contrasts, apart(0.3), ALIKE)
         assert choice.face is MAIN
-        assert parts(choice) == ["chosen", "ghost"]
+        assert parts(choice) == ["chosen", "copy"]
+
+
+def test_only_a_small_weak_face_may_lie_as_far_as_a_ghost_does() -> None:
+    for size, contrast, part in ((80, 30, "ghost"), (150, 30, "rival"), (90, 48, "rival")):
+        faces = [MAIN, face(800, 300, size)]
+        assert parts(choose_portrait(faces, [50, contrast], apart(0.45), ALIKE))[1] == part
 
 
 def test_somebody_elses_portrait_is_a_rival() -> None:
@@ -88,16 +94,35 @@ def test_a_second_person_in_the_photograph_is_no_second_portrait(
 
 
 @pytest.mark.parametrize(
-    ("size", "contrast", "score"), [(60, 45, 0.999), (120, 20, 0.999), (120, 45, 0.8)]
+    ("size", "contrast", "score", "part"),
+    [
+        (60, 45, 0.999, "stranger"),
+        (60, 20, 0.999, "bystander"),
+        (110, 20, 0.999, "bystander"),
+        (120, 45, 0.8, "bystander"),
+        (130, 20, 0.999, "rival"),  # so large a portrait is none's ghost, however faint
+    ],
 )
 def test_small_faint_or_uncertain_faces_are_no_rivals(
-    size: float, contrast: float, score: float
+    size: float, contrast: float, score: float, part: str
 ) -> None:
     faces = [MAIN, face(800, 300, size, score)]
-    assert parts(choose_portrait(faces, [50, contrast], apart(0.9), ALIKE)) == [
-        "chosen",
-        "bystander",
-    ]
+    assert parts(choose_portrait(faces, [50, contrast], apart(0.9), ALIKE)) == ["chosen", part]
+
+
+def test_a_larger_fainter_portrait_is_not_lost_to_a_smaller_stronger_one() -> None:
+    large = face(800, 300, 250)
+    choice = choose_portrait([MAIN, large], [50, 30], apart(0.9), ALIKE)
+    assert choice.face is large
+    assert parts(choice) == ["chosen", "rival"]
+
+
+def test_faces_beside_the_document_are_rivals_or_strangers() -> None:
+    holder, passer = face(900, -200, 500), face(-300, 100, 60)
+    unsure = face(-300, 500, 500, 0.8)
+    choice = choose_portrait([MAIN], [50], np.zeros((1, 1)), ALIKE, others=[holder, passer, unsure])
+    assert choice.face is MAIN
+    assert parts(choice) == ["chosen", "rival", "stranger", "bystander"]
 
 
 def test_a_sheet_of_passport_photographs_holds_copies() -> None:
@@ -109,6 +134,7 @@ def test_a_sheet_of_passport_photographs_holds_copies() -> None:
 def test_without_a_calibration_nobody_is_called_the_same_person() -> None:
     faces = [MAIN, face(800, 300, 120)]
     assert parts(choose_portrait(faces, [50, 45], apart(0.1), None)) == ["chosen", "rival"]
+    faces = [MAIN, face(800, 300, 80)]
     assert parts(choose_portrait(faces, [50, 20], apart(0.1), None)) == ["chosen", "bystander"]
 
 
@@ -125,7 +151,7 @@ def test_the_order_of_the_faces_does_not_matter(order: list[int]) -> None:
         [faces[k] for k in order], contrasts[order], distances[np.ix_(order, order)], ALIKE
     )
     found = {id(each.face): str(each.part) for each in choice.candidates}
-    assert [found[id(each)] for each in faces] == ["chosen", "ghost", "rival", "bystander"]
+    assert [found[id(each)] for each in faces] == ["chosen", "ghost", "rival", "stranger"]
 
 
 def test_the_middle_outweighs_a_bystander() -> None:
@@ -151,4 +177,4 @@ def test_no_faces_no_choice() -> None:
     with pytest.raises(NoFace):
         choose_person([], (10, 10), Role.LIVE)
     with pytest.raises(NoFace):
-        choose_portrait([], [], np.zeros((0, 0)), 0.5)
+        choose_portrait([], [], np.zeros((0, 0)), ALIKE)

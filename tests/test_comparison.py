@@ -136,6 +136,13 @@ def test_without_calibration_nothing_is_decided() -> None:
         {"min_liveness": float("nan")},
         {"min_live_quality": {"beauty": 50}},
         {"min_document_quality": {"sharpness": 101}},
+        {"min_document_quality": {"sharpness": True}},
+        {"min_document_quality": {"sharpness": "30"}},
+        {"min_document_quality": 30},
+        {"max_fmr": "1e-4"},
+        {"max_fmr": None},
+        {"min_liveness": "0.5"},
+        {"allow_several_faces": "no"},
     ],
 )
 def test_impossible_policies_are_refused(wrong: dict[str, Any]) -> None:
@@ -207,3 +214,19 @@ def test_each_role_has_demands_of_its_own() -> None:
     assert policy.demands(Role.LIVE) == {"sharpness": 40}
     assert policy.demands(Role.PHOTO) == {}
     assert json.loads(json.dumps(policy.to_dict()))["min_live_quality"] == {"sharpness": 40}
+
+
+def test_a_policy_is_a_value() -> None:
+    asked = {"sharpness": 40}
+    policy = Policy(min_live_quality=asked)
+    asked["sharpness"] = 0
+    assert policy.demands(Role.LIVE) == {"sharpness": 40}
+    assert hash(policy) == hash(Policy(min_live_quality={"sharpness": 40}))
+    assert policy == Policy(min_live_quality={"sharpness": 40}) != Policy()
+
+
+def test_the_reason_has_as_many_digits_as_it_takes() -> None:
+    above = Comparison(0.5, 0.87, FalseMatchRate(1.0004e-3, at_most=False))
+    decision, reason = Policy().decide(above)
+    assert decision is Decision.NO_MATCH
+    assert "is 0.0010004; the policy rejects above 0.001" in reason

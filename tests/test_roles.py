@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def test_a_cards_outline_and_perspective_are_told(verifier: Verifier, card: Spec
             break
     assert outline is not None
     assert np.abs(outline - shown.card).max() < 0.02 * shown.image.shape[1]
-    assert "perspective taken out" in capture.preparation.steps[0]
+    assert "outline found" in capture.preparation.steps[0]
     assert capture.to_dict()["preparation"]["outline"] is not None
 
 
@@ -145,7 +146,11 @@ def test_the_documents_own_portrait_is_a_doubt(
 ) -> None:
     strict = verifier.with_policy(Policy())
     scan = specimens.get("scan-300").apply(card, 3).image
-    for live, mirrored in ((portrait, False), (portrait[30:420, 60:420, :], False)):
+    for live, mirrored in (
+        (portrait, False),
+        (portrait[30:420, 60:420], False),
+        (portrait[:, ::-1], True),
+    ):
         result = strict.verify(scan, np.ascontiguousarray(live))
         assert result.decision is Decision.INCONCLUSIVE
         assert "very photograph" in result.reason
@@ -221,14 +226,114 @@ def test_liveness_is_asked_of_the_live_side_alone(
     assert result.decision is Decision.INCONCLUSIVE
     assert "liveness" in result.reason
     assert [f.code for f in result.findings if f.effect is Effect.DOUBT] == ["presentation_attack"]
-    photos = Verifier(roles=("document", "photo"), liveness=liveness)
-    assert photos.verify(card.image, portrait).liveness is None
+    for roles in (("document", "photo"), ("photo", "document")):
+        with pytest.raises(InvalidInput, match="live"):
+            Verifier(roles=roles, liveness=liveness)
     assert result.to_dict()["liveness"]["score"] == pytest.approx(result.liveness.score, abs=1e-6)  # type: ignore[union-attr]
+
+
+def test_a_demand_that_nothing_answers_is_refused(verifier: Verifier, portrait: Image) -> None:
+    """Never silently dropped: it would be taken for met."""
+    with pytest.raises(InvalidInput, match="no liveness pack"):
+        verifier.with_policy(replace(TRUSTING, min_liveness=0.9)).verify(portrait, portrait)
+    photos = Verifier(policy=Policy(min_live_quality={"sharpness": 5}), roles=("photo", "photo"))
+    with pytest.raises(InvalidInput, match="neither side"):
+        photos.verify(portrait, portrait)
+    with pytest.raises(InvalidInput, match="Policy"):
+        verifier.with_policy("strict")  # type: ignore[arg-type]
 
 
 def test_an_unknown_role_is_refused() -> None:
     with pytest.raises(InvalidInput, match="twin"):
         Verifier(roles=("document", "twin"))
+    with pytest.raises(InvalidInput, match="reference"):
+        Verifier(roles=("live", "document"))
+
+
+def test_one_source_for_both_sides_is_read_once(portrait: Image, verifier: Verifier) -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(portrait).save(buffer, "PNG")
+    for make in (lambda: Pillow.open(io.BytesIO(buffer.getvalue())), lambda: buffer):
+        buffer.seek(0)
+        source = make()
+        result = verifier.verify(source, source)
+        assert result.decision is Decision.MATCH
+        assert result.comparison is not None
+        assert result.comparison.distance < 1e-5
+    lost = io.BytesIO(b"no picture")
+    assert verifier.verify(lost, lost).decision is Decision.NOT_COMPARABLE
+
+
+def test_a_second_card_beside_the_first_is_refused(
+    verifier: Verifier, card: Specimen, portrait: Image, assets: Path
+) -> None:
+    """The perspective is taken out of one of the two; the other one must not be lost with it."""
+    face = verifier.acquire(assets / "photos" / "paul_rudd.jpg")
+    assert face.image is not None
+    assert face.face is not None
+    other = specimens.make(face.image, face.face, layout="id1-left", seed=2)
+    size = (2400, 1100)
+    ends = np.array([(0, 0), (1012, 0), (1012, 638), (0, 638)], np.float32)
+    desk = np.full((size[1], size[0], 3), (40, 44, 52), np.uint8)
+    for shown, left in ((card, 110), (other, 1290)):
+        corners = np.add([(0, 40), (1000, 0), (1000, 660), (0, 600)], (left, 220))
+        there = cv2.getPerspectiveTransform(ends, corners.astype(np.float32))
+        laid = cv2.warpPerspective(shown.image, there, size)
+        on = cv2.warpPerspective(np.full(shown.image.shape[:2], 255, np.uint8), there, size)
+        desk = np.where(on[:, :, None] > 127, laid, desk)
+    result = verifier.verify(np.asarray(desk, np.uint8), portrait)
+    assert result.decision is Decision.NOT_COMPARABLE
+    assert "somebody else" in result.reason
+
+
+def test_somebody_who_holds_the_document_is_not_compared_silently(
+    verifier: Verifier, portrait: Image, assets: Path
+) -> None:
+    holder = verifier.acquire(assets / "photos" / "paul_rudd.jpg")
+    assert holder.image is not None
+    picture = cv2.resize(
+        holder.image, (1000, 1000 * holder.image.shape[0] // holder.image.shape[1])
+    )
+    small = verifier.acquire(portrait)
+    card = cv2.resize(portraits.cut(small, 300), (175, 225))
+    picture[-260:-35, 40:215] = card
+    result = verifier.verify(np.asarray(picture, np.uint8), holder.image)
+    assert result.decision is not Decision.MATCH
+    assert {"other_faces", "several_faces"} & {f.code for f in result.findings}
+
+
+def test_quality_is_that_of_the_pixels_handed_in(verifier: Verifier, card: Specimen) -> None:
+    """Flattening makes up pixels: the blocks of strong JPEG must not vanish in them."""
+    photographed = replace(specimens.get("photo"), tilt=20.0, device=())  # type: ignore[type-var]
+    for seed in range(20):
+        shown = photographed.apply(card, seed).image
+        done, coded = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 12])
+        assert done
+        capture = verifier.acquire(coded.tobytes(), Role.DOCUMENT)
+        if capture.preparation.outline is not None:
+            break
+    assert capture.preparation.outline is not None
+    assert capture.quality["compression_artifacts"].component < 50
+    assert capture.preparation.size == (shown.shape[1], shown.shape[0])
+
+
+@pytest.mark.parametrize("angle", [-50, -40, 30, 45])
+def test_a_card_that_lies_askew_is_found(
+    verifier: Verifier, card: Specimen, portrait: Image, angle: float
+) -> None:
+    turn = cv2.getRotationMatrix2D((506, 319), angle, 1)
+    turn[:, 2] += (194, 381)
+    laid = cv2.warpAffine(card.image, turn, (1400, 1400), borderValue=(60, 62, 66))
+    result = verifier.verify(np.asarray(laid, np.uint8), portrait)
+    assert result.decision is Decision.MATCH, (result.reason, result.reference.preparation.steps)
+
+
+def test_a_live_picture_on_its_side_is_not_compared_and_the_remedy_says_so(
+    verifier: Verifier, card: Specimen, portrait: Image
+) -> None:
+    result = verifier.verify(card.image, np.ascontiguousarray(np.rot90(portrait)))
+    assert result.decision is Decision.NOT_COMPARABLE
+    assert "turn the picture by 90 degrees clockwise" in result.reason
 
 
 def test_a_portrait_is_cut_as_passports_have_it(verifier: Verifier, card: Specimen) -> None:

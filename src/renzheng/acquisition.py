@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
 from renzheng import alignment, images, quality
-from renzheng.choosing import choose_person, choose_portrait
+from renzheng.choosing import Alike, choose_person, choose_portrait
 from renzheng.clock import Clock
 from renzheng.comparison import distances
-from renzheng.documents import View, search
-from renzheng.errors import NoFace, UnreadableImage
+from renzheng.documents import Prepared, mapped, search_faces, turn_matrix
+from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.instruments import Instruments
-from renzheng.types import Capture, Choice, Image, Preparation, Role
+from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Preparation, Role
 
 _REMEDIES = {
     Role.DOCUMENT: "scan it again, flat and sharp, with the whole portrait in the picture",
     Role.LIVE: "look at the camera, with the whole face in the picture and light from the front",
     Role.PHOTO: "use an upright, sharp picture in which the whole face is visible",
 }
-# Two faces of one document nearer than the distance of this false match rate are one person's: a
-# document has few faces, and a ghost portrait is too faint to lie as near as a good picture. Of 35
-# ghosts on specimens, scanned or photographed, 34 lay nearer; at 1e-2 it would have been 27.
-_ALIKE_FMR = 5e-2
+# Two faces of one document nearer than the distance of this false match rate are one person's. A
+# ghost portrait is too faint to lie as near: of 35 on specimens, scanned or photographed, 34 lay
+# within the distance of 5e-2 and 27 within that of 1e-2.
+_COPY_FMR, _GHOST_FMR = 1e-3, 5e-2
 _MOST_COMPARED = 6  # faces of a document, the largest
 
 
@@ -32,6 +33,8 @@ def acquire(
     picture: Any,
     role: Role,
     instruments: Instruments,
+    *,
+    name: str | None = None,
     clock: Clock | None = None,
     side: str = "picture",
 ) -> Capture:
@@ -47,6 +50,8 @@ def acquire(
         What it is a picture of.
     instruments
         What finds and embeds faces.
+    name
+        What to call the picture; by default `renzheng.images.describe` says.
     clock
         Told how long each step takes, under the name of `side`.
 
@@ -56,76 +61,134 @@ def acquire(
         If the picture is of a type that is not accepted.
     """
     clock = clock or Clock()
-    name = images.describe(picture)
+    name = images.describe(picture) if name is None else name
     try:
         with clock(f"{side}_read"):
             image = images.read(picture)
     except UnreadableImage as error:
         return Capture(source=name, role=role, error=told(error))
-    with clock(f"{side}_detect"):
-        view = find_faces(image, role, instruments)
     try:
+        with clock(f"{side}_detect"):
+            prepared = find_faces(image, role, instruments)
         with clock(f"{side}_choose"):
-            choice = choose(view, role, instruments)
+            choice, embedding = choose(prepared, role, instruments)
     except NoFace as error:
         return Capture(source=name, role=role, image=image, error=told(error))
     with clock(f"{side}_align"):
-        crop = alignment.align(view.image, choice.face.landmarks, instruments.template)
-        measures = quality.measure(view.image, choice.face, instruments.template, view.faces)
+        crop = alignment.align(prepared.image, choice.face.landmarks, instruments.template)
+        measures = _measure(image, prepared, choice.face, instruments.template)
     return Capture(
         source=name,
         role=role,
-        image=view.image,
-        faces=view.faces,
+        image=prepared.image,
+        faces=prepared.faces,
         choice=choice,
         preparation=Preparation(
-            matrix=view.matrix,
-            turns=view.turns,
-            outline=None if view.outline is None else view.outline.corners,
-            steps=view.steps,
+            size=(image.shape[1], image.shape[0]),
+            matrix=prepared.matrix,
+            turns=prepared.turns,
+            outline=None if prepared.outline is None else prepared.outline.corners,
+            steps=prepared.steps,
         ),
         crop=crop,
+        embedding=embedding,
         quality=measures,
     )
 
 
-def find_faces(image: Image, role: Role, instruments: Instruments) -> View:
-    """The faces of a picture, and how it was turned or flattened to find them."""
-    if role is Role.DOCUMENT:
-        return search(image, instruments.detector.detect)
-    return View(image, tuple(instruments.detector.detect(image)))
-
-
-def choose(view: View, role: Role, instruments: Instruments) -> Choice:
-    """The face that is compared.
+def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
+    """The faces of a picture that can be aligned, and how it was prepared to find them.
 
     Raises
     ------
     NoFace
         If there is none.
     """
-    faces = view.faces
-    if not faces:
+
+    def detect(picture: Image) -> list[Face]:
+        return [face for face in instruments.detector.detect(picture) if _is_usable(face)]
+
+    smallest = instruments.detector.min_face_size
+    if role is Role.DOCUMENT:
+        prepared = search_faces(image, detect, smallest)
+    else:
+        prepared = Prepared(image, tuple(detect(image)))
+    if not prepared.faces:
+        # A camera that does not say how it was held is common; a face at a quarter turn is not
+        # compared, since upside down the detector sees faces where there are none.
+        turned = Prepared(image) if role is Role.DOCUMENT else search_faces(image, detect, smallest)
+        if turned.turns:
+            raise NoFace(
+                "no face stands upright",
+                remedy=f"turn the picture by {90 * turned.turns} degrees clockwise: it seems to "
+                "lie on its side or head",
+            )
         raise NoFace("no face was found", remedy=_REMEDIES[role])
-    if role is not Role.DOCUMENT or len(faces) == 1:
-        return choose_person(faces, (view.image.shape[1], view.image.shape[0]), role)
-    faces = faces[:_MOST_COMPARED]
-    crops = alignment.align_all(view.image, faces, instruments.template)
+    return prepared
+
+
+def choose(
+    prepared: Prepared, role: Role, instruments: Instruments
+) -> tuple[Choice, Floats | None]:
+    """The face that is compared, and its embedding where it was needed for that."""
+    faces = prepared.faces
+    if role is not Role.DOCUMENT:
+        size = prepared.image.shape[1], prepared.image.shape[0]
+        return choose_person(faces, size, role), None
+    compared, rest = faces[:_MOST_COMPARED], faces[_MOST_COMPARED:]
+    crops = alignment.align_all(prepared.image, compared, instruments.template)
     embeddings = instruments.embedder.embed(crops)
-    calibration = instruments.calibration
-    return choose_portrait(
-        faces,
+    choice = choose_portrait(
+        compared,
         [_contrast(crop) for crop in crops],
         distances(embeddings[:, None], embeddings[None]),
-        None
-        if calibration is None
-        else calibration.threshold_at(max(_ALIKE_FMR, calibration.resolution)),
+        alike(instruments),
+        others=(*prepared.beside, *rest),
     )
+    chosen = next(k for k, face in enumerate(compared) if face is choice.face)
+    return choice, embeddings[chosen]
+
+
+def alike(instruments: Instruments) -> Alike | None:
+    """Up to which distances two faces of one document are one person's; None if nobody knows."""
+    calibration = instruments.calibration
+    if calibration is None:
+        return None
+    copy, ghost = (
+        calibration.threshold_at(max(rate, calibration.resolution))
+        for rate in (_COPY_FMR, _GHOST_FMR)
+    )
+    return Alike(copy, ghost)
 
 
 def told(error: UnreadableImage | NoFace) -> str:
     """An error about a picture, without the picture's name."""
     return f"{error.reason} ({error.remedy})" if error.remedy else error.reason
+
+
+def _measure(
+    image: Image, prepared: Prepared, face: Face, template: alignment.Template
+) -> dict[str, Measurement]:
+    """Quality, in the pixels that were handed in: flattening makes up pixels and hides others."""
+    faces: Sequence[Face] = prepared.faces
+    turn = turn_matrix(image.shape[:2], prepared.turns)
+    if np.allclose(prepared.matrix, turn):
+        return quality.measure(prepared.image, face, template, faces)
+    back = np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
+    upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))
+    as_read = {id(each): mapped(each, back) for each in faces}
+    return quality.measure(upright, as_read[id(face)], template, tuple(as_read.values()))
+
+
+def _is_usable(face: Face) -> bool:
+    """Whether a face has a place and a size, and landmarks that can be aligned."""
+    if not np.isfinite(face.box).all() or min(face.width, face.height) <= 0:
+        return False
+    try:
+        alignment.umeyama(face.landmarks, alignment.TEMPLATES["arcface-112"].points)
+    except InvalidInput:
+        return False
+    return face.inter_eye_distance > 1e-3
 
 
 def _contrast(crop: Image) -> float:

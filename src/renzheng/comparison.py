@@ -234,14 +234,26 @@ class Policy:
     min_liveness: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("max_fmr", "inconclusive", "min_liveness"):
+            value = getattr(self, name)
+            if value is not None or name != "min_liveness":
+                _require_number(name, value)
+        for name in ("allow_several_faces", "allow_same_picture"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInput(f"{name} is True or False, not {getattr(self, name)!r}")
         if not 0 < self.max_fmr < 1:
             raise InvalidInput(f"max_fmr must lie between 0 and 1, not {self.max_fmr:g}")
         if not 1 <= self.inconclusive < float("inf"):
             raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
         if self.min_liveness is not None and not 0 <= self.min_liveness <= 1:
             raise InvalidInput(f"min_liveness must lie in 0 to 1, not {self.min_liveness:g}")
-        for side in (self.min_document_quality, self.min_live_quality):
-            _check_quality(side)
+        for name in ("min_document_quality", "min_live_quality"):
+            # A copy: what the caller does to his own afterwards changes no policy.
+            object.__setattr__(self, name, _quality_demands(getattr(self, name)))
+
+    def __hash__(self) -> int:
+        demands = (tuple(sorted(self.demands(role).items())) for role in Role)
+        return hash((self.max_fmr, self.inconclusive, self.min_liveness, *demands))
 
     def demands(self, role: Role) -> Mapping[str, int]:
         """The least quality components of pictures in this role."""
@@ -291,17 +303,24 @@ class Policy:
                 f"not to {self.max_fmr:.2g}",
                 remedy="ask for a higher max_fmr, or calibrate the pack on more people",
             )
-        rate = f"the false match rate here is {fmr}"
-        if fmr.value <= self.max_fmr * (1 + 1e-9):
-            return Decision.MATCH, f"{rate}; the policy accepts up to {self.max_fmr:.2g}"
-        if fmr.value <= self.max_fmr * self.inconclusive * (1 + 1e-9):
-            return Decision.INCONCLUSIVE, (
-                f"{rate}, between {self.max_fmr:.2g} (match) and "
-                f"{self.max_fmr * self.inconclusive:.2g} (no match); a person should look"
-            )
-        return Decision.NO_MATCH, (
-            f"{rate}; the policy rejects above {self.max_fmr * self.inconclusive:.2g}"
+        accepted, rejected = self.max_fmr, min(self.max_fmr * self.inconclusive, 1.0)
+        # As many digits as it takes to see on which side of the limits the rate lies.
+        apart = (
+            count
+            for count in range(2, 8)
+            if f"{fmr.value:.{count}g}" not in {f"{v:.{count}g}" for v in (accepted, rejected)}
         )
+        digits = next(apart, 2)
+        rate = f"the false match rate here is {'at most ' if fmr.at_most else ''}"
+        rate += f"{fmr.value:.{digits}g}"
+        if fmr.value <= accepted * (1 + 1e-9):
+            return Decision.MATCH, f"{rate}; the policy accepts up to {accepted:.2g}"
+        if fmr.value <= rejected * (1 + 1e-9):
+            return Decision.INCONCLUSIVE, (
+                f"{rate}, between {accepted:.2g} (match) and {rejected:.2g} (no match); a person "
+                "should look"
+            )
+        return Decision.NO_MATCH, f"{rate}; the policy rejects above {rejected:.2g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -316,14 +335,25 @@ class Policy:
         }
 
 
-def _check_quality(least: Mapping[str, int]) -> None:
+def _require_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise InvalidInput(f"{name} is a number, not {value!r}")
+
+
+def _quality_demands(least: Mapping[str, int]) -> dict[str, int]:
+    """The same, checked."""
     from renzheng.quality import MEASURES
 
-    for name, component in least.items():
+    if not isinstance(least, Mapping):
+        raise InvalidInput(f"quality is demanded as a mapping of measures, not {least!r}")
+    demands = dict(least)
+    for name, component in demands.items():
         if name not in MEASURES:
             raise InvalidInput(
                 f"no quality measure is called {name!r}",
                 remedy=f"there are: {', '.join(MEASURES)}",
             )
-        if not 0 <= component <= 100:
-            raise InvalidInput(f"a component of {name} lies in 0 to 100, not {component}")
+        whole = isinstance(component, (int, np.integer)) and not isinstance(component, bool)
+        if not whole or not 0 <= component <= 100:
+            raise InvalidInput(f"a component of {name} is a number of 0 to 100, not {component!r}")
+    return demands

@@ -135,7 +135,7 @@ class Detector:
         if len(thresholds) != 3 or not all(0 < t < 1 for t in thresholds):
             raise InvalidInput(f"three thresholds between 0 and 1 are wanted, not {thresholds}")
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
-        self._min_face_size = min_face_size
+        self.min_face_size = min_face_size
         self._factor = factor
         self._thresholds = thresholds
         self._resample = resample
@@ -186,7 +186,7 @@ class Detector:
         """P-Net over the pyramid: candidate boxes (n, 4)."""
         height, width = image.shape[:2]
         found, scores = [np.empty((0, 8), np.float32)], [np.empty(0, np.float32)]
-        for scale in pyramid_scales(height, width, self._min_face_size, self._factor):
+        for scale in pyramid_scales(height, width, self.min_face_size, self._factor):
             level = self._resample(image, int(height * scale + 1), int(width * scale + 1))
             probability, offsets = self._pnet(_planes(level[None]))
             rows, columns = np.nonzero(probability[0] >= self._thresholds[0])

@@ -14,7 +14,7 @@ _LOW_SCORE = 0.9
 # alike on both sides, showed 2.4e-3 at 0.8 to 0.9, 4e-3 to 6e-3 at 0.7 to 0.8, 1.7e-2 to 4.5e-2
 # at 0.55 to 0.7 and 1.8e-1 below 0.5.
 _CUT_CLOSE, _CUT_TOO_CLOSE = 0.9, 0.8
-_CUTS = ("inside", "crop_inside")  # told by findings of their own
+_TOLD = ("inside", "crop_inside", "single_face_present")  # by findings of their own
 # No minimum, since the standard's measure is at 0 where comparisons still work; worth a word.
 _DARK = {"under_exposure_prevention": 10}
 _PROBLEMS = {  # measures that are too low, as what they are reported
@@ -50,10 +50,13 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
     yield from _several(side, capture, policy)
     yield from _cut(side, capture)
     if capture.choice.face.score < _LOW_SCORE:
+        # A document is searched in many ways, and each can show a face where there is none.
+        strict = capture.role is Role.DOCUMENT
         yield Finding(
             "uncertain_face",
             side,
             f"the detector is only {capture.choice.face.score:.0%} sure that it is a face",
+            Effect.DOUBT if strict else Effect.WARNING,
         )
     yield from _quality(side, capture, policy)
 
@@ -87,18 +90,31 @@ def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding
 
 def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     assert capture.choice is not None
+    doubtful = Effect.WARNING if policy.allow_several_faces else Effect.DOUBT
     if capture.choice.of(Part.INTRUDER):
         yield Finding(
             "crowded_portrait",
             side,
             "there is a second person in the portrait's photograph: see which one was compared",
-            Effect.WARNING if policy.allow_several_faces else Effect.DOUBT,
+            doubtful,
+        )
+    strangers = len(capture.choice.of(Part.STRANGER))
+    if strangers:
+        yield Finding(
+            "other_faces",
+            side,
+            f"{strangers} smaller face(s) of somebody else: see that the document's portrait was "
+            "compared, and not somebody who holds the document",
+            doubtful,
         )
     rivals = len(capture.choice.of(Part.RIVAL))
     if not rivals:
         return
     if capture.role is Role.DOCUMENT:
-        message = f"{rivals} portrait(s) of somebody else beside the largest: cut out the one meant"
+        message = (
+            f"{rivals} face(s) of somebody else beside the document's portrait: show the document "
+            "alone, or cut its portrait out"
+        )
     elif capture.role is Role.LIVE:
         message = f"{rivals} more face(s) of similar size: only one person before the camera"
     else:
@@ -131,7 +147,7 @@ def _quality(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     for name, measurement in capture.quality.items():
         measure, component = quality.MEASURES[name], measurement.component
         refused = component < demanded.get(name, 0)
-        if not refused and (component >= usual.get(name, 0) or name in _CUTS):
+        if not refused and (component >= usual.get(name, 0) or name in _TOLD):
             continue
         code, words = _PROBLEMS.get(name, (f"low_{name}", measure.title.lower()))
         wanted = f"{component} of 100, {demanded[name] if refused else usual[name]} wanted"

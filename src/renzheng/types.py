@@ -72,9 +72,10 @@ class Part(StrEnum):
 
     CHOSEN = "chosen"
     GHOST = "ghost"  # a document's second, weaker portrait of the same person
-    COPY = "copy"  # the same person again, as strong: a sheet of passport photographs
+    COPY = "copy"  # the same person again: a sheet of passport photographs
     RIVAL = "rival"  # could be meant just as well
     INTRUDER = "intruder"  # a second person in the very photograph of a document
+    STRANGER = "stranger"  # somebody else's face in a document's picture, smaller but clear
     BYSTANDER = "bystander"  # too small, too weak or too uncertain to be meant
 
 
@@ -148,6 +149,8 @@ class Preparation:
 
     Attributes
     ----------
+    size
+        Width and height of the picture as it was read; None where nothing was prepared.
     matrix
         float64 (3, 3): homogeneous pixels of the picture as read to pixels of the picture that
         boxes and landmarks refer to.
@@ -160,6 +163,7 @@ class Preparation:
         What was done, in words.
     """
 
+    size: tuple[int, int] | None = None
     matrix: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
     turns: int = 0
     outline: npt.NDArray[np.float64] | None = None
@@ -169,6 +173,7 @@ class Preparation:
         """Plain values for JSON."""
         outline = self.outline
         return {
+            "size": None if self.size is None else list(self.size),
             "matrix": [[float(f"{v:.9g}") for v in row] for row in self.matrix],
             "turns": self.turns,
             "outline": None
@@ -324,6 +329,8 @@ class Capture:
         How `image` came from the picture as it was read.
     crop
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
+    embedding
+        float32 (d,), unit length: the face's, where it was computed already. It stays out of JSON.
     quality
         What the measures of `renzheng.quality` say of the chosen face, by name.
     error
@@ -337,6 +344,7 @@ class Capture:
     choice: Choice | None = None
     preparation: Preparation = field(default_factory=Preparation)
     crop: Image | None = None
+    embedding: Floats | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
 
@@ -346,7 +354,11 @@ class Capture:
         return None if self.choice is None else self.choice.face
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; the pixels stay out."""
+        """Plain values for JSON; pixels and embedding stay out.
+
+        `size` is that of the picture that boxes refer to; the size of the picture as it was read
+        is in `preparation`.
+        """
         candidates = () if self.choice is None else self.choice.candidates
         return {
             "source": self.source,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import threading
 from functools import lru_cache
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +14,12 @@ from renzheng import acquisition, alignment, findings, images
 from renzheng.clock import Clock
 from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
-from renzheng.errors import InvalidInput, NoFace
+from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.instruments import Instruments, Named, both
-from renzheng.liveness import Liveness
+from renzheng.packs import Pack
 from renzheng.same_picture import compare_pictures
 from renzheng.types import (
     Capture,
-    Choice,
     Comparison,
     Effect,
     Face,
@@ -30,6 +30,9 @@ from renzheng.types import (
     SamePicture,
     Verification,
 )
+
+if TYPE_CHECKING:
+    from renzheng.liveness import Liveness
 
 DEFAULT_PACK = "dlib-resnet"
 DEFAULT_DETECTOR = "mtcnn"
@@ -51,7 +54,8 @@ class Verifier:
     policy
         When a comparison is a match; the default accepts a false match rate of 1e-4.
     roles
-        What the reference and the probe are pictures of: ``document``, ``live`` or ``photo``.
+        What the reference and the probe are pictures of: ``document``, ``live`` (the probe only)
+        or ``photo``.
         A document is turned and flattened until its portrait is found, and the main portrait is
         told from its ghost; a live picture must hold one dominant face; a photograph may hold
         bystanders.
@@ -60,7 +64,9 @@ class Verifier:
         whether a live picture shows a live face. See `renzheng.liveness` for what one picture
         cannot show.
     min_face_size
-        Faces smaller than this many pixels are not looked for. The default is twice MTCNN's:
+        Faces smaller than this many pixels are not looked for; in a document of more than 1.2
+        megapixels, smaller than so many pixels of its reduced picture, unless nothing certain is
+        found in that. The default is twice MTCNN's:
         below it fewer than about 16 pixels lie between the eyes, which no comparison should rest
         on, and looking for them takes most of the time.
     threads
@@ -71,7 +77,7 @@ class Verifier:
     PackError
         If a pack is missing, damaged or of the wrong kind.
     InvalidInput
-        If a role is none.
+        If a role is none, or liveness is asked of a probe that is not live.
     """
 
     def __init__(
@@ -85,7 +91,7 @@ class Verifier:
         min_face_size: int = 40,
         threads: int | None = None,
     ):
-        self.policy = policy or Policy()
+        self.policy = _policy(policy)
         self.roles = _roles(roles)
         self.min_face_size = min_face_size
         self.instruments = Instruments.load(
@@ -94,11 +100,16 @@ class Verifier:
         self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
         self.calibration = self.instruments.calibration
         self.liveness = _liveness(liveness, threads)
+        if self.liveness is not None and self.roles[1] is not Role.LIVE:
+            raise InvalidInput(
+                f"liveness is asked of a live picture, and the probe is a {self.roles[1]}",
+                remedy="leave liveness out, or let the second role be live",
+            )
 
     def with_policy(self, policy: Policy) -> Verifier:
         """This verifier under another policy; the networks are shared."""
         other = copy.copy(self)
-        other.policy = policy
+        other.policy = _policy(policy)
         return other
 
     def detect(self, picture: Any) -> list[Face]:
@@ -111,7 +122,7 @@ class Verifier:
         """
         return self.instruments.detector.detect(images.read(picture))
 
-    def align(self, picture: Any, face: Face | None = None) -> Image:
+    def align(self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO) -> Image:
         """The aligned crop that the embedding network sees.
 
         Parameters
@@ -120,6 +131,8 @@ class Verifier:
             Anything that `renzheng.images.read` takes.
         face
             Which face; by default the one that the picture is about.
+        role
+            What it is a picture of; decides which face that is.
 
         Returns
         -------
@@ -134,11 +147,24 @@ class Verifier:
         """
         image = images.read(picture)
         if face is None:
-            face = self._choose(image, images.describe(picture)).face
+            name = images.describe(picture)
+            try:
+                prepared = acquisition.find_faces(image, _role(role), self.instruments)
+                face = acquisition.choose(prepared, _role(role), self.instruments)[0].face
+            except NoFace as error:
+                raise NoFace(error.reason, source=name, remedy=error.remedy) from None
+            image = prepared.image
         return alignment.align(image, face.landmarks, self.instruments.template)
 
-    def embed(self, picture: Any, face: Face | None = None) -> Floats:
+    def embed(
+        self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO
+    ) -> Floats:
         """The embedding of a picture's face: float32 (d,), unit length.
+
+        Parameters
+        ----------
+        picture, face, role
+            As in `align`.
 
         Raises
         ------
@@ -147,7 +173,7 @@ class Verifier:
         NoFace
             If no face is found.
         """
-        embedding: Floats = self.embed_crops(self.align(picture, face)[None])[0]
+        embedding: Floats = self.embed_crops(self.align(picture, face, role)[None])[0]
         return embedding
 
     def embed_crops(self, crops: Image) -> Floats:
@@ -171,8 +197,8 @@ class Verifier:
     def verify(self, reference: Any, probe: Any) -> Verification:
         """Are the two pictures of the same person?
 
-        A picture that cannot be read or shows no face gives the decision ``not_comparable`` and
-        says why: a failure to acquire is a result, not an exception.
+        A picture that cannot be read, shows no face, or is refused gives the decision
+        ``not_comparable`` and says why: a failure to acquire is a result, not an exception.
 
         Parameters
         ----------
@@ -184,15 +210,13 @@ class Verifier:
         Raises
         ------
         InvalidInput
-            If the pack is not calibrated, or not as far down as the policy asks.
+            If the pack is not calibrated, or not as far down as the policy asks, or the policy
+            asks for liveness and there is no liveness pack.
         """
         self._check_policy()
         clock = Clock()
         with clock("total"):
-            captures = both(
-                lambda: self.acquire(reference, self.roles[0], clock, "reference"),
-                lambda: self.acquire(probe, self.roles[1], clock, "probe"),
-            )
+            captures = self._acquire_both(reference, probe, clock)
             found = [
                 finding
                 for side, capture in zip(SIDES, captures, strict=True)
@@ -200,14 +224,14 @@ class Verifier:
             ]
             comparison, same, live = None, None, None
             if not any(finding.effect is Effect.REFUSAL for finding in found):
-                crops = [capture.crop for capture in captures if capture.crop is not None]
                 with clock("embed"):
-                    first, second = self.embed_crops(np.stack(crops))
+                    first, second = self._embeddings(captures)
                 comparison = self.compare(first, second)
                 with clock("same_picture"):
                     same = self._same_picture(*captures)
-                with clock("liveness"):
-                    live = self._live(captures[1])
+                if self.liveness is not None:
+                    with clock("liveness"):
+                        live = self._live(captures[1])
                 found += findings.of_same_picture(same, self.policy)
                 found += findings.of_liveness(live, self.policy)
         decision, reason = self.policy.decide(comparison, found)
@@ -225,13 +249,7 @@ class Verifier:
             timings_ms=clock.milliseconds,
         )
 
-    def acquire(
-        self,
-        picture: Any,
-        role: Role | str = Role.PHOTO,
-        clock: Clock | None = None,
-        side: str = "picture",
-    ) -> Capture:
+    def acquire(self, picture: Any, role: Role | str = Role.PHOTO) -> Capture:
         """One side by itself: the picture's faces, the chosen one, its crop and its quality.
 
         Parameters
@@ -240,19 +258,51 @@ class Verifier:
             Anything that `renzheng.images.read` takes.
         role
             What it is a picture of.
-        clock, side
-            Told how long each step takes, under this name.
 
         Returns
         -------
         Capture
             With an `error` where there is no picture or no face.
         """
-        return acquisition.acquire(picture, _role(role), self.instruments, clock, side)
+        return acquisition.acquire(picture, _role(role), self.instruments)
+
+    def _acquire_both(self, reference: Any, probe: Any, clock: Clock) -> tuple[Capture, Capture]:
+        def side(k: int, picture: Any, name: str | None = None) -> Capture:
+            return acquisition.acquire(
+                picture, self.roles[k], self.instruments, name=name, clock=clock, side=SIDES[k]
+            )
+
+        if reference is probe:
+            # A stream gives its bytes once, and a picture that loads lazily must not do so twice
+            # at a time.
+            name = images.describe(reference)
+            try:
+                read = images.read(reference)
+            except UnreadableImage as error:
+                lost = acquisition.told(error)
+                return (
+                    Capture(source=name, role=self.roles[0], error=lost),
+                    Capture(source=name, role=self.roles[1], error=lost),
+                )
+            return side(0, read, name), side(1, read, name)
+        return both(lambda: side(0, reference), lambda: side(1, probe))
+
+    def _embeddings(self, captures: tuple[Capture, Capture]) -> tuple[Floats, Floats]:
+        """Of both sides; what choosing a portrait has computed is not computed again."""
+        missing = [
+            capture.crop
+            for capture in captures
+            if capture.embedding is None and capture.crop is not None
+        ]
+        fresh = iter(self.embed_crops(np.stack(missing)) if missing else ())
+        first, second = (
+            next(fresh) if capture.embedding is None else capture.embedding for capture in captures
+        )
+        return first, second
 
     def _same_picture(self, reference: Capture, probe: Capture) -> SamePicture | None:
-        """Whether a live picture is the document's own portrait; two photographs may be one."""
-        if (reference.role, probe.role) != (Role.DOCUMENT, Role.LIVE):
+        """Whether a live picture is the photograph on record; two photographs may be one."""
+        if probe.role is not Role.LIVE:
             return None
         (image, face), (other_image, other_face) = (
             (side.image, side.face) for side in (reference, probe)
@@ -262,9 +312,7 @@ class Verifier:
         return compare_pictures(image, face, other_image, other_face)
 
     def _live(self, probe: Capture) -> LivenessScore | None:
-        if self.liveness is None or probe.role is not Role.LIVE:
-            return None
-        if probe.image is None or probe.face is None:
+        if self.liveness is None or probe.image is None or probe.face is None:
             return None
         return self.liveness.check(probe.image, probe.face)
 
@@ -288,18 +336,34 @@ class Verifier:
                 remedy="use compare() for the bare distance",
             )
         self.calibration.threshold_at(self.policy.max_fmr)
+        for role in Role:
+            if self.policy.demands(role) and role not in self.roles:
+                raise InvalidInput(
+                    f"the policy demands quality of a {role} picture, and neither side is one",
+                    remedy="name the roles, or leave the demand out",
+                )
+        if self.policy.min_liveness is not None and self.liveness is None:
+            raise InvalidInput(
+                "the policy asks for liveness, and there is no liveness pack",
+                remedy="give one (liveness=...), or leave min_liveness out",
+            )
 
-    def _choose(self, image: Image, name: str) -> Choice:
-        try:
-            view = acquisition.find_faces(image, Role.PHOTO, self.instruments)
-            return acquisition.choose(view, Role.PHOTO, self.instruments)
-        except NoFace as error:
-            raise NoFace(error.reason, source=name, remedy=error.remedy) from None
+
+def _policy(policy: Policy | None) -> Policy:
+    if policy is not None and not isinstance(policy, Policy):
+        raise InvalidInput(f"a policy is a renzheng.Policy, not {type(policy).__name__}")
+    return policy or Policy()
 
 
 def _liveness(named: Named | Liveness | None, threads: int | None) -> Liveness | None:
-    if named is None or isinstance(named, Liveness):
+    if named is None:
+        return None
+    from renzheng.liveness import Liveness  # few ask for it
+
+    if isinstance(named, Liveness):
         return named
+    if not isinstance(named, (str, PathLike, Pack)):
+        raise InvalidInput(f"a liveness pack is a name or a folder, not {named!r}")
     return Liveness.from_pack(named, threads)
 
 
@@ -313,8 +377,13 @@ def _role(role: Role | str) -> Role:
 
 
 def _roles(roles: tuple[Role | str, Role | str]) -> tuple[Role, Role]:
-    reference, probe = roles
-    return _role(reference), _role(probe)
+    reference, probe = (_role(role) for role in roles)
+    if reference is Role.LIVE:
+        raise InvalidInput(
+            "the reference cannot be the live picture",
+            remedy="exchange the two, or call a photograph on record a photo",
+        )
+    return reference, probe
 
 
 _default_lock = threading.Lock()

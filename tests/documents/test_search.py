@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from renzheng.documents.search import View, roll, search
+from renzheng.documents.search import Prepared, roll, search_faces
 from renzheng.types import Face, Image
 
 # Where the made-up face's box is looked for: eyes, nose and mouth are painted in these colours.
@@ -51,7 +51,10 @@ def sighted(upright: float, otherwise: float) -> Callable[[Image], list[Face]]:
     return detect
 
 
-def eyes_in_the_picture(view: View) -> np.ndarray:
+SMALLEST = 20
+
+
+def eyes_in_the_picture(view: Prepared) -> np.ndarray:
     """The middle of the eyes, brought back to the picture that was handed in."""
     middle = view.faces[0].landmarks[:2].mean(axis=0).reshape(1, 1, 2).astype(np.float64)
     back: np.ndarray = cv2.perspectiveTransform(middle, np.linalg.inv(view.matrix))[0, 0]
@@ -61,7 +64,7 @@ def eyes_in_the_picture(view: View) -> np.ndarray:
 @pytest.mark.parametrize("turns", range(4))
 def test_a_turned_picture_is_turned_back(turns: int) -> None:
     picture = np.ascontiguousarray(np.rot90(paint(), turns))  # counter-clockwise
-    view = search(picture, sighted(0.9999, 0.6))
+    view = search_faces(picture, sighted(0.9999, 0.6), SMALLEST)
     assert view.turns == turns
     np.testing.assert_array_equal(view.image, paint())
     np.testing.assert_allclose(eyes_in_the_picture(view), centre(picture, EYES), atol=0.6)
@@ -76,13 +79,16 @@ def test_a_certain_face_ends_the_search() -> None:
         calls.append(picture.shape)
         return detect(picture)
 
-    assert search(paint(), counted).steps == ()
+    assert search_faces(paint(), counted, SMALLEST).steps == ()
     assert len(calls) == 1
 
 
 def test_a_picture_stays_as_it_is_unless_another_turn_is_clearly_surer() -> None:
-    assert search(paint(), sighted(0.98, 0.985)).turns == 0
-    assert search(np.ascontiguousarray(np.rot90(paint())), sighted(0.997, 0.98)).turns == 1
+    assert search_faces(paint(), sighted(0.98, 0.985), SMALLEST).turns == 0
+    assert (
+        search_faces(np.ascontiguousarray(np.rot90(paint())), sighted(0.997, 0.98), SMALLEST).turns
+        == 1
+    )
 
 
 def test_a_face_that_lies_does_not_count_as_upright() -> None:
@@ -92,7 +98,14 @@ def test_a_face_that_lies_does_not_count_as_upright() -> None:
         assert roll(face) == pytest.approx(90)
         return [face] if picture.shape[1] > picture.shape[0] else []
 
-    assert search(paint(), lying).certainty == -np.inf
+    looks: list[Image] = []
+
+    def watched(picture: Image) -> list[Face]:
+        looks.append(picture)
+        return lying(picture)
+
+    search_faces(paint(), watched, SMALLEST)
+    assert len(looks) > 4  # a face that lies ends no search
 
 
 def test_a_treated_picture_gives_places_in_the_picture_itself() -> None:
@@ -104,7 +117,7 @@ def test_a_treated_picture_gives_places_in_the_picture_itself() -> None:
 
     small = cv2.resize(paint(), (120, 80), interpolation=cv2.INTER_AREA)
     for picture in (paint(), np.asarray(small, np.uint8)):
-        view = search(picture, only_with_a_border)
+        view = search_faces(picture, only_with_a_border, SMALLEST)
         assert view.image.shape == picture.shape
         assert any("border" in step for step in view.steps)
         np.testing.assert_allclose(eyes_in_the_picture(view), centre(picture, EYES), atol=1.0)
@@ -119,16 +132,61 @@ def test_a_large_picture_is_searched_reduced() -> None:
         shapes.append(picture.shape)
         return detect(picture)
 
-    view = search(np.asarray(large, np.uint8), watched)
+    view = search_faces(np.asarray(large, np.uint8), watched, SMALLEST)
     assert all(height * width <= 1_300_000 for height, width, _ in shapes)
     assert view.image.shape == (2000, 3000, 3)
     np.testing.assert_allclose(eyes_in_the_picture(view), centre(large, EYES), atol=2.0)
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+def test_what_the_coarse_picture_hides_is_searched_for_finely(turns: int) -> None:
+    large = np.asarray(cv2.resize(paint(), (3000, 2000), interpolation=cv2.INTER_NEAREST), np.uint8)
+    large = np.ascontiguousarray(np.rot90(large, turns))
+    detect = sighted(0.9999, 0.0)
+
+    def only_fine(picture: Image) -> list[Face]:
+        return detect(picture) if picture.shape[0] * picture.shape[1] > 3_000_000 else []
+
+    view = search_faces(large, only_fine, SMALLEST)
+    assert view.turns == turns
+    assert "searched finely" in view.steps
+    np.testing.assert_allclose(eyes_in_the_picture(view), centre(large, EYES), atol=2.0)
+
+
+def test_rivals_too_small_for_the_coarse_picture_are_looked_for() -> None:
+    large = np.asarray(cv2.resize(paint(), (4500, 3000), interpolation=cv2.INTER_NEAREST), np.uint8)
+    detect = sighted(0.9999, 0.0)
+    second = np.array([3000, 500, 3600, 1100], np.float32)
+    shape = [(120, 180), (480, 180), (300, 330), (180, 480), (420, 480)]
+    points = np.add(shape, (3000, 500))
+
+    def detect_two(picture: Image) -> list[Face]:
+        scale = picture.shape[1] / 4500
+        faces = detect(picture)
+        if 600 * scale >= smallest:
+            faces.append(Face(second * scale, (points * scale).astype(np.float32), 0.999))
+        return faces
+
+    # The painted face is 1125 px wide, and the other more than half of that. The coarse picture is
+    # 1341 px wide, so the other has 179 px there: a detector of larger faces has to look again.
+    for smallest in (150, 200):
+        assert len(search_faces(large, detect_two, smallest).faces) == 2
+
+
+def test_a_picture_between_two_quarter_turns_is_made_straight() -> None:
+    picture = paint(600, 600, (300, 300))
+    turn = cv2.getRotationMatrix2D((299.5, 299.5), 45, 1)
+    askew = np.asarray(cv2.warpAffine(picture, turn, (600, 600), borderValue=(120,) * 3), np.uint8)
+    view = search_faces(askew, sighted(0.9999, 0.0), SMALLEST)
+    assert abs(roll(view.faces[0])) < 20
+    assert "turned by 45 degrees" in view.steps
+    np.testing.assert_allclose(eyes_in_the_picture(view), centre(askew, EYES), atol=1.5)
+
+
 @pytest.mark.parametrize("shape", [(12, 12), (12, 240), (240, 12), (126, 102)])
 def test_a_picture_without_a_face_comes_back_as_it_is(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    view = search(picture, lambda _: [])
+    view = search_faces(picture, lambda _: [], SMALLEST)
     assert view.faces == ()
     assert view.turns == 0
     assert view.image is picture
@@ -137,5 +195,5 @@ def test_a_picture_without_a_face_comes_back_as_it_is(shape: tuple[int, int]) ->
 def test_the_searched_picture_is_not_changed() -> None:
     picture = np.ascontiguousarray(np.rot90(paint()))
     before = picture.copy()
-    search(picture, sighted(0.9, 0.5))
+    search_faces(picture, sighted(0.9, 0.5), SMALLEST)
     np.testing.assert_array_equal(picture, before)

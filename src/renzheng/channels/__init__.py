@@ -25,8 +25,8 @@ from renzheng.channels.effects import (
     Resize,
     Scan,
 )
-from renzheng.channels.portrait import portrait
 from renzheng.errors import InvalidInput
+from renzheng.portrait import portrait
 from renzheng.types import Face, Image
 
 __all__ = ["CHANNELS", "REVISION", "Channel", "get", "portrait"]

@@ -69,7 +69,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     verifier = options.verifier(arguments)
     capture = verifier.acquire(arguments.card, Role.DOCUMENT)
     policy = Policy(allow_several_faces=arguments.allow_several_faces)
-    found = list(findings.of_capture("reference", capture, policy))
+    found = list(findings.of_capture("document", capture, policy))
     refusals = [each for each in found if each.effect is Effect.REFUSAL]
     written = None
     if not refusals:

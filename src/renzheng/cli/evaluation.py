@@ -301,7 +301,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _documents(arguments: argparse.Namespace) -> int:
     from renzheng.evaluation import made
 
-    names = (arguments.channels or ",".join(made.names())).split(",")
+    asked = made.names() if arguments.channels is None else arguments.channels.split(",")
+    names = list(dict.fromkeys(asked))
     for name in names:
         made.check(name)
     with studies.evaluator(arguments) as evaluator:

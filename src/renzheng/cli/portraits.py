@@ -58,7 +58,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise InvalidInput(f"--workers must be 1 or more, not {arguments.workers}")
     settings = portraits.Settings(
-        captures=tuple((arguments.captures or ",".join(specimens.CAPTURES)).split(",")),
+        captures=tuple(
+            specimens.CAPTURES if arguments.captures is None else arguments.captures.split(",")
+        ),
         people=arguments.persons,
         seed=arguments.seed,
         workers=arguments.workers or os.cpu_count() or 1,
@@ -83,7 +85,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _tables(study: PortraitStudy) -> list[Table]:
     from renzheng.evaluation.report.tables import Table, problem_table
 
-    columns = ("", "main portrait chosen", "failure to acquire", "ghost recognised", "median")
+    columns = (
+        "",
+        "main portrait chosen",
+        "failure to acquire",
+        "doubt",
+        "ghost recognised",
+        "median",
+    )
     titles = {
         "by_capture": study.name,
         "by_turn": "by quarter turn",
@@ -98,11 +107,13 @@ def _tables(study: PortraitStudy) -> list[Table]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    shares = (row.right, row.lost, row.ghosts)
+    shares = (row.right, row.lost, row.doubted, row.ghosts)
     return (
         row.kind,
         *(
-            "" if s is None else f"{s.value:.2%} [{s.low:.2%}, {s.high:.2%}] of {s.of}"
+            ""
+            if s is None
+            else f"{100 * s.value:.2f} % [{100 * s.low:.2f}, {100 * s.high:.2f}] of {s.of}"
             for s in shares
         ),
         f"{row.milliseconds:.0f} ms",

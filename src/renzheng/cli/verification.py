@@ -25,8 +25,9 @@ read off a calibration as a false match rate: how often two different people com
 policy accepts up to --max-fmr and calls what lies just above it inconclusive.
 """
 _EXIT_CODES = """\
-exit codes: 0 match, 1 no match, 2 usage, 3 inconclusive, 4 not comparable (unreadable picture or
-no face), 5 the command itself failed (a pack or a report cannot be written)
+exit codes: 0 match, 1 no match, 2 usage, 3 inconclusive, 4 not comparable (unreadable picture, no
+face, several people, or quality below what is demanded), 5 the command itself failed (a pack or a
+report cannot be written)
 """
 
 
@@ -176,6 +177,8 @@ def _least_quality(words: list[str]) -> tuple[dict[str, int], dict[str, int]]:
     for word in words:
         name, _, number = word.partition("=")
         role, _, measure = name.partition(".")
+        if measure in least.get(role, {}):
+            raise InvalidInput(f"--min-quality names {name} twice")
         try:
             least[role][measure] = int(number)
         except (KeyError, ValueError):

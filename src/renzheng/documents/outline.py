@@ -223,6 +223,8 @@ def _judge(corners: Corners, edges: Grey) -> tuple[float, Corners, float, str, f
     if min(sides) < 16 or not _opposite_alike(sides):
         return None
     ratio = true_ratio(corners, (width, height))
+    if not 0.1 < ratio < 10:  # not-a-number neither
+        return None
     longer = max(ratio, 1 / ratio)
     document = min(FORMATS, key=lambda name: abs(np.log(FORMATS[name] / longer)))
     off = abs(float(np.log(FORMATS[document] / longer)))

@@ -46,8 +46,17 @@ def flatten(image: Image, corners: Corners, ratio: float) -> tuple[Image, Homogr
         np.float64,
     )
     size = round(width) + 2 * edge, round(height) + 2 * edge
+    # Linear sampling passes pixels over where the picture is finer than the result: average first.
+    factor = int(max(sides[0], sides[2]) / width)
+    source, finer = image, np.eye(3)
+    if factor > 1:
+        shrunk = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
+        source = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
+        x, y = image.shape[1] / shrunk[0], image.shape[0] / shrunk[1]
+        # Pixels count by their centres.
+        finer = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
     flat = cv2.warpPerspective(
-        image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        source, matrix @ finer, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(flat, np.uint8), matrix
 
@@ -83,6 +92,7 @@ def true_ratio(corners: Corners, size: tuple[int, int]) -> float:
     Returns
     -------
     float
+        Not a number where three of the corners lie on a line.
 
     Notes
     -----
@@ -92,8 +102,10 @@ def true_ratio(corners: Corners, size: tuple[int, int]) -> float:
     centred = corners - (np.asarray(size, np.float64) - 1) / 2
     m1, m2, m4, m3 = (np.array((x, y, 1.0)) for x, y in centred / max(size))
     across = np.cross(m1, m4)
-    k2 = (across @ m3) / (np.cross(m2, m4) @ m3)
-    k3 = (across @ m2) / (np.cross(m3, m4) @ m2)
+    volumes = np.cross(m2, m4) @ m3, np.cross(m3, m4) @ m2
+    if min(abs(across @ m2), abs(across @ m3), *(abs(volume) for volume in volumes)) < 1e-9:
+        return float("nan")
+    k2, k3 = (across @ m3) / volumes[0], (across @ m2) / volumes[1]
     n2, n3 = k2 * m2 - m1, k3 * m3 - m1
     flat = float(np.hypot(*n2[:2]) / np.hypot(*n3[:2]))
     product = n2[2] * n3[2]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from renzheng.channels.portrait import EYES_APART, RATIO
-from renzheng.channels.portrait import portrait as cut_portrait
 from renzheng.errors import InvalidInput, NoFace
+from renzheng.portrait import EYES_APART, RATIO
+from renzheng.portrait import portrait as cut_portrait
 from renzheng.types import Capture, Image
 
 _SMALLEST, _LARGEST = 32, 4000

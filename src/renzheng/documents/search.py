@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from renzheng.documents.outline import Outline, find
 from renzheng.documents.perspective import Homography, flatten, tilted
+from renzheng.documents.placement import (
+    askew,
+    mapped,
+    reduced,
+    resize_matrix,
+    scaled,
+    turn_matrix,
+    turned,
+)
+from renzheng.documents.treatments import Detect, Treatment, treatments
 from renzheng.types import Face, Image
 
-Detect = Callable[[Image], Sequence[Face]]
-
-
-class Treatment(Protocol):
-    """A way to look for faces in a treated picture; places are those of the picture itself."""
-
-    def __call__(self, image: Image, detect: Detect) -> Sequence[Face]:
-        """The faces."""
-
-
+# Raise it with every change of how a document's portrait is searched for and chosen: what was
+# computed before then counts no more.
+SEARCH_REVISION = 1
 # Of 150 scanned specimen cards, 98 % show a face of this score as they stand and under 1 % at any
 # other quarter turn: what reaches it is upright, and nothing else needs to be tried.
 _CERTAIN = 0.998
 _GOOD = 0.97  # below, the picture itself is treated before faces are looked for again
+_SURE = 0.9  # of a face beside the document
 _UPRIGHT = 45.0  # degrees: a face that lies flatter belongs to another quarter turn
+_ASKEW = 20.0  # degrees: MTCNN finds fewer faces from about 35 on
 _HEAD_START = 1.0  # log-odds: how much surer a turned picture must be than the picture as it is
 # Pixels that are searched. On an A4 sheet a passport portrait's face then is about 60 px wide; what
 # is smaller is looked for in the finer picture, where nothing certain was found in the coarse one.
-_COARSE, _FINE = 1_200_000, 5_000_000
-_SMALL = 420  # px of the longer side: a chip's image is 102 x 126 to 358 x 441
-_BORDER = 0.3  # of the sides
+_COARSE, _FINE = 1_200_000, 12_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """A document as its faces were found.
+class Prepared:
+    """A picture as its faces were found.
 
     Attributes
     ----------
@@ -49,6 +51,8 @@ class View:
         that was needed.
     faces
         In pixels of `image`, the largest first.
+    beside
+        Faces outside the document's outline, likewise; they may lie outside `image`.
     matrix
         float64 (3, 3): pixels of the picture as handed in to pixels of `image`.
     turns
@@ -60,11 +64,23 @@ class View:
     """
 
     image: Image
-    faces: tuple[Face, ...]
+    faces: tuple[Face, ...] = ()
+    beside: tuple[Face, ...] = ()
     matrix: Homography = field(default_factory=lambda: np.eye(3))
     turns: int = 0
     outline: Outline | None = None
     steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A way of looking at a picture, and what it showed: faces in pixels of the turned picture."""
+
+    base: Prepared
+    turns: int
+    faces: tuple[Face, ...]
+    steps: tuple[str, ...] = ()
+    askew: bool = False
 
     @property
     def certainty(self) -> float:
@@ -72,8 +88,13 @@ class View:
         upright = [face.score for face in self.faces if abs(roll(face)) <= _UPRIGHT]
         return max((_log_odds(score) for score in upright), default=-math.inf)
 
+    @property
+    def certain(self) -> bool:
+        """Whether nothing else needs to be tried."""
+        return self.certainty >= _log_odds(_CERTAIN)
 
-def search(image: Image, detect: Detect) -> View:
+
+def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
     """Look for the faces of a document.
 
     Parameters
@@ -82,44 +103,40 @@ def search(image: Image, detect: Detect) -> View:
         uint8 (H, W, 3) RGB, a picture of a document or from one.
     detect
         Finds the faces of a picture.
+    smallest
+        The least face that `detect` finds, in pixels.
 
     Returns
     -------
-    View
-        The first in which a face is certain; else the best of all; with no face at all, the
-        picture as it is.
+    Prepared
+        As the first look shows it in which a face is certain; else as the best of all; with no
+        face at all, the picture as it is.
 
     Notes
     -----
     In order: the document freed from perspective, where its outline is seen; the picture as it is;
-    either at the other quarter turns; and then more finely, with a grey border (a face that fills
-    the frame), enlarged, softened (screens, two-tone copies) and with its contrast stretched.
+    either at the other quarter turns; the picture between two of them; all of them more finely; and
+    then with a grey border (a face that fills the frame), enlarged, softened (screens, two-tone
+    copies) and with its contrast stretched. Only reduced pictures are turned while searching, so
+    memory stays bounded.
     """
-    views = []
-    bases = []
-    for base in _bases(image):
-        view = _look(base, detect)
-        if view.certainty >= _log_odds(_CERTAIN):
-            return view
-        views.append(view)
-        bases.append(base)
-    for base, straight in zip(bases, tuple(views), strict=True):
-        turned = [_look(_turned(base, turns), detect) for turns in (1, 2, 3)]
-        best = _best([straight, *turned])
-        if best.certainty >= _log_odds(_CERTAIN):
-            return best
-        views += turned
-    best = _best(views)
-    if best.certainty >= _log_odds(_GOOD):
-        return best
-    for turns in range(4):
-        base = _turned(bases[-1], turns)
-        for words, treat in _treatments(base.image):
-            view = _look(base, partial(treat, detect=detect))
-            views.append(replace(view, steps=(*view.steps, words)))
-            if view.certainty >= _log_odds(_CERTAIN):
-                return views[-1]
-    return _best(views)
+    best = _search(image, detect)
+    if not best.faces:
+        return Prepared(image)
+    best = _with_rivals(best, detect, smallest)
+    return replace(
+        best.base,
+        image=turned(best.base.image, best.turns),
+        faces=tuple(sorted(best.faces, key=lambda face: -face.width * face.height)),
+        beside=_beside(best, image, detect),
+        matrix=turn_matrix(best.base.image.shape[:2], best.turns) @ best.base.matrix,
+        turns=best.turns,
+        steps=(
+            *best.base.steps,
+            *((f"turned by {90 * best.turns} degrees",) if best.turns else ()),
+            *best.steps,
+        ),
+    )
 
 
 def roll(face: Face) -> float:
@@ -128,105 +145,120 @@ def roll(face: Face) -> float:
     return math.degrees(math.atan2(float(across[1]), float(across[0])))
 
 
-def _bases(image: Image) -> Iterator[View]:
+def _search(image: Image, detect: Detect) -> _Look:
+    looks: list[_Look] = []
+    bases: list[Prepared] = []
+    for base in _bases(image):
+        straight = _look(base, 0, _COARSE, detect)
+        if straight.certain:
+            return straight
+        bases.append(base)
+        looks.append(straight)
+    for base, straight in zip(bases, tuple(looks), strict=True):
+        others = [_look(base, turns, _COARSE, detect) for turns in (1, 2, 3)]
+        best = _best([straight, *others])
+        if best.certain:
+            return best
+        looks += others
+    diagonal = _diagonal(bases[-1])
+    for turns in range(4):
+        looks.append(replace(_look(diagonal, turns, 2 * _COARSE, detect), askew=True))
+    if _best(looks).certain:
+        return _best(looks)
+    for base in bases:
+        if base.image.shape[0] * base.image.shape[1] > _COARSE:
+            finely = [_look(base, turns, _FINE, detect) for turns in range(4)]
+            looks += [replace(look, steps=("searched finely",)) for look in finely]
+            if _best(finely).certain:
+                return _best(looks)
+    best = _best(looks)
+    if best.certainty >= _log_odds(_GOOD):
+        return best
+    for turns in range(4):
+        for words, treat in treatments(bases[-1].image):
+            look = _look(bases[-1], turns, _COARSE, partial(_treated, treat, detect))
+            looks.append(replace(look, steps=(words,)))
+            if look.certain:
+                return looks[-1]
+    return _best(looks)
+
+
+def _bases(image: Image) -> Iterator[Prepared]:
     outline = find(image)
-    if outline is not None and tilted(outline.corners):
+    if outline is not None and (tilted(outline.corners) or _lies_askew(outline)):
         flat, matrix = flatten(image, outline.corners, outline.ratio)
-        words = f"{outline.document} outline found, perspective taken out"
-        yield View(flat, (), matrix, outline=outline, steps=(words,))
-    yield View(image, ())
+        words = f"{outline.document} outline found, made straight"
+        yield Prepared(flat, matrix=matrix, outline=outline, steps=(words,))
+    yield Prepared(image)
 
 
-def _turned(view: View, turns: int) -> View:
-    if turns == 0:
-        return view
-    height, width = view.image.shape[:2]
-    # One quarter clockwise: what was at the left bottom comes to the left top.
-    places = {
-        1: [[0, -1, height - 1], [1, 0, 0], [0, 0, 1]],
-        2: [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
-        3: [[0, 1, 0], [-1, 0, width - 1], [0, 0, 1]],
-    }
-    return View(
-        np.ascontiguousarray(np.rot90(view.image, -turns)),
-        (),
-        np.array(places[turns], np.float64) @ view.matrix,
-        turns,
-        view.outline,
-        (*view.steps, f"turned by {90 * turns} degrees"),
+def _lies_askew(outline: Outline) -> bool:
+    """Whether a document lies so far between two quarter turns that its face may be missed."""
+    across = outline.corners[1] - outline.corners[0]
+    askew = (math.degrees(math.atan2(across[1], across[0])) + 45) % 90 - 45
+    return abs(askew) > _ASKEW
+
+
+def _look(base: Prepared, turns: int, most: int, detect: Detect) -> _Look:
+    """Look at a picture, reduced to so many pixels and turned."""
+    small = reduced(base.image, most)
+    faces = detect(turned(small, turns))
+    ratios = [whole / part for whole, part in zip(base.image.shape, small.shape, strict=True)]
+    factors = np.array(ratios[1::-1] if turns % 2 == 0 else ratios[:2], np.float32)
+    return _Look(base, turns, tuple(scaled(face, factors) for face in faces))
+
+
+def _with_rivals(look: _Look, detect: Detect, smallest: int) -> _Look:
+    """The same look, fine enough for a face half as wide as the largest to be seen."""
+    largest = max(face.width for face in look.faces)
+    height, width = look.base.image.shape[:2]
+    fine = min((2 * smallest / max(largest, 1.0)) ** 2, 1.0) * height * width
+    if fine <= _COARSE or "searched finely" in look.steps:
+        return look
+    finer = _look(look.base, look.turns, min(round(fine), _FINE), detect)
+    return replace(finer, steps=look.steps) if finer.certain else look
+
+
+def _beside(look: _Look, image: Image, detect: Detect) -> tuple[Face, ...]:
+    """Sure faces of the whole picture that lie outside the document's outline."""
+    if look.base.outline is None:
+        return ()
+    corners = look.base.outline.corners.astype(np.float32).reshape(4, 1, 2)
+    whole = _look(Prepared(image), look.turns, _COARSE, detect)
+    back = np.asarray(np.linalg.inv(turn_matrix(image.shape, look.turns)), np.float64)
+    there = turn_matrix(look.base.image.shape[:2], look.turns) @ look.base.matrix
+    found = []
+    for face in whole.faces:
+        as_read = mapped(face, back)
+        x, y = (float(v) for v in as_read.landmarks.mean(axis=0))
+        if face.score >= _SURE and cv2.pointPolygonTest(corners, (x, y), False) < 0:
+            found.append(mapped(as_read, there))
+    return tuple(found)
+
+
+def _diagonal(base: Prepared) -> Prepared:
+    """The picture turned by an eighth, reduced to what is searched finely."""
+    small = reduced(base.image, _FINE)
+    canvas, matrix = askew(small)
+    return replace(
+        base,
+        image=canvas,
+        matrix=matrix @ resize_matrix(base.image.shape, small.shape) @ base.matrix,
+        steps=(*base.steps, "turned by 45 degrees"),
     )
 
 
-def _look(view: View, detect: Detect) -> View:
-    faces = sorted(_reduced(view.image, detect), key=lambda face: -face.width * face.height)
-    return replace(view, faces=tuple(faces))
+def _treated(treat: Treatment, detect: Detect, image: Image) -> Sequence[Face]:
+    return treat(image, detect)
 
 
-def _best(views: Sequence[View]) -> View:
-    """The surest; as it stands unless another is clearly surer."""
-    return max(views, key=lambda view: view.certainty - (_HEAD_START if view.turns else 0.0))
+def _best(looks: Sequence[_Look]) -> _Look:
+    """The surest; as the picture stands unless another turn is clearly surer."""
+    return max(
+        looks, key=lambda look: look.certainty - (_HEAD_START if look.turns or look.askew else 0)
+    )
 
 
 def _log_odds(score: float) -> float:
     bounded = min(max(score, 1e-6), 1 - 1e-6)
     return math.log(bounded / (1 - bounded))
-
-
-def _reduced(image: Image, detect: Detect, most: int = _COARSE) -> Sequence[Face]:
-    height, width = image.shape[:2]
-    if height * width <= most:
-        return detect(image)
-    scale = math.sqrt(most / (height * width))
-    return _resized(image, scale, cv2.INTER_AREA, detect)
-
-
-def _resized(image: Image, scale: float, how: int, detect: Detect) -> list[Face]:
-    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    found = detect(np.asarray(cv2.resize(image, size, interpolation=how), np.uint8))
-    factors = np.array((image.shape[1] / size[0], image.shape[0] / size[1]), np.float32)
-    return [_moved(face, factors, np.float32(0)) for face in found]
-
-
-def _treatments(image: Image) -> Iterator[tuple[str, Treatment]]:
-    if image.shape[0] * image.shape[1] > _COARSE:
-        yield "searched more finely", partial(_reduced, most=_FINE)
-    yield "a grey border put around", _bordered
-    if max(image.shape[:2]) < _SMALL:
-        yield "enlarged twofold with a grey border", _enlarged
-    yield "softened", _softened
-    yield "softened strongly, contrast stretched", _stretched
-
-
-def _bordered(image: Image, detect: Detect) -> Sequence[Face]:
-    high, wide = (round(_BORDER * side) for side in image.shape[:2])
-    padded = cv2.copyMakeBorder(
-        image, high, high, wide, wide, cv2.BORDER_CONSTANT, value=(128, 128, 128)
-    )
-    back = np.array((-wide, -high), np.float32)
-    found = _reduced(np.asarray(padded, np.uint8), detect)
-    return [_moved(face, np.ones(2, np.float32), back) for face in found]
-
-
-def _enlarged(image: Image, detect: Detect) -> Sequence[Face]:
-    return _resized(image, 2.0, cv2.INTER_CUBIC, lambda larger: list(_bordered(larger, detect)))
-
-
-def _softened(image: Image, detect: Detect) -> Sequence[Face]:
-    spread = 0.0015 * max(image.shape[:2])
-    return _reduced(np.asarray(cv2.GaussianBlur(image, (0, 0), max(spread, 0.7)), np.uint8), detect)
-
-
-def _stretched(image: Image, detect: Detect) -> Sequence[Face]:
-    spread = 0.003 * max(image.shape[:2])
-    soft = cv2.GaussianBlur(image, (0, 0), max(spread, 1.2))
-    low, high = (float(v) for v in np.percentile(soft, (1, 99)))
-    wide = (soft.astype(np.float32) - low) * (255 / max(high - low, 1.0))
-    return _reduced(np.clip(wide, 0, 255).astype(np.uint8), detect)
-
-
-def _moved(face: Face, factors: np.ndarray, shift: np.ndarray | np.float32) -> Face:
-    """A face of a treated picture in pixels of the picture itself."""
-    box = (face.box.reshape(2, 2) * factors + shift).reshape(4)
-    return Face(
-        box.astype(np.float32), (face.landmarks * factors + shift).astype(np.float32), face.score
-    )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from renzheng import images, processes
+from renzheng import acquisition, documents, images, processes
 from renzheng.alignment import TEMPLATES
 from renzheng.choosing import choose_face
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
@@ -20,8 +20,6 @@ from renzheng.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # pictures done, pictures wanted
 
-# Raise it with every change of how a document's portrait is searched for and chosen.
-_SEARCH_REVISION = 1
 _CHUNK = 16  # pictures a task: enough to hide the queue, few enough to lose little when killed
 _WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
 
@@ -46,6 +44,9 @@ class Extraction:
         is then acquired in the role of a document.
     seed
         For the channel.
+    alike
+        As in `renzheng.choosing.Alike`, copy and ghost: a calibration has a say in which face of
+        a document is chosen.
     """
 
     pack: str
@@ -56,11 +57,14 @@ class Extraction:
     aligned: str | None = None
     channel: str | None = None
     seed: int = 0
+    alike: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
         """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
+        alike = acquisition.alike(verifier.instruments)
         extraction = cls(
+            alike=None if alike is None else (alike.copy, alike.ghost),
             pack=str(verifier.pack.folder),
             detector=str(verifier.detector_pack.folder),
             pack_digest=verifier.pack.network_digest,
@@ -85,11 +89,11 @@ class Extraction:
         for folder in ("pack", "detector"):  # where a pack lies changes nothing
             del settings[folder]
         if self.channel is None:
-            del settings["seed"]
+            del settings["seed"], settings["alike"]
         else:
             from renzheng.evaluation import made
 
-            settings["channel"] = [*made.key(self.channel), _SEARCH_REVISION]
+            settings["channel"] = [*made.key(self.channel), documents.SEARCH_REVISION]
         text = json.dumps(settings, sort_keys=True).encode()
         return hashlib.sha256(hashlib.sha256(content).digest() + text).digest()
 

@@ -13,21 +13,24 @@ from typing import Any
 import cv2
 import numpy as np
 
-from renzheng import images, processes, specimens
-from renzheng.channels.portrait import EYES_APART, EYES_DOWN, RATIO
+import renzheng
+from renzheng import channels, images, packs, processes, specimens
 from renzheng.choosing import choose_face
 from renzheng.comparison import Policy
+from renzheng.documents import SEARCH_REVISION
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 from renzheng.evaluation.enrolment import first_of_each
 from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.trial import People, Picture, Problem
 from renzheng.findings import of_capture
+from renzheng.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.specimens import Specimen
 from renzheng.types import Capture, Effect, Face, Part, Role
-from renzheng.verifier import Verifier
+from renzheng.verifier import DEFAULT_DETECTOR, DEFAULT_PACK, Verifier
 
 Progress = Callable[[int, int], None]  # trials done, trials in all
 
+_LOG = "renzheng evaluate portraits"
 _EYES_OFF = 0.5  # of the distance between the eyes: further off it is another face
 
 RIGHT, WRONG, REFUSED, MISSED = "right", "wrong", "refused", "missed"
@@ -71,6 +74,8 @@ class Outcome:
     ghost
         Whether there is a ghost portrait, and if so what it was taken for: a `Part`, ``unseen``
         where no face was found in it, ``none`` where the document has none.
+    doubt
+        Whether something was found for which nothing would be called a match.
     steps
         What was done to find the face.
     seconds
@@ -81,6 +86,7 @@ class Outcome:
     layout: str
     result: str
     ghost: str
+    doubt: bool
     steps: str
     seconds: float
 
@@ -97,6 +103,8 @@ class Row:
         The main portrait chosen, of the documents where a portrait was chosen.
     lost
         Nothing chosen (failure to acquire: missed or refused), of all.
+    doubted
+        A portrait chosen, and a doubt with it, of all.
     ghosts
         Ghost portraits recognised as such, of those in which a face was found; None without any.
     milliseconds
@@ -106,6 +114,7 @@ class Row:
     kind: str
     right: Proportion | None
     lost: Proportion
+    doubted: Proportion
     ghosts: Proportion | None
     milliseconds: float
 
@@ -115,6 +124,7 @@ class Row:
             "kind": self.kind,
             "right_portrait": None if self.right is None else self.right.to_dict(),
             "failure_to_acquire": self.lost.to_dict(),
+            "doubted": self.doubted.to_dict(),
             "ghost_recognised": None if self.ghosts is None else self.ghosts.to_dict(),
             "median_ms": round(self.milliseconds, 1),
         }
@@ -181,10 +191,25 @@ class Settings:
     min_face_size: int = 40
 
     def __post_init__(self) -> None:
+        # Twice the same document is one document.
+        object.__setattr__(self, "captures", tuple(dict.fromkeys(self.captures)))
         for name in self.captures:
             specimens.get(name)
+        if self.seed < 0:
+            raise InvalidInput(f"a seed is 0 or more, not {self.seed}")
         if self.people is not None and self.people < 1:
             raise InvalidInput(f"documents of 1 person or more are made, not {self.people}")
+
+    def stamp(self, people: str) -> dict[str, Any]:
+        """What an outcome depends on besides its trial."""
+        return {
+            "people": people,
+            "seed": self.seed,
+            "min_face_size": self.min_face_size,
+            "packs": [packs.location(n).name for n in (DEFAULT_DETECTOR, DEFAULT_PACK)],
+            "version": renzheng.__version__,
+            "revisions": [specimens.REVISION, channels.REVISION, SEARCH_REVISION],
+        }
 
 
 def study(
@@ -218,19 +243,20 @@ def study(
         chosen = np.sort(chosen[order[: settings.people]])
     pictures = {people.pictures[i].name: people.pictures[i] for i in chosen}
     trials = [_trial(name, capture, settings) for name in pictures for capture in settings.captures]
-    known = _read(log) if log is not None else {}
+    kept = None if log is None else Log(log, settings.stamp(people.name))
+    known = {} if kept is None else kept.known
     outcomes = {trial: known[trial] for trial in trials if trial in known}
     problems: dict[str, str] = {}
-    groups = _by_picture(trial for trial in trials if trial not in outcomes)
+    missing = [trial for trial in trials if trial not in outcomes]
     done = len(outcomes)
-    for part, results in _work(groups, pictures, settings):
-        if isinstance(results, str):
-            problems[part[0].picture] = results
+    for trial, result in _work(missing, pictures, settings):
+        if isinstance(result, str):
+            problems[trial.picture] = result
         else:
-            outcomes.update(zip(part, results, strict=True))
-            if log is not None:
-                _write(log, results)
-        done += len(part)
+            outcomes[trial] = result
+            if kept is not None:
+                kept.add(result)
+        done += 1
         if progress:
             progress(done, len(trials))
     found = [outcomes[trial] for trial in trials if trial in outcomes]
@@ -252,8 +278,8 @@ def study(
     )
 
 
-def judge(specimen: Specimen, capture: Capture) -> tuple[str, str]:
-    """Whether the main portrait was chosen, and what the ghost was taken for.
+def judge(specimen: Specimen, capture: Capture) -> tuple[str, str, bool]:
+    """Whether the main portrait was chosen, what the ghost was taken for, and any doubt.
 
     Parameters
     ----------
@@ -264,7 +290,7 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str]:
 
     Returns
     -------
-    result, ghost
+    result, ghost, doubt
         As in `Outcome`.
     """
     back = np.linalg.inv(capture.preparation.matrix)
@@ -289,14 +315,15 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str]:
         parts = [str(each.part) for each in candidates if lies_in(each.face, specimen.ghost)]
         ghost = parts[0] if parts else "unseen"
     if capture.choice is None:
-        return MISSED, ghost
-    refused = any(f.effect is Effect.REFUSAL for f in of_capture("reference", capture, Policy()))
-    if refused:
-        return REFUSED, ghost
+        return MISSED, ghost, False
+    effects = {finding.effect for finding in of_capture("reference", capture, Policy())}
+    if Effect.REFUSAL in effects:
+        return REFUSED, ghost, False
     across, down = eyes_in(capture.choice.face, specimen.portrait)
     # The portrait is cut around one face; somebody else in the same photograph is not that face.
     off = np.hypot((across - 0.5), (down - EYES_DOWN) / RATIO)
-    return (RIGHT if off <= _EYES_OFF * EYES_APART else WRONG), ghost
+    result = RIGHT if off <= _EYES_OFF * EYES_APART else WRONG
+    return result, ghost, Effect.DOUBT in effects
 
 
 def _trial(name: str, capture: str, settings: Settings) -> Trial:
@@ -304,24 +331,17 @@ def _trial(name: str, capture: str, settings: Settings) -> Trial:
     return Trial(name, capture, digest[4] % 4, int.from_bytes(digest[:4], "little"))
 
 
-def _by_picture(trials: Iterable[Trial]) -> list[list[Trial]]:
-    groups: dict[str, list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault(trial.picture, []).append(trial)
-    return list(groups.values())
-
-
 def _work(
-    groups: Sequence[list[Trial]], pictures: Mapping[str, Picture], settings: Settings
-) -> Iterable[tuple[list[Trial], list[Outcome] | str]]:
-    def load(part: list[Trial]) -> tuple[bytes | Path, list[Trial]]:
-        return pictures[part[0].picture].source, part
+    trials: Sequence[Trial], pictures: Mapping[str, Picture], settings: Settings
+) -> Iterable[tuple[Trial, Outcome | str]]:
+    def load(trial: Trial) -> tuple[bytes | Path, Trial]:
+        return pictures[trial.picture].source, trial
 
-    if settings.workers < 2 or len(groups) < 4:
+    if settings.workers < 2 or len(trials) < 16:
         _start(settings.min_face_size, None)
-        return ((part, _search(load(part))) for part in groups)
+        return ((trial, _search(load(trial))) for trial in trials)
     return processes.in_order(
-        groups,
+        trials,
         load,
         _search,
         workers=settings.workers,
@@ -340,8 +360,8 @@ def _start(min_face_size: int, threads: int | None) -> None:
         cv2.setNumThreads(threads)
 
 
-def _search(task: tuple[bytes | Path, list[Trial]]) -> list[Outcome] | str:
-    source, trials = task
+def _search(task: tuple[bytes | Path, Trial]) -> Outcome | str:
+    source, trial = task
     try:
         photograph = images.read(source)
     except UnreadableImage as error:
@@ -350,18 +370,14 @@ def _search(task: tuple[bytes | Path, list[Trial]]) -> list[Outcome] | str:
     if not faces:
         return "no face was found to print"
     face = choose_face(faces, (photograph.shape[1], photograph.shape[0]))
-    outcomes = []
-    for trial in trials:
-        made = specimens.make(photograph, face, seed=trial.seed)
-        made = specimens.get(trial.capture).apply(made, trial.seed)
-        made = specimens.turned(made, trial.turns)
-        begun = time.perf_counter()
-        capture = _verifier.acquire(made.image, Role.DOCUMENT)
-        seconds = time.perf_counter() - begun
-        result, ghost = judge(made, capture)
-        steps = "; ".join(capture.preparation.steps)
-        outcomes.append(Outcome(trial, made.layout, result, ghost, steps, seconds))
-    return outcomes
+    made = specimens.make(photograph, face, seed=trial.seed)
+    made = specimens.get(trial.capture).apply(made, trial.seed)
+    made = specimens.turned(made, trial.turns)
+    begun = time.perf_counter()
+    capture = _verifier.acquire(made.image, Role.DOCUMENT)
+    seconds = time.perf_counter() - begun
+    steps = "; ".join(capture.preparation.steps)
+    return Outcome(trial, made.layout, *judge(made, capture), steps, seconds)
 
 
 def _rows(
@@ -380,6 +396,7 @@ def _rows(
                 kind,
                 Proportion.exact(right, right + wrong) if right + wrong else None,
                 Proportion.exact(len(some) - right - wrong, len(some)),
+                Proportion.exact(sum(o.doubt for o in some), len(some)),
                 Proportion.exact(seen.count(str(Part.GHOST)), len(seen)) if seen else None,
                 1e3 * float(np.median([o.seconds for o in some])),
             )
@@ -393,30 +410,98 @@ def _problem(outcome: Outcome) -> Problem:
     return Problem(where, f"{outcome.result} (seed {trial.seed})")
 
 
-def _read(log: Path) -> dict[Trial, Outcome]:
-    if not log.exists():
-        return {}
-    known = {}
-    try:
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-                outcome = Outcome(**{**entry, "trial": Trial(**entry["trial"])})
-            except (ValueError, TypeError, KeyError):
-                continue  # the line that a killed run was writing
-            known[outcome.trial] = outcome
-    except OSError as error:
-        raise RenzhengError(f"it cannot be read: {error.strerror}", source=str(log)) from error
-    return known
+class Log:
+    """Outcomes kept as they come, one JSON line each, below a line that says what they are of.
+
+    Parameters
+    ----------
+    path
+        A file that is not there yet, or a log of a study with the same `stamp`.
+    stamp
+        What the outcomes depend on.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is something else, or a log of another study.
+    RenzhengError
+        If it cannot be read or written.
+    """
+
+    def __init__(self, path: Path, stamp: Mapping[str, Any]):
+        self._path = path
+        self.known: dict[Trial, Outcome] = {}
+        head = json.dumps({"log": _LOG, **stamp}, sort_keys=True)
+        try:
+            if path.exists() and not path.is_file():
+                raise InvalidInput("a log is a regular file", source=str(path))
+            lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+            if lines == [b""]:
+                self._append(head)
+                return
+            self._check(lines[0], json.loads(head))
+            for line in lines[1:]:
+                outcome = _outcome(line)
+                if outcome is not None:
+                    self.known[outcome.trial] = outcome
+            if lines[-1]:
+                self._append("")  # a killed run was writing that line
+        except OSError as error:
+            raise _unusable(error, path) from error
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep one more."""
+        try:
+            self._append(json.dumps(asdict(outcome)))
+        except OSError as error:
+            raise _unusable(error, self._path) from error
+
+    def _append(self, line: str) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _check(self, found: bytes, ours: Mapping[str, Any]) -> None:
+        try:
+            theirs = json.loads(found)
+        except ValueError:
+            theirs = None
+        if not isinstance(theirs, dict) or theirs.get("log") != _LOG:
+            raise InvalidInput(
+                "this is no log of `evaluate portraits`",
+                source=str(self._path),
+                remedy="name a file that is not there yet",
+            )
+        other = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+        if other:
+            raise InvalidInput(
+                f"this is the log of a study with other settings ({', '.join(other)})",
+                source=str(self._path),
+                remedy="name another file, or delete this one",
+            )
 
 
-def _write(log: Path, outcomes: Sequence[Outcome]) -> None:
+def _outcome(line: bytes) -> Outcome | None:
+    """An outcome from its line; None where the line is torn or tampered with."""
     try:
-        with log.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
-    except OSError as error:
-        raise RenzhengError(
-            f"it cannot be written: {error.strerror}",
-            source=str(log),
-            remedy="name a file in a folder that you may write to, with space left",
-        ) from error
+        entry = json.loads(line)
+        outcome = Outcome(**{**entry, "trial": Trial(**entry["trial"])})
+        words = (outcome.layout, outcome.result, outcome.ghost, outcome.steps)
+        numbers = (outcome.trial.turns, outcome.trial.seed, outcome.seconds)
+        names = (outcome.trial.picture, outcome.trial.capture)
+    except (ValueError, TypeError, KeyError):
+        return None
+    sound = (
+        all(isinstance(word, str) for word in (*words, *names))
+        and all(isinstance(number, (int, float)) for number in numbers)
+        and isinstance(outcome.doubt, bool)
+        and outcome.result in (RIGHT, WRONG, REFUSED, MISSED)
+    )
+    return outcome if sound else None
+
+
+def _unusable(error: OSError, log: Path) -> RenzhengError:
+    return RenzhengError(
+        f"it cannot be used: {error.strerror or error}",
+        source=str(log),
+        remedy="name a file in a folder that you may write to, with space left",
+    )

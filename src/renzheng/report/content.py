@@ -191,6 +191,8 @@ def _demands(verification: Verification) -> list[tuple[str, str]]:
         least = verification.policy.get(key) or {}
         if least:
             rows.append((title, ", ".join(f"{plain(k)} {v}" for k, v in least.items())))
+    if verification.policy.get("min_liveness") is not None:
+        rows.append(("Least liveness", f"{verification.policy['min_liveness']:.2f}"))
     allowed = [
         words
         for key, words in (

@@ -14,6 +14,7 @@ _COLOURS = {
     Part.COPY: (120, 200, 255),
     Part.RIVAL: (255, 110, 90),
     Part.INTRUDER: (255, 110, 90),
+    Part.STRANGER: (255, 110, 90),
     Part.BYSTANDER: (255, 196, 64),
 }
 _OUTLINE = (16, 20, 24)

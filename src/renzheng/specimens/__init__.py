@@ -7,7 +7,7 @@ known through all of it. Seeded: equal arguments give equal bits.
 
 from __future__ import annotations
 
-from renzheng.channels.portrait import portrait as cut_portrait
+from renzheng.portrait import portrait as cut_portrait
 from renzheng.specimens.capture import CAPTURES, Capture, Photographed, Scanned, get
 from renzheng.specimens.drawing import check_dpi, draw
 from renzheng.specimens.layouts import LAYOUTS, MM_AN_INCH, Layout
@@ -44,7 +44,7 @@ def make(
     image
         uint8 (H, W, 3) RGB, any photograph.
     face
-        Whose portrait to cut, see `renzheng.channels.portrait`.
+        Whose portrait to cut, see `renzheng.portrait`.
     layout, seed, dpi
         As in `draw`.
 
