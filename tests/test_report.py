@@ -66,8 +66,8 @@ def capture(source: str = "a.jpg", faces: int = 1, height: int = 120, width: int
             Role.DOCUMENT, (Candidate(found[0], Part.CHOSEN, 1.0), *others), "larger <than> a ghost"
         ),
         Preparation(turns=1, steps=("turned by 90 <degrees>",)),
-        image[:112, :112].copy(),
-        {
+        crop=image[:112, :112].copy(),
+        quality={
             "inter_eye_distance": Measurement(24.0, 11),
             "head_pose_roll": Measurement(-1.5, 100),
             "novel<b>": Measurement(2.0, 50),
