@@ -73,6 +73,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
         raise InvalidInput("name a FACE_PICTURE and, with -o, where the specimen goes")
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the specimen is written as .png", source=str(arguments.out))
+    options.check_output(arguments.out, [arguments.picture])
 
     from PIL import Image as Pillow
 
