@@ -20,7 +20,7 @@ def shell(words: str, *arguments: object, **environment: str) -> subprocess.Comp
     """The command with redirections, as a shell gives it."""
     return subprocess.run(
         ["sh", "-c", f'"$0" -m renzheng {words}', sys.executable, *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
     )  # fmt: skip
 
 
@@ -73,12 +73,12 @@ def test_a_reader_that_leaves_early_is_no_failure() -> None:
     assert done.stderr == ""
 
 
-class DefectError(Exception):
+class Defective(Exception):  # noqa: N818
     """A defect."""
 
 
 def _fail(arguments: object) -> int:
-    raise DefectError("two\nlines")
+    raise Defective("two\nlines")
 
 
 def test_a_defect_is_a_failure_in_one_line(
@@ -88,7 +88,7 @@ def test_a_defect_is_a_failure_in_one_line(
     monkeypatch.delenv("RENZHENG_DEBUG", raising=False)
     assert main(["specimen", "--list"]) == 5
     assert capsys.readouterr().err == (
-        "renzheng: internal error: DefectError: two lines (set RENZHENG_DEBUG=1 for the traceback)\n"
+        "renzheng: internal error: Defective: two lines (set RENZHENG_DEBUG=1 for the traceback)\n"
     )
     monkeypatch.setenv("RENZHENG_DEBUG", "1")
     assert main(["specimen", "--list"]) == 5
