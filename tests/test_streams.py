@@ -20,7 +20,8 @@ def shell(words: str, *arguments: object, **environment: str) -> subprocess.Comp
     """The command with redirections, as a shell gives it."""
     return subprocess.run(
         ["sh", "-c", f'"$0" -m renzheng {words}', sys.executable, *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
     )  # fmt: skip
 
 
