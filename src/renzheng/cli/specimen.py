@@ -68,6 +68,8 @@ def register(commands: Any) -> None:
 
 def _specimen(arguments: argparse.Namespace) -> int:
     if arguments.list:
+        if arguments.picture is not None or arguments.out is not None:
+            raise InvalidInput("--list does nothing else: it takes no FACE_PICTURE and no -o")
         return _list(arguments)
     if arguments.picture is None or arguments.out is None:
         raise InvalidInput("name a FACE_PICTURE and, with -o, where the specimen goes")
@@ -106,6 +108,8 @@ def _specimen(arguments: argparse.Namespace) -> int:
                 "capture": capture.name,
                 "seed": arguments.seed,
                 "turn": arguments.turn,
+                "face": face.to_dict(),
+                "other_faces": len(faces) - 1,
                 **taken.to_dict(),
             }
         )
@@ -115,6 +119,12 @@ def _specimen(arguments: argparse.Namespace) -> int:
             f"{arguments.out}: {taken.layout}, {capture.name}, {width} x {height} px, "
             f"{taken.dpi:.0f} dpi"
         )
+        if len(faces) > 1:
+            x1, y1, x2, y2 = (round(float(v)) for v in face.box)
+            print(
+                f"  of {len(faces)} faces the one at ({x1}, {y1}) to ({x2}, {y2}), large and near "
+                f"the middle; {len(faces) - 1} other(s) left out"
+            )
     return 0
 
 
