@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from renzheng import Pack, PackError, packs
+from renzheng.cli import main
+from renzheng.liveness import Liveness
 from renzheng.packs import sources, store
 
 NAME = "minifasnet"
@@ -206,6 +209,11 @@ def test_bad_folders_are_named_and_leave_nothing(cache: Path, tmp_path: Path) ->
     (tmp_path / "one.pth").write_bytes(FILES["one.pth"])
     with pytest.raises(PackError, match=r"two\.pth cannot be read.*one\.pth and two\.pth"):
         packs.add(NAME, tmp_path)
+    (tmp_path / "astro.png").write_bytes(b"picture")
+    with pytest.raises(PackError, match=r"astro\.png: it is neither one\.pth nor two\.pth"):
+        packs.add(NAME, tmp_path / "astro.png")
+    with pytest.raises(PackError, match=r"one\.pth: two\.pth cannot be read"):
+        packs.add(NAME, tmp_path / "one.pth")
     (tmp_path / "two.pth").write_bytes(b"other")
     with pytest.raises(PackError, match=r"two\.pth: it is another file"):
         packs.add(NAME, tmp_path)
@@ -223,9 +231,56 @@ def test_a_damaged_kept_file_is_obtained_anew(cache: Path, serve: Callable[[Hand
     packs.add(NAME, base=serve(send))
     for path in (*packs.location(NAME).iterdir(), *(cache / "sources").iterdir()):
         path.write_bytes(b"damaged")
-    with pytest.raises(PackError, match="renzheng packs add minifasnet"):
+    assert packs.must_be_added(NAME)
+    with pytest.raises(PackError, match=r"damaged \(add it again: renzheng packs add minifasnet"):
         packs.load(NAME)
     assert isinstance(packs.add(NAME, base=serve(send)), Pack)
+
+
+def test_the_state_of_a_pack(cache: Path, serve: Callable[[Handle], str]) -> None:
+    assert packs.state(NAME) is packs.State.ABSENT
+    assert packs.state("mtcnn") is packs.State.UNBUILT
+    pack = packs.add(NAME, base=serve(send))
+    assert packs.state(NAME) is packs.State.BUILT
+    pack.file("one.pth.onnx").write_bytes(b"damaged")
+    assert packs.state(NAME) is packs.State.UNBUILT  # what it is made of is here still
+    for path in (cache / "sources").iterdir():
+        path.unlink()
+    assert packs.state(NAME) is packs.State.DAMAGED
+
+
+def test_a_second_build_is_called_one(cache: Path, serve: Callable[[Handle], str]) -> None:
+    lines: list[str] = []
+    packs.add(NAME, base=serve(send), progress=lines.append)
+    packs.build(NAME, progress=lines.append)
+    assert lines[1].startswith("building the pack minifasnet (once) in")
+    assert lines[2].startswith("rebuilding the pack minifasnet in")
+
+
+def test_the_commands_agree_on_a_damaged_pack(
+    cache: Path,
+    serve: Callable[[Handle], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packs.add(NAME, base=serve(send)).file("one.pth.onnx").write_bytes(b"damaged")
+    for path in (cache / "sources").iterdir():
+        path.unlink()
+    capsys.readouterr()
+    said = f"damaged; add it again: renzheng packs add {NAME}"
+    assert main(["packs", "list", "--json"]) == 0
+    (row,) = (r for r in json.loads(capsys.readouterr().out) if r["name"] == NAME)
+    assert (row["built"], row["state"]) == (False, "damaged")
+    assert main(["packs", "list"]) == 0
+    assert "damaged" in capsys.readouterr().out
+    assert main(["packs", "show", NAME]) == 0
+    assert f"add: {said}" in capsys.readouterr().out
+    monkeypatch.setattr(packs, "names", lambda: [NAME])  # no other can be built here
+    assert main(["doctor", "--json"]) == 5
+    found = json.loads(capsys.readouterr().out)["checks"]["packs"]
+    assert found.startswith("FAILED: the pack minifasnet is damaged (add it again: ")
+    with pytest.raises(PackError, match="is damaged"):
+        Liveness.from_pack(NAME)
 
 
 def test_a_pack_of_installed_packages_needs_nothing_added(cache: Path) -> None:

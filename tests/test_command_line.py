@@ -226,6 +226,7 @@ def test_comparing_imports_nothing_heavy(pictures: Path) -> None:
         "import sys; from renzheng.cli import main\n"
         f"main(['verify', {str(pictures / 'portrait.png')!r}, {str(pictures / 'again.jpg')!r}])\n"
         "heavy = {'torch', 'onnx', 'openvino', 'skimage', 'scipy', 'rich', 'lz4', 'joblib'}\n"
+        "heavy |= {'urllib.request', 'http.client', 'ssl'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run(

@@ -153,6 +153,16 @@ def test_page_says_what_was_decided_and_why(calibration: Calibration, tmp_path: 
         assert wanted in text, wanted
 
 
+def test_pictures_are_described_in_words(calibration: Calibration, tmp_path: Path) -> None:
+    found = page(matched(), calibration, tmp_path)
+    described = [attributes["alt"] for tag, attributes in found.seen if tag == "img"]
+    reference, its_face, probe, the_other = (text or "" for text in described)
+    assert reference.startswith("Reference: the live picture, reference.jpg: 1 face")
+    assert its_face == "Reference: the live picture, its aligned face as it was compared"
+    assert probe.startswith("Probe: the document, probe.jpg: 2 faces")
+    assert the_other == "Probe: the document, its aligned face as it was compared"
+
+
 @pytest.mark.parametrize("make", [matched, not_comparable])
 def test_page_loads_nothing(make: object, calibration: Calibration, tmp_path: Path) -> None:
     found = page(make(), calibration, tmp_path)  # type: ignore[operator]

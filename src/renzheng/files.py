@@ -1,13 +1,48 @@
-"""Writing a file whole or not at all."""
+"""Reading a file that must not be endless, and writing one whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from renzheng.errors import RenzhengError
+from renzheng.errors import InvalidInput, RenzhengError
+
+
+def read(path: Path, most: int) -> bytes:
+    """Read a regular file, whole.
+
+    A pipe could keep the reader waiting for ever, and a device such as ``/dev/zero`` has no end.
+
+    Parameters
+    ----------
+    path
+        The file; a link is followed.
+    most
+        Bytes that it may have.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read, is no regular file or is larger.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InvalidInput("it cannot be read: it is no regular file", source=str(path))
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, ValueError) as error:  # ValueError: no file has such a name
+        if isinstance(error, InvalidInput):
+            raise
+        told = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"it cannot be read: {told}", source=str(path)) from error
+    if len(content) > most:
+        raise InvalidInput(
+            f"it cannot be read: it is larger than {most >> 20} MiB", source=str(path)
+        )
+    return content
 
 
 def write(path: Path, content: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -54,7 +56,7 @@ def in_order(
     """
     # spawn: a forked copy of the runtime's threads would hang.
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), start, settings
+        workers, multiprocessing.get_context("spawn"), _begin, (start, settings)
     ) as pool:
 
         def submit(task: Task) -> tuple[Task, Future[Result]]:
@@ -75,3 +77,22 @@ def in_order(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(start: Callable[..., None], settings: tuple[Any, ...]) -> None:
+    """What a process does first."""
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    start(*settings)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, however it went.
+
+    A killed parent tells nobody to stop, and the queue that its workers wait on never ends, since
+    each of them holds it open.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    os._exit(1)  # sys.exit would end this thread only

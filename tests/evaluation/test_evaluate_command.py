@@ -124,7 +124,7 @@ def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_
     Pillow.fromarray(portrait).save(tmp_path / "portrait.png")
     used = run(
         "verify", tmp_path / "portrait.png", tmp_path / "portrait.png", "--pack", pack, "--json",
-        "--max-fmr", 0.2,
+        "--max-fmr", 0.2, "--allow-same-picture",
     )  # fmt: skip
     result = json.loads(used.stdout)
     assert result["decision"] == "match"

@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 
 from renzheng import InvalidInput
 from renzheng.evaluation.protocols import insightface, lfw, people
-from renzheng.evaluation.protocols.table import read_pairs, read_people
+from renzheng.evaluation.protocols import table as tables
+from renzheng.evaluation.protocols.table import read_pairs, read_people, read_presentations
 
 Write = Callable[..., Path]
 
@@ -265,3 +266,30 @@ def test_a_broken_set_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         insightface.read(tmp_path / "gone.bin")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    (tmp_path / "lfw").mkdir()
+    (tmp_path / "pairs.txt").symlink_to(pipe)
+    for endless in (pipe, Path("/dev/zero"), tmp_path):
+        for read in (read_pairs, read_people, read_presentations, insightface.read):
+            with pytest.raises(InvalidInput, match="no regular file"):
+                read(endless)
+    with pytest.raises(InvalidInput, match=r"LFW's list cannot be read.*no regular file"):
+        lfw.read(tmp_path)
+
+
+def test_a_table_is_of_bounded_size(
+    files: Path, table: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table("picture,person", "a.jpg,Ann", "b.jpg,Ben")
+    monkeypatch.setattr(tables, "MOST_BYTES", path.stat().st_size)
+    assert len(read_people(path).pictures) == 2
+    monkeypatch.setattr(tables, "MOST_BYTES", path.stat().st_size - 1)
+    with pytest.raises(InvalidInput, match="larger than"):
+        read_people(path)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_people(Path("a\0b"))

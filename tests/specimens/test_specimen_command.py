@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,32 @@ def test_the_list_names_all(capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(capsys.readouterr().out)
     assert list(said["layouts"]) == list(LAYOUTS)
     assert list(said["captures"]) == list(CAPTURES)
+
+
+def test_of_several_faces_it_says_which_one(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = np.array(Pillow.open(picture))
+    small = np.array(Pillow.fromarray(alone).resize((alone.shape[1] // 2, alone.shape[0] // 2)))
+    both = np.zeros((alone.shape[0], alone.shape[1] + small.shape[1], 3), np.uint8)
+    both[:, : alone.shape[1]] = alone
+    both[: small.shape[0], alone.shape[1] :] = small
+    Pillow.fromarray(both).save(tmp_path / "two.png")
+    words = ["-o", str(tmp_path / "card.png")]
+    assert main(["specimen", str(tmp_path / "two.png"), *words, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["other_faces"] == 1
+    assert said["face"]["box"][2] < alone.shape[1]
+    assert main(["specimen", str(tmp_path / "two.png"), *words]) == 0
+    assert re.search(r"of 2 faces the one at \(.*; 1 other", capsys.readouterr().out)
+    assert main(["specimen", str(picture), *words]) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_the_list_takes_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["specimen", "--list", "extra.png"]) == 2
+    assert main(["specimen", "--list", "-o", "extra.png"]) == 2
+    assert "--list" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,13 @@ comparing two pictures is over in less than half a second.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import TextIO
 
 from renzheng import __version__
 from renzheng.errors import RenzhengError
@@ -18,6 +22,10 @@ EXIT_CODES = {"match": 0, "no_match": 1, "inconclusive": 3, "not_comparable": 4}
 USAGE_ERROR = 2
 FAILURE = 5
 INTERRUPTED = 130
+
+# What a write to a full disk, a lost terminal or a closed descriptor fails with. Paths that cannot
+# be opened are another matter: those errors name a file.
+_WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 _DESCRIPTION = "Is the face on the document the face before the camera?"
 _EPILOG = """\
@@ -71,8 +79,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
     0 match (or success), 1 no match, 2 usage, 3 inconclusive, 4 not comparable, 5 the command
-    itself failed (a pack cannot be built, a file cannot be written).
+    itself failed (a pack cannot be built, a file or the output cannot be written, a defect of
+    renzheng). Only a decision ends with 1.
     """
+    _prepare_streams()
+    if sys.stdout is None:
+        _complain("standard output is closed: there is nowhere to say the result")
+        return FAILURE
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            # Not at exit, where a failure would end with a code of Python's own.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader left early (`| head`): nothing is wrong.
+        _discard(sys.stdout)
+        return 0
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        _explain(error)
+        return FAILURE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
     options, left = parser.parse_known_args(arguments)
     if left:
@@ -82,16 +114,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.overrides = [*options.overrides, *left]
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
         return code
     except RenzhengError as error:
-        print(f"renzheng: {error}", file=sys.stderr)
+        _complain(str(error))
         return USAGE_ERROR if isinstance(error, ValueError) else FAILURE
-    except BrokenPipeError:
-        # The reader left early (`| head`): nothing is wrong. Python would complain once more
-        # when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("renzheng: interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+
+def _prepare_streams() -> None:
+    """Let no name of a file fail to print, and give a closed standard error a place to go."""
+    if sys.stderr is None:
+        # print(file=None) would write to standard output.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _explain(error: Exception) -> None:
+    """Say in one line why the command failed where nothing else did."""
+    if os.environ.get("RENZHENG_DEBUG"):
+        import traceback
+
+        with suppress(OSError):
+            traceback.print_exc()
+    if isinstance(error, OSError) and error.filename is None and error.errno in _WRITE_ERRORS:
+        _complain(f"the output cannot be written: {error.strerror}")
+        _discard(sys.stdout)
+    else:
+        message = " ".join(str(error).split())
+        _complain(
+            f"internal error: {type(error).__name__}: {message} "
+            "(set RENZHENG_DEBUG=1 for the traceback)"
+        )
+
+
+def _complain(line: str) -> None:
+    try:
+        print(f"renzheng: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is left in a stream go nowhere: Python would fail on it once more at exit."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, stream.fileno())
+        finally:
+            os.close(null)

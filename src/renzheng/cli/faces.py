@@ -97,6 +97,7 @@ def _align(arguments: argparse.Namespace) -> int:
 
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the crop is written as .png", source=str(arguments.out))
+    options.check_output(arguments.out, [arguments.picture])
     try:
         crop = options.verifier(arguments).align(arguments.picture)
     except (UnreadableImage, NoFace) as error:
@@ -121,6 +122,7 @@ def _embed(arguments: argparse.Namespace) -> int:
         raise InvalidInput(
             f"embeddings are written as .npy or .csv, not {suffix!r}", source=str(arguments.out)
         )
+    options.check_output(arguments.out, arguments.pictures)
     verifier = options.verifier(arguments)
     found: dict[int, Floats] = {}
     for index, picture in enumerate(_with_progress(arguments.pictures)):

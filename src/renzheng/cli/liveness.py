@@ -65,6 +65,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     options.check_threads(arguments)
     if arguments.report is not None:
         report.check_name(arguments.report)
+        studies.check_report(arguments)
     presentations = table.read_presentations(arguments.table, arguments.root)
     liveness = Liveness.from_pack(arguments.pack, arguments.threads)
     with studies.progress() as tell:

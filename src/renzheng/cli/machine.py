@@ -78,14 +78,16 @@ def _list(arguments: argparse.Namespace) -> int:
     rows = []
     for name in packs.names():
         definition = packs.definition(name)
+        state = packs.state(name)
         rows.append(
             {
                 "name": name,
                 "version": definition["version"],
                 "kind": definition["kind"],
                 "licence": definition["licence"],
-                "built": packs.location(name).exists(),
-                "add": f"renzheng packs add {name}" if packs.must_be_added(name) else None,
+                "built": state is packs.State.BUILT,
+                "state": str(state),
+                "add": f"renzheng packs add {name}" if _how_to_add(name, state) else None,
                 "description": definition["description"],
             }
         )
@@ -98,21 +100,30 @@ def _list(arguments: argparse.Namespace) -> int:
         table = Table("name", "version", "kind", "licence", "built", "description")
         for row in rows:
             built = "yes" if row["built"] else "no"
-            words = {**row, "built": f"not there: {row['add']}" if row["add"] else built}
-            del words["add"]
+            words = {**row, "built": _how_to_add(row["name"], row["state"]) or built}
+            del words["add"], words["state"]
             table.add_row(*map(str, words.values()))
         Console().print(table)
     return 0
+
+
+def _how_to_add(name: str, state: str) -> str:
+    """What a pack needs that cannot be built; empty for others."""
+    return {
+        "absent": f"not there: renzheng packs add {name}",
+        "damaged": f"damaged; add it again: renzheng packs add {name}",
+    }.get(state, "")
 
 
 def _show(arguments: argparse.Namespace) -> int:
     from renzheng import packs
 
     known = arguments.name in packs.names()
-    if known and packs.must_be_added(arguments.name):
+    missing = _how_to_add(arguments.name, packs.state(arguments.name)) if known else ""
+    if missing:
         # Its terms and limits should be read before it is fetched.
         facts = packs.definition(arguments.name)
-        facts["add"] = f"not there; renzheng packs add {arguments.name}"
+        facts["add"] = missing
     else:
         facts = packs.load(arguments.name).to_dict()
     if arguments.json:
@@ -193,7 +204,7 @@ def _check_packs() -> str:
 
     found = []
     for name in packs.names():
-        if packs.must_be_added(name):
+        if packs.state(name) is packs.State.ABSENT:
             found.append(f"{name} not added")
         else:
             pack = packs.load(name)

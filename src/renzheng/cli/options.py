@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
     from renzheng.verifier import Verifier
+
+# Each thread of each network takes memory and time to start: by the thousand, minutes.
+MOST_THREADS = 256
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +52,46 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
 
 
 def check_threads(options: argparse.Namespace) -> None:
-    """Make sure that ``--threads`` is a number of threads."""
-    from renzheng.errors import InvalidInput
+    """Make sure that ``--threads`` is a number of threads.
 
-    if options.threads is not None and options.threads < 1:
-        raise InvalidInput(f"--threads must be 1 or more, not {options.threads}")
+    Raises
+    ------
+    InvalidInput
+        If it is not from 1 to 256.
+    """
+    if options.threads is not None and not 1 <= options.threads <= MOST_THREADS:
+        raise InvalidInput(f"--threads must lie from 1 to {MOST_THREADS}, not {options.threads}")
+
+
+def check_output(path: Path | None, inputs: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Make sure, before any work, that what will be written is none of what is read.
+
+    Parameters
+    ----------
+    path
+        Where the output goes; None if there is none.
+    inputs
+        The files that are read, whether they exist or not; None stands for one that was not named.
+
+    Raises
+    ------
+    InvalidInput
+        If the output is the same file as an input, under whatever name.
+    """
+    if path is None:
+        return
+    for source in inputs:
+        if source is not None and _same_file(path, source):
+            raise InvalidInput(
+                "the output would overwrite an input", source=str(path), remedy="name another file"
+            )
+
+
+def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one is not there, or its name cannot be any file's
+        return False
 
 
 def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
@@ -64,5 +108,11 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; any character is kept readable."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on standard output; any character that it can show is kept readable."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # The stream's own escapes (\\xe4, \\U0001f600) are not JSON's.
+        text = json.dumps(value, indent=2)
+    print(text)

@@ -68,11 +68,14 @@ def register(commands: Any) -> None:
 
 def _specimen(arguments: argparse.Namespace) -> int:
     if arguments.list:
+        if arguments.picture is not None or arguments.out is not None:
+            raise InvalidInput("--list does nothing else: it takes no FACE_PICTURE and no -o")
         return _list(arguments)
     if arguments.picture is None or arguments.out is None:
         raise InvalidInput("name a FACE_PICTURE and, with -o, where the specimen goes")
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the specimen is written as .png", source=str(arguments.out))
+    options.check_output(arguments.out, [arguments.picture])
 
     from PIL import Image as Pillow
 
@@ -105,6 +108,8 @@ def _specimen(arguments: argparse.Namespace) -> int:
                 "capture": capture.name,
                 "seed": arguments.seed,
                 "turn": arguments.turn,
+                "face": face.to_dict(),
+                "other_faces": len(faces) - 1,
                 **taken.to_dict(),
             }
         )
@@ -114,6 +119,12 @@ def _specimen(arguments: argparse.Namespace) -> int:
             f"{arguments.out}: {taken.layout}, {capture.name}, {width} x {height} px, "
             f"{taken.dpi:.0f} dpi"
         )
+        if len(faces) > 1:
+            x1, y1, x2, y2 = (round(float(v)) for v in face.box)
+            print(
+                f"  of {len(faces)} faces the one at ({x1}, {y1}) to ({x2}, {y2}), large and near "
+                f"the middle; {len(faces) - 1} other(s) left out"
+            )
     return 0
 
 

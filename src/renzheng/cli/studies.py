@@ -36,6 +36,7 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
         from renzheng.evaluation import report
 
         report.check(arguments.report)
+        check_report(arguments)
     arguments.threads = None
     verifier = options.verifier(arguments)
     settings = Settings(
@@ -57,6 +58,20 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
                     file=sys.stderr,
                 )
             raise
+
+
+def check_report(arguments: argparse.Namespace) -> None:
+    """Make sure that neither page nor JSON of the report lies where the data are read.
+
+    Raises
+    ------
+    InvalidInput
+        If one does.
+    """
+    named = ("table", "set", "people", "pairs")
+    inputs = [getattr(arguments, name, None) for name in named]
+    for path in (arguments.report, arguments.report.with_suffix(".json")):
+        options.check_output(path, inputs)
 
 
 @contextmanager

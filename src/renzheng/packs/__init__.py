@@ -2,6 +2,7 @@
 
 from renzheng.packs.manifest import Pack
 from renzheng.packs.store import (
+    State,
     add,
     build,
     cache_folder,
@@ -11,11 +12,13 @@ from renzheng.packs.store import (
     must_be_added,
     names,
     save_as,
+    state,
     write,
 )
 
 __all__ = [
     "Pack",
+    "State",
     "add",
     "build",
     "cache_folder",
@@ -25,5 +28,6 @@ __all__ = [
     "must_be_added",
     "names",
     "save_as",
+    "state",
     "write",
 ]

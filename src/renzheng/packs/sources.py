@@ -7,10 +7,7 @@ alone, so where it comes from does not matter.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,6 +72,12 @@ def take(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
     PackError
         If one is missing or is another file.
     """
+    if source.is_file() and source.name not in wanted:
+        raise PackError(
+            f"it is neither {' nor '.join(wanted)}",
+            source=str(source),
+            remedy="name the folder that holds them",
+        )
     folder = source.parent if source.is_file() else source
     if not folder.is_dir():
         raise PackError("there is no such folder", source=str(source))
@@ -88,7 +91,7 @@ def take(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
         except OSError as error:
             raise PackError(
                 f"{name} cannot be read: {error.strerror}",
-                source=str(folder),
+                source=str(source),
                 remedy=f"the folder must hold {' and '.join(wanted)}",
             ) from error
         _check(contents[name], digest, str(path))
@@ -116,6 +119,10 @@ def fetch(
     PackError
         If a file cannot be had, is too large, ends early or is another one.
     """
+    # Every comparison imports this module, and these take longer to import than the rest of it.
+    import http.client
+    import urllib.error
+
     contents = {}
     for name, digest in wanted.items():
         address = base + name
@@ -137,6 +144,8 @@ def fetch(
 
 
 def _download(address: str, timeout: float) -> bytes:
+    import urllib.request
+
     deadline = time.monotonic() + _PATIENCE * timeout
     parts: list[bytes] = []
     size = 0

@@ -11,6 +11,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ DEFINITIONS = Path(__file__).parent / "definitions"
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; what is older was killed
 
 Progress = Callable[[str], None]
+
+
+class State(StrEnum):
+    """How it stands with a pack in the cache."""
+
+    BUILT = "built"
+    UNBUILT = "unbuilt"  # or damaged and built again on use
+    ABSENT = "absent"  # its weights have to be added first
+    DAMAGED = "damaged"  # and its weights are not here any more
 
 
 def cache_folder() -> Path:
@@ -64,15 +74,32 @@ def location(name: str) -> Path:
     return cache_folder() / f"{name}-{digest.hexdigest()[:12]}"
 
 
-def must_be_added(name: str) -> bool:
-    """Whether a pack is not here and cannot be built until its weights are added (`add`).
+def state(name: str) -> State:
+    """How it stands with a pack; every file of it is checked.
 
     Raises
     ------
     PackError
         If there is no definition of that name.
     """
-    return not location(name).exists() and bool(sources.absent(_wanted(name), _kept()))
+    place = location(name)
+    with contextlib.suppress(PackError):
+        Pack.load(place)
+        return State.BUILT
+    if not sources.absent(_wanted(name), _kept()):
+        return State.UNBUILT
+    return State.DAMAGED if place.exists() else State.ABSENT
+
+
+def must_be_added(name: str) -> bool:
+    """Whether a pack is not here, or damaged, and cannot be built until its weights are added.
+
+    Raises
+    ------
+    PackError
+        If there is no definition of that name.
+    """
+    return state(name) in (State.ABSENT, State.DAMAGED)
 
 
 def add(
@@ -162,11 +189,16 @@ def build(name: str, progress: Progress | None = None) -> Pack:
     """
     place = location(name)
     if sources.absent(_wanted(name), _kept()):
+        if state(name) is State.DAMAGED:
+            raise PackError(
+                f"the pack {name} is damaged", remedy=f"add it again: renzheng packs add {name}"
+            )
         raise PackError(
             f"the pack {name} is not here: no package carries its weights",
             remedy=f"renzheng packs add {name}",
         )
-    (progress or _to_stderr)(f"building the pack {name} (once) in {place}")
+    what = "rebuilding the pack {} in {}" if place.exists() else "building the pack {} (once) in {}"
+    (progress or _to_stderr)(what.format(name, place))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _sweep(place.parent)

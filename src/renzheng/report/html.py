@@ -58,14 +58,14 @@ def _side(title: str, capture: Capture) -> str:
     if picture is None:
         shown = f'<div class="empty">{escape(problem or "no picture")}</div>'
     else:
-        alt = f"{title} picture {name}: {faces}"
+        alt = f"{title}, {name}: {faces}"
         shown = f'<img class="picture" src="{_data_uri(picture)}" alt="{alt}">'
         if problem:
             shown += f'<p class="name">{escape(problem)}</p>'
     notes = (faces, content.size(capture), escape(content.preparation(capture)))
     below = f"<figcaption>{'<br>'.join(note for note in notes if note)}</figcaption>"
     if capture.crop is not None:
-        alt = f"{title}: the aligned face that was compared"
+        alt = f"{title}, its aligned face as it was compared"
         below = f'<img src="{_data_uri(capture.crop)}" alt="{alt}">{below}'
     return (
         f'<section><figure>\n<h2>{title}</h2>\n<p class="name"><bdi>{name}</bdi></p>\n'

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from renzheng import files
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.trial import Pairs, Picture, people_of_pairs
 
 _FOLDS = 10
+_MOST_BYTES = 4 << 30  # the field's sets have 50 to 200 MB
 
 
 class _Array:
@@ -67,10 +69,7 @@ def read(path: Path) -> Pairs:
     InvalidInput
         If the file cannot be read or is anything but two such lists. Nothing in it is executed.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"it cannot be read: {error.strerror}", source=str(path)) from error
+    content = files.read(path, _MOST_BYTES)
     try:
         pictures, same = _Reader(io.BytesIO(content), encoding="bytes").load()
         codes = [_bytes(picture) for picture in pictures]

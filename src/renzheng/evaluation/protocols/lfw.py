@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from renzheng import files
 from renzheng.errors import InvalidInput
+from renzheng.evaluation.protocols.table import MOST_BYTES
 from renzheng.evaluation.trial import Pairs, Picture
 
 _LISTS = {1: ("pairsDevTrain.txt", "pairsDevTest.txt"), 2: ("pairs.txt",)}
@@ -55,10 +57,10 @@ def read(folder: Path, view: int = 2) -> Pairs:
     for list_number, name in enumerate(_LISTS[view]):
         path = folder / name
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = files.read(path, MOST_BYTES).decode("utf-8").splitlines()
+        except (InvalidInput, UnicodeDecodeError) as error:
             raise InvalidInput(
-                f"LFW's list cannot be read: {error}",
+                f"LFW's list cannot be read: {error.reason}",
                 source=str(path),
                 remedy="name the folder that holds pairs.txt",
             ) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from renzheng import files
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.trial import (
     Pairs,
@@ -19,6 +20,8 @@ from renzheng.evaluation.trial import (
     Problem,
     people_of_pairs,
 )
+
+MOST_BYTES = 256 << 20  # some millions of rows
 
 _SAME = {"1", "true", "same", "genuine", "match", "yes", "mated"}
 _DIFFERENT = {
@@ -236,12 +239,9 @@ def read_presentations(path: Path, root: Path | None = None) -> Presentations:
 
 
 def _read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
+    content = files.read(path, MOST_BYTES)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(
-            f"the table cannot be read: {error.strerror}", source=str(path)
-        ) from error
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(
             "the table is not UTF-8", source=str(path), remedy="save it as CSV UTF-8"

@@ -65,7 +65,10 @@ def histogram(study: Study) -> str:
                 axes.fill_between(middle, density, step="mid", color=colour, alpha=0.2, lw=0)
                 axes.step(middle, density, where="mid", color=colour, lw=1.6, label=label)
         shown = np.flatnonzero(genuine + impostor)
-        axes.set_xlim(edges[max(shown[0] - 2, 0)], edges[min(shown[-1] + 3, 200)])
+        if len(shown):
+            axes.set_xlim(edges[max(shown[0] - 2, 0)], edges[min(shown[-1] + 3, 200)])
+        else:
+            _say_too_few(axes)
         axes.set_ylim(bottom=0)
         if promise is not None:
             axes.axvline(promise.threshold, color=_ZONE, ls="--", lw=1.4, label="promised FMR 1e-4")
@@ -80,12 +83,13 @@ def det(studies: Mapping[str, Study]) -> str:
     """FNMR against FMR on normal-deviate axes (Martin et al. 1997)."""
 
     def draw(axes: Any) -> None:
-        floor = 1.0
+        floor, drawn = 1.0, False
         for k, (name, study) in enumerate(studies.items()):
             fmr, fnmr = _thinned(study)
             shown = (fmr > 0) & (fnmr > 0) & (fmr < 1) & (fnmr < 1)
             if not shown.any():
                 continue
+            drawn = True
             floor = min(floor, float(fmr[shown].min()), float(fnmr[shown].min()))
             style = {"color": _colour(k, len(studies)), "lw": 1.8}
             axes.plot(_deviate(fmr[shown]), _deviate(fnmr[shown]), label=name, **style)
@@ -105,7 +109,9 @@ def det(studies: Mapping[str, Study]) -> str:
         axes.grid(color=_LINE, lw=0.6)
         axes.set_xlabel("FMR")
         axes.set_ylabel("FNMR")
-        if len(studies) > 1:
+        if not drawn:
+            _say_too_few(axes)
+        elif len(studies) > 1:
             _legend(axes)
 
     return _figure(draw, "det", square=True)
@@ -123,7 +129,10 @@ def roc(study: Study) -> str:
             axes.plot(
                 [point.fmr] * 2, [1 - point.fnmr.high, 1 - point.fnmr.low], color=_INK, lw=1.4
             )
-        axes.set_xlim(max(float(fmr[shown].min()), 1e-7), 1)
+        if (fmr[shown] < 1).any():
+            axes.set_xlim(max(float(fmr[shown].min()), 1e-7), 1)
+        else:
+            _say_too_few(axes)
         axes.set_ylim(top=1.005)
         axes.grid(color=_LINE, lw=0.6)
         axes.set_xlabel("FMR")
@@ -147,6 +156,8 @@ def promised(study: Study) -> str:
         if x:
             axes.set_xlim(min(x) / 3, 1)
             axes.set_ylim(min(x) / 3, 1)
+        else:
+            _say_too_few(axes)
         axes.grid(color=_LINE, lw=0.6)
         axes.set_xlabel("promised FMR")
         axes.set_ylabel("observed FMR")
@@ -259,6 +270,8 @@ def _rows_figure(
                 if np.isfinite(estimate.value):
                     axes.plot([100 * estimate.low, 100 * estimate.high], [y, y], color=colour, lw=2)
                     axes.plot([100 * estimate.value], [y], "s", color=colour, ms=6)
+            if not any(np.isfinite(estimate.value) for estimate in estimates):
+                _say_too_few(axes)
             axes.set_yticks(place, names)
             axes.set_ylim(-0.6, len(names) - 0.4)
             axes.set_xlim(left=0)
@@ -317,7 +330,14 @@ def _colour(k: int, count: int) -> Any:
 
 
 def _legend(axes: Any) -> None:
-    axes.legend(frameon=False, labelcolor=_INK, fontsize=10)
+    """Names for what has one; matplotlib warns where nothing has."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, labelcolor=_INK, fontsize=10)
+
+
+def _say_too_few(axes: Any) -> None:
+    """In place of what cannot be drawn."""
+    axes.text(0.5, 0.5, "too few comparisons", transform=axes.transAxes, color=_SOFT, ha="center")
 
 
 def _percent_label(value: float) -> str:
