@@ -64,6 +64,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
 
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the portrait is written as .png", source=str(arguments.out))
+    options.check_output(arguments.out, [arguments.card])
     if arguments.height is not None:
         portrait.check_height(arguments.height)
     verifier = options.verifier(arguments)

@@ -132,6 +132,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         from renzheng import report
 
         report.check_suffix(arguments.report)  # before the work, not after it
+        options.check_output(arguments.report, [arguments.reference, arguments.probe])
     return _answer(
         arguments,
         _verifier(arguments),
@@ -147,7 +148,13 @@ def _demo(arguments: argparse.Namespace) -> int:
     arguments.allow_same_picture = True  # there is no second public-domain picture of her
     verifier = _verifier(arguments)
     card, portrait = demo.write_pictures(verifier, arguments.out)
-    return _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
+    code = _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
+    if not arguments.json:
+        print(
+            "\nThe demo has one picture of her only, so its live picture is the very photograph of "
+            "the card.\n`renzheng verify` would call no match on that."
+        )
+    return code
 
 
 def _verifier(arguments: argparse.Namespace) -> Verifier:
