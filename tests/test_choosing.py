@@ -100,7 +100,9 @@ def test_a_second_person_in_the_photograph_is_no_second_portrait(
         (60, 20, 0.999, "bystander"),
         (110, 20, 0.999, "bystander"),
         (120, 45, 0.8, "bystander"),
-        (130, 20, 0.999, "rival"),  # so large a portrait is none's ghost, however faint
+        (130, 25, 0.999, "rival"),  # so large a portrait is none's ghost
+        (150, 19, 0.999, "bystander"),  # but so faint a one may be
+        (170, 19, 0.999, "rival"),
     ],
 )
 def test_small_faint_or_uncertain_faces_are_no_rivals(
@@ -123,6 +125,13 @@ def test_faces_beside_the_document_are_rivals_or_strangers() -> None:
     choice = choose_portrait([MAIN], [50], np.zeros((1, 1)), ALIKE, others=[holder, passer, unsure])
     assert choice.face is MAIN
     assert parts(choice) == ["chosen", "rival", "stranger", "bystander"]
+    # Where they were compared, a ghost beside a wrong outline is a ghost, and none is the portrait.
+    choice = choose_portrait(
+        [MAIN, holder, passer], [50, 60, 20], apart(1.1, 0.45), ALIKE,
+        on_document=[True, False, False],
+    )  # fmt: skip
+    assert choice.face is MAIN
+    assert parts(choice) == ["chosen", "rival", "ghost"]
 
 
 def test_a_sheet_of_passport_photographs_holds_copies() -> None:

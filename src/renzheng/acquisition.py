@@ -12,7 +12,7 @@ from renzheng import alignment, images, quality
 from renzheng.choosing import Alike, choose_person, choose_portrait
 from renzheng.clock import Clock
 from renzheng.comparison import distances
-from renzheng.documents import Prepared, mapped, search_faces, turn_matrix
+from renzheng.documents import Homography, Prepared, mapped, search_faces, turn_matrix
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.instruments import Instruments
 from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Preparation, Role
@@ -71,7 +71,7 @@ def acquire(
         with clock(f"{side}_detect"):
             prepared = find_faces(image, role, instruments)
         with clock(f"{side}_choose"):
-            choice, embedding = choose(prepared, role, instruments)
+            choice, embedding = choose(image, prepared, role, instruments)
     except NoFace as error:
         return Capture(source=name, role=role, image=image, error=told(error))
     with clock(f"{side}_align"):
@@ -128,22 +128,37 @@ def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
 
 
 def choose(
-    prepared: Prepared, role: Role, instruments: Instruments
+    image: Image, prepared: Prepared, role: Role, instruments: Instruments
 ) -> tuple[Choice, Floats | None]:
-    """The face that is compared, and its embedding where it was needed for that."""
+    """The face that is compared, and its embedding where it was needed for that.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3) RGB, as it was read.
+    prepared
+        With at least one face.
+    """
     faces = prepared.faces
     if role is not Role.DOCUMENT:
         size = prepared.image.shape[1], prepared.image.shape[0]
         return choose_person(faces, size, role), None
     compared, rest = faces[:_MOST_COMPARED], faces[_MOST_COMPARED:]
     crops = alignment.align_all(prepared.image, compared, instruments.template)
+    beside = prepared.beside[:_MOST_COMPARED]
+    if beside:
+        # They lie outside the straightened document: their pixels are in the whole picture.
+        upright, back = _as_read(image, prepared)
+        there = [mapped(face, back) for face in beside]
+        crops = np.concatenate([crops, alignment.align_all(upright, there, instruments.template)])
     embeddings = instruments.embedder.embed(crops)
     choice = choose_portrait(
-        compared,
+        (*compared, *beside),
         [_contrast(crop) for crop in crops],
         distances(embeddings[:, None], embeddings[None]),
         alike(instruments),
-        others=(*prepared.beside, *rest),
+        on_document=[True] * len(compared) + [False] * len(beside),
+        others=(*rest, *prepared.beside[_MOST_COMPARED:]),
     )
     chosen = next(k for k, face in enumerate(compared) if face is choice.face)
     return choice, embeddings[chosen]
@@ -171,13 +186,18 @@ def _measure(
 ) -> dict[str, Measurement]:
     """Quality, in the pixels that were handed in: flattening makes up pixels and hides others."""
     faces: Sequence[Face] = prepared.faces
-    turn = turn_matrix(image.shape[:2], prepared.turns)
-    if np.allclose(prepared.matrix, turn):
+    if np.allclose(prepared.matrix, turn_matrix(image.shape, prepared.turns)):
         return quality.measure(prepared.image, face, template, faces)
-    back = np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
-    upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))
+    upright, back = _as_read(image, prepared)
     as_read = {id(each): mapped(each, back) for each in faces}
     return quality.measure(upright, as_read[id(face)], template, tuple(as_read.values()))
+
+
+def _as_read(image: Image, prepared: Prepared) -> tuple[Image, Homography]:
+    """The picture as read, but for quarter turns, and the way to it from the prepared one."""
+    turn = turn_matrix(image.shape, prepared.turns)
+    upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))
+    return upright, np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
 
 
 def _is_usable(face: Face) -> bool:

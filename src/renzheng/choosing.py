@@ -22,6 +22,7 @@ _GHOST_AREA, _GHOST_CONTRAST = 0.6, 0.8
 # be recognised, and not somebody else's portrait. Of good portraits of two people of equal size
 # 14 % differ that much in contrast, so a large one is not excused by it.
 _FAINT, _FAINT_AREA = 0.6, 0.5
+_VERY_FAINT = 0.4  # excuses any that is not larger than the main portrait
 # How far a passport photograph of 35 x 45 mm reaches from the eyes, in distances between them: to
 # either side, up and down. Another portrait cannot begin within it.
 _BESIDE, _ABOVE, _BELOW = 2.0, 2.3, 2.8
@@ -107,6 +108,8 @@ def choose_portrait(
     contrasts: npt.ArrayLike,
     distances: npt.ArrayLike,
     alike: Alike | None,
+    *,
+    on_document: Sequence[bool] | None = None,
     others: Sequence[Face] = (),
 ) -> Choice:
     """The main portrait of a document.
@@ -122,14 +125,18 @@ def choose_portrait(
     alike
         Up to which distances two faces of one document are taken for one person's; None where
         nobody knows.
+    on_document
+        (n,): whether each face lies on the document; only such a one can be its main portrait. By
+        default all do.
     others
-        Faces that can only be rivals: outside the document, or too many to be compared.
+        Faces beyond those that were compared: they can only be rivals or strangers.
 
     Returns
     -------
     Choice
-        Chosen is the face with the greatest area times contrast: the main portrait is printed
-        larger and stronger than its ghost. Another face is a ghost if it is smaller and weaker and
+        Chosen is the face with the greatest area times contrast times log-odds of being a face:
+        the main portrait is printed larger and stronger than its ghost, and shows a whole face.
+        Another face is a ghost if it is smaller and weaker and
         its embedding lies near; a copy if it lies very near; an intruder if it is in the same
         photograph; a rival if it is of a size and strength that a portrait could have; a stranger
         if it is too small for that, but strong.
@@ -143,8 +150,11 @@ def choose_portrait(
         raise NoFace("no face was found")
     strong = np.asarray(contrasts, np.float64)
     apart = np.asarray(distances, np.float64)
-    sure = np.array([face.score >= _RIVAL_SCORE for face in faces])
-    weights = np.array([_area(face) for face in faces]) * strong * np.where(sure, 1.0, 0.1)
+    scores = np.clip([face.score for face in faces], 0.5, 1 - 1e-6)
+    sure = scores >= _RIVAL_SCORE
+    weights = np.array([_area(face) for face in faces]) * strong * np.log(scores / (1 - scores))
+    if on_document is not None:
+        weights = np.where(on_document, weights, -1.0)
     main = int(weights.argmax())
 
     def part(k: int) -> Part:
@@ -156,7 +166,8 @@ def choose_portrait(
                 return Part.GHOST if ghostly else Part.COPY
             if ghostly and apart[main, k] <= alike.ghost:
                 return Part.GHOST
-        if not sure[k] or (strength < _FAINT and area < _FAINT_AREA):
+        faint = (strength < _FAINT and area < _FAINT_AREA) or (strength < _VERY_FAINT and area <= 1)
+        if not sure[k] or faint:
             return Part.BYSTANDER
         if area < _RIVAL_AREA:
             return Part.STRANGER

@@ -150,7 +150,8 @@ class Verifier:
             name = images.describe(picture)
             try:
                 prepared = acquisition.find_faces(image, _role(role), self.instruments)
-                face = acquisition.choose(prepared, _role(role), self.instruments)[0].face
+                choice, _ = acquisition.choose(image, prepared, _role(role), self.instruments)
+                face = choice.face
             except NoFace as error:
                 raise NoFace(error.reason, source=name, remedy=error.remedy) from None
             image = prepared.image

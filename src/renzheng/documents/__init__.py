@@ -1,7 +1,16 @@
 """Pictures of documents: outline, perspective, the search for faces, and the portrait cut out."""
 
 from renzheng.documents.outline import Outline
+from renzheng.documents.perspective import Homography
 from renzheng.documents.placement import mapped, turn_matrix
 from renzheng.documents.search import SEARCH_REVISION, Prepared, search_faces
 
-__all__ = ["SEARCH_REVISION", "Outline", "Prepared", "mapped", "search_faces", "turn_matrix"]
+__all__ = [
+    "SEARCH_REVISION",
+    "Homography",
+    "Outline",
+    "Prepared",
+    "mapped",
+    "search_faces",
+    "turn_matrix",
+]

@@ -176,7 +176,9 @@ def provenance(verification: Verification) -> list[tuple[str, str]]:
         if digest in pack:
             rows.append((f"{label} digest", pack[digest]))
     if verification.timings_ms:
-        steps = (f"{plain(k)} {v:.1f} ms" for k, v in verification.timings_ms.items())
+        steps = (
+            f"{plain(k).replace('_', ' ')} {v:.1f} ms" for k, v in verification.timings_ms.items()
+        )
         rows.append(("Time", ", ".join(steps)))
     return rows
 
