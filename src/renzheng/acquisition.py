@@ -106,7 +106,8 @@ def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
     """
 
     def detect(picture: Image) -> list[Face]:
-        return [face for face in instruments.detector.detect(picture) if _is_usable(face)]
+        found = instruments.detector.detect(picture)
+        return [face for face in found if _is_usable(face, picture.shape)]
 
     smallest = instruments.detector.min_face_size
     if role is Role.DOCUMENT:
@@ -200,9 +201,11 @@ def _as_read(image: Image, prepared: Prepared) -> tuple[Image, Homography]:
     return upright, np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
 
 
-def _is_usable(face: Face) -> bool:
-    """Whether a face has a place and a size, and landmarks that can be aligned."""
-    if not np.isfinite(face.box).all() or min(face.width, face.height) <= 0:
+def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
+    """Whether a face lies in a picture of this height and width and can be aligned."""
+    x1, y1, x2, y2 = (float(v) for v in face.box)
+    # Not-a-number makes every comparison false.
+    if not (x1 < x2 and y1 < y2 and x1 < shape[1] and y1 < shape[0] and x2 > 0 and y2 > 0):
         return False
     try:
         alignment.umeyama(face.landmarks, alignment.TEMPLATES["arcface-112"].points)
