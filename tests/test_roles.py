@@ -302,6 +302,24 @@ def test_somebody_who_holds_the_document_is_not_compared_silently(
     assert {"other_faces", "several_faces"} & {f.code for f in result.findings}
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_document_held_sideways_is_not_overlooked(
+    verifier: Verifier, portrait: Image, assets: Path, turns: int
+) -> None:
+    holder = verifier.acquire(assets / "photos" / "paul_rudd.jpg")
+    assert holder.image is not None
+    height, width = holder.image.shape[:2]
+    picture = cv2.resize(holder.image, (900, 900 * height // width))
+    cut = portraits.cut(verifier.acquire(portrait), 450)
+    held = np.full((700, 900, 3), (90, 84, 80), np.uint8)
+    turned = np.rot90(cut, -turns)
+    held[100 : 100 + turned.shape[0], 250 : 250 + turned.shape[1]] = turned
+    both = np.concatenate([picture, held])
+    result = verifier.verify(np.asarray(both, np.uint8), holder.image)
+    assert result.decision is not Decision.MATCH
+    assert {"other_faces", "several_faces"} & {f.code for f in result.findings}
+
+
 def test_quality_is_that_of_the_pixels_handed_in(verifier: Verifier, card: Specimen) -> None:
     """Flattening makes up pixels: the blocks of strong JPEG must not vanish in them."""
     photographed = replace(specimens.get("photo"), tilt=20.0, device=())  # type: ignore[type-var]

@@ -74,6 +74,23 @@ def test_a_reader_that_leaves_early_is_no_failure() -> None:
     assert done.stderr == ""
 
 
+@posix
+def test_a_decision_that_nobody_read_is_no_decision(tmp_path: Path) -> None:
+    """What `verify` has to say cannot be told, so it must not end with a decision's code."""
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    words = f"verify {tmp_path}/a.png {tmp_path}/a.png"
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "renzheng", *words.split()],
+            stdout=write, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+
+
 class Defective(Exception):  # noqa: N818
     """A defect."""
 

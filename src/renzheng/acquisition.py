@@ -13,7 +13,7 @@ from renzheng.choosing import Alike, choose_person, choose_portrait
 from renzheng.clock import Clock
 from renzheng.comparison import distances
 from renzheng.documents import Homography, Prepared, mapped, search_faces, turn_matrix
-from renzheng.errors import InvalidInput, NoFace, UnreadableImage
+from renzheng.errors import NoFace, UnreadableImage
 from renzheng.instruments import Instruments
 from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Preparation, Role
 
@@ -24,8 +24,9 @@ _REMEDIES = {
 }
 # Two faces of one document nearer than the distance of this false match rate are one person's. A
 # ghost portrait is too faint to lie as near: of 35 on specimens, scanned or photographed, 34 lay
-# within the distance of 5e-2 and 27 within that of 1e-2.
-_COPY_FMR, _GHOST_FMR = 1e-3, 5e-2
+# within the distance of 5e-2 and 27 within that of 1e-2. The farthest lay at 0.52, which is the
+# distance of 0.25.
+_COPY_FMR, _GHOST_FMR, _POSSIBLE_FMR = 1e-3, 5e-2, 0.25
 _MOST_COMPARED = 6  # faces of a document, the largest
 
 
@@ -89,6 +90,7 @@ def acquire(
             turns=prepared.turns,
             outline=None if prepared.outline is None else prepared.outline.corners,
             steps=prepared.steps,
+            certain=prepared.certain,
         ),
         crop=crop,
         embedding=embedding,
@@ -104,20 +106,17 @@ def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
     NoFace
         If there is none.
     """
-
-    def detect(picture: Image) -> list[Face]:
-        found = instruments.detector.detect(picture)
-        return [face for face in found if _is_usable(face, picture.shape)]
-
     smallest = instruments.detector.min_face_size
     if role is Role.DOCUMENT:
-        prepared = search_faces(image, detect, smallest)
+        prepared = search_faces(image, instruments.detect, smallest)
     else:
-        prepared = Prepared(image, tuple(detect(image)))
+        prepared = Prepared(image, tuple(instruments.detect(image)))
     if not prepared.faces:
         # A camera that does not say how it was held is common; a face at a quarter turn is not
         # compared, since upside down the detector sees faces where there are none.
-        turned = Prepared(image) if role is Role.DOCUMENT else search_faces(image, detect, smallest)
+        turned = prepared
+        if role is not Role.DOCUMENT:
+            turned = search_faces(image, instruments.detect, smallest)
         if turned.turns:
             raise NoFace(
                 "no face stands upright",
@@ -170,11 +169,12 @@ def alike(instruments: Instruments) -> Alike | None:
     calibration = instruments.calibration
     if calibration is None:
         return None
-    copy, ghost = (
-        calibration.threshold_at(max(rate, calibration.resolution))
-        for rate in (_COPY_FMR, _GHOST_FMR)
+    return Alike(
+        *(
+            calibration.threshold_at(max(rate, calibration.resolution))
+            for rate in (_COPY_FMR, _GHOST_FMR, _POSSIBLE_FMR)
+        )
     )
-    return Alike(copy, ghost)
 
 
 def told(error: UnreadableImage | NoFace) -> str:
@@ -199,19 +199,6 @@ def _as_read(image: Image, prepared: Prepared) -> tuple[Image, Homography]:
     turn = turn_matrix(image.shape, prepared.turns)
     upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))
     return upright, np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
-
-
-def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
-    """Whether a face lies in a picture of this height and width and can be aligned."""
-    x1, y1, x2, y2 = (float(v) for v in face.box)
-    # Not-a-number makes every comparison false.
-    if not (x1 < x2 and y1 < y2 and x1 < shape[1] and y1 < shape[0] and x2 > 0 and y2 > 0):
-        return False
-    try:
-        alignment.umeyama(face.landmarks, alignment.TEMPLATES["arcface-112"].points)
-    except InvalidInput:
-        return False
-    return face.inter_eye_distance > 1e-3
 
 
 def _contrast(crop: Image) -> float:

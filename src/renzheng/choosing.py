@@ -18,11 +18,11 @@ _RIVAL_SCORE = 0.9  # below, it may not be a face at all
 # A ghost portrait is printed smaller and weaker than the main one: on 35 specimens 0.09 to 0.39 of
 # its area and 0.16 to 0.63 of its contrast.
 _GHOST_AREA, _GHOST_CONTRAST = 0.6, 0.8
-# Contrast over the main portrait's, and area: what is so faint and no larger is a ghost too weak to
-# be recognised, and not somebody else's portrait. Of good portraits of two people of equal size
-# 14 % differ that much in contrast, so a large one is not excused by it.
-_FAINT, _FAINT_AREA = 0.6, 0.5
-_VERY_FAINT = 0.4  # excuses any that is not larger than the main portrait
+# Contrast over the main portrait's, and area: what is so faint and of a ghost's size is a ghost too
+# weak to be recognised, if its embedding does not speak against it, and nobody else's portrait. Of
+# good portraits of two people of equal size 14 % differ that much in contrast.
+_FAINT, _FAINT_AREAS = 0.6, (0.08, 0.5)
+_VERY_FAINT, _VERY_FAINT_AREAS = 0.4, (0.08, 1.0)
 # How far a passport photograph of 35 x 45 mm reaches from the eyes, in distances between them: to
 # either side, up and down. Another portrait cannot begin within it.
 _BESIDE, _ABOVE, _BELOW = 2.0, 2.3, 2.8
@@ -38,10 +38,13 @@ class Alike:
         Of two good portraits.
     ghost
         Of a portrait and a smaller, weaker one, which is too faint to lie as near.
+    possible
+        Beyond this distance even a faint one is somebody else.
     """
 
     copy: float
     ghost: float
+    possible: float
 
 
 def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
@@ -166,8 +169,15 @@ def choose_portrait(
                 return Part.GHOST if ghostly else Part.COPY
             if ghostly and apart[main, k] <= alike.ghost:
                 return Part.GHOST
-        faint = (strength < _FAINT and area < _FAINT_AREA) or (strength < _VERY_FAINT and area <= 1)
-        if not sure[k] or faint:
+        faint = any(
+            strength < limit and least <= area <= most
+            for limit, (least, most) in (
+                (_FAINT, _FAINT_AREAS),
+                (_VERY_FAINT, _VERY_FAINT_AREAS),
+            )
+        )
+        possible = alike is None or apart[main, k] <= alike.possible
+        if not sure[k] or (faint and possible):
             return Part.BYSTANDER
         if area < _RIVAL_AREA:
             return Part.STRANGER

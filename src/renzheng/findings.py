@@ -58,6 +58,13 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
             f"the detector is only {capture.choice.face.score:.0%} sure that it is a face",
             Effect.DOUBT if strict else Effect.WARNING,
         )
+    if not capture.preparation.certain and capture.preparation.steps:
+        yield Finding(
+            "uncertain_search",
+            side,
+            "the portrait was found with difficulty: see that it is one, or scan the document "
+            "again, straight, sharp and in colour",
+        )
     yield from _quality(side, capture, policy)
 
 

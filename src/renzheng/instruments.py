@@ -9,13 +9,14 @@ from os import PathLike
 from typing import Any, TypeVar
 
 from renzheng import packs
-from renzheng.alignment import TEMPLATES, Template
+from renzheng.alignment import TEMPLATES, Template, umeyama
 from renzheng.comparison import Calibration
 from renzheng.detection import Detector
 from renzheng.embedding import Embedder
-from renzheng.errors import PackError
+from renzheng.errors import InvalidInput, PackError
 from renzheng.packs import Pack
 from renzheng.runtime import Network
+from renzheng.types import Face, Image
 
 Named = str | PathLike[str] | Pack  # a pack's name, its folder, or itself
 
@@ -41,6 +42,10 @@ class Instruments:
     calibration: Calibration | None
     detector_pack: Pack
     detector: Detector
+
+    def detect(self, image: Image) -> list[Face]:
+        """The faces of a picture that lie in it and can be aligned, the largest first."""
+        return [face for face in self.detector.detect(image) if _is_usable(face, image.shape)]
 
     @classmethod
     def load(
@@ -69,6 +74,19 @@ class Instruments:
             detector_pack=detector_pack,
             detector=cascade,
         )
+
+
+def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
+    """Whether a face lies in a picture of this height and width and can be aligned."""
+    x1, y1, x2, y2 = (float(v) for v in face.box)
+    # Not-a-number makes every comparison false.
+    if not (x1 < x2 and y1 < y2 and x1 < shape[1] and y1 < shape[0] and x2 > 0 and y2 > 0):
+        return False
+    try:
+        umeyama(face.landmarks, TEMPLATES["arcface-112"].points)
+    except InvalidInput:
+        return False
+    return face.inter_eye_distance > 1e-3
 
 
 def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:

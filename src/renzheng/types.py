@@ -161,6 +161,8 @@ class Preparation:
         clockwise; None unless its perspective was taken out.
     steps
         What was done, in words.
+    certain
+        Whether the detector was sure of a face that stands upright in it.
     """
 
     size: tuple[int, int] | None = None
@@ -168,6 +170,7 @@ class Preparation:
     turns: int = 0
     outline: npt.NDArray[np.float64] | None = None
     steps: tuple[str, ...] = ()
+    certain: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -180,6 +183,7 @@ class Preparation:
             if outline is None
             else [[round(float(v), 2) for v in corner] for corner in outline],
             "steps": list(self.steps),
+            "certain": self.certain,
         }
 
 

@@ -113,14 +113,14 @@ class Verifier:
         return other
 
     def detect(self, picture: Any) -> list[Face]:
-        """All faces of a picture, the largest first.
+        """All faces of a picture that lie in it and can be aligned, the largest first.
 
         Raises
         ------
         UnreadableImage
             If the picture cannot be read.
         """
-        return self.instruments.detector.detect(images.read(picture))
+        return self.instruments.detect(images.read(picture))
 
     def align(self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO) -> Image:
         """The aligned crop that the embedding network sees.

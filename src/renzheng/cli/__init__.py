@@ -22,6 +22,7 @@ EXIT_CODES = {"match": 0, "no_match": 1, "inconclusive": 3, "not_comparable": 4}
 USAGE_ERROR = 2
 FAILURE = 5
 INTERRUPTED = 130
+BROKEN_PIPE = 141  # 128 and the signal's number
 
 # What a write to a full disk, a lost terminal or a closed descriptor fails with. Paths that cannot
 # be opened are another matter: those errors name a file.
@@ -93,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Not at exit, where a failure would end with a code of Python's own.
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader left early (`| head`): nothing is wrong.
+        # The reader left early (`| head`). The code is a shell's for that, and none of a decision.
         _discard(sys.stdout)
-        return 0
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED

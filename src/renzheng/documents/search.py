@@ -26,7 +26,7 @@ from renzheng.types import Face, Image
 
 # Raise it with every change of how a document's portrait is searched for and chosen: what was
 # computed before then counts no more.
-SEARCH_REVISION = 2
+SEARCH_REVISION = 3
 # Of 150 scanned specimen cards, 98 % show a face of this score as they stand and under 1 % at any
 # other quarter turn: what reaches it is upright, and nothing else needs to be tried.
 _CERTAIN = 0.998
@@ -52,7 +52,8 @@ class Prepared:
     faces
         In pixels of `image`, the largest first.
     beside
-        Faces outside the document's outline, likewise; they may lie outside `image`.
+        Sure faces that do not stand upright in `image` or lie outside the document's outline,
+        likewise; they may lie outside `image`.
     matrix
         float64 (3, 3): pixels of the picture as handed in to pixels of `image`.
     turns
@@ -61,6 +62,8 @@ class Prepared:
         The document's outline in the picture as handed in, if its perspective was taken out.
     steps
         What was done, in words.
+    certain
+        Whether a face that stands upright is certain.
     """
 
     image: Image
@@ -70,6 +73,7 @@ class Prepared:
     turns: int = 0
     outline: Outline | None = None
     steps: tuple[str, ...] = ()
+    certain: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +128,14 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
     if not best.faces:
         return Prepared(image)
     best = _with_rivals(best, detect, smallest)
+    beside = _beside(best, image, detect)
+    # What one turn half sees another may see for certain.
+    faces = [f for f in best.faces if _is_certain(f) or not _overlaps(f, beside)]
     return replace(
         best.base,
         image=turned(best.base.image, best.turns),
-        faces=tuple(sorted(best.faces, key=lambda face: -face.width * face.height)),
-        beside=_beside(best, image, detect),
+        faces=tuple(sorted(faces, key=lambda face: -face.width * face.height)),
+        beside=beside,
         matrix=turn_matrix(best.base.image.shape[:2], best.turns) @ best.base.matrix,
         turns=best.turns,
         steps=(
@@ -136,6 +143,7 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
             *((f"turned by {90 * best.turns} degrees",) if best.turns else ()),
             *best.steps,
         ),
+        certain=best.certain,
     )
 
 
@@ -220,20 +228,48 @@ def _with_rivals(look: _Look, detect: Detect, smallest: int) -> _Look:
 
 
 def _beside(look: _Look, image: Image, detect: Detect) -> tuple[Face, ...]:
-    """Sure faces of the whole picture that lie outside the document's outline."""
-    if look.base.outline is None:
-        return ()
-    corners = look.base.outline.corners.astype(np.float32).reshape(4, 1, 2)
-    whole = _look(Prepared(image), look.turns, _COARSE, detect)
-    back = np.asarray(np.linalg.inv(turn_matrix(image.shape, look.turns)), np.float64)
-    there = turn_matrix(look.base.image.shape[:2], look.turns) @ look.base.matrix
-    found = []
-    for face in whole.faces:
-        as_read = mapped(face, back)
-        x, y = (float(v) for v in as_read.landmarks.mean(axis=0))
-        if face.score >= _SURE and cv2.pointPolygonTest(corners, (x, y), False) < 0:
-            found.append(mapped(as_read, there))
+    """Sure faces of the whole picture that the look does not show.
+
+    Somebody who holds a document stands upright where the document does not, or beside it.
+    """
+    there = turn_matrix(look.base.image.shape, look.turns) @ look.base.matrix
+    outline = look.base.outline
+    found: list[Face] = []
+    for turns in range(4):
+        if turns == look.turns and outline is None:
+            continue  # that is what the look shows
+        back = np.asarray(np.linalg.inv(turn_matrix(image.shape, turns)), np.float64)
+        for face in _look(Prepared(image), turns, _COARSE, detect).faces:
+            least = _SURE if turns == look.turns else _CERTAIN
+            if face.score < least or abs(roll(face)) > _UPRIGHT:
+                continue
+            as_read = mapped(face, back)
+            shown = mapped(as_read, there)
+            inside = turns == look.turns and outline is not None and _holds(outline, as_read)
+            known = [face for face in look.faces if turns == look.turns or _is_certain(face)]
+            if not inside and not _overlaps(shown, (*known, *found)):
+                found.append(shown)
     return tuple(found)
+
+
+def _is_certain(face: Face) -> bool:
+    return face.score >= _CERTAIN and abs(roll(face)) <= _UPRIGHT
+
+
+def _holds(outline: Outline, face: Face) -> bool:
+    corners = outline.corners.astype(np.float32).reshape(4, 1, 2)
+    x, y = (float(v) for v in face.landmarks.mean(axis=0))
+    return cv2.pointPolygonTest(corners, (x, y), False) >= 0
+
+
+def _overlaps(face: Face, others: Sequence[Face]) -> bool:
+    """Whether a face's middle lies in one of the others, or theirs in it."""
+
+    def lies_in(one: Face, other: Face) -> bool:
+        x, y = one.landmarks.mean(axis=0)
+        return bool(other.box[0] <= x <= other.box[2] and other.box[1] <= y <= other.box[3])
+
+    return any(lies_in(face, other) or lies_in(other, face) for other in others)
 
 
 def _diagonal(base: Prepared) -> Prepared:

@@ -45,8 +45,8 @@ class Extraction:
     seed
         For the channel.
     alike
-        As in `renzheng.choosing.Alike`, copy and ghost: a calibration has a say in which face of
-        a document is chosen.
+        As in `renzheng.choosing.Alike`, in its order: a calibration has a say in which face of a
+        document is chosen.
     """
 
     pack: str
@@ -57,14 +57,14 @@ class Extraction:
     aligned: str | None = None
     channel: str | None = None
     seed: int = 0
-    alike: tuple[float, float] | None = None
+    alike: tuple[float, float, float] | None = None
 
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
         """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
         alike = acquisition.alike(verifier.instruments)
         extraction = cls(
-            alike=None if alike is None else (alike.copy, alike.ghost),
+            alike=None if alike is None else (alike.copy, alike.ghost, alike.possible),
             pack=str(verifier.pack.folder),
             detector=str(verifier.detector_pack.folder),
             pack_digest=verifier.pack.network_digest,
@@ -135,6 +135,8 @@ class Extractor:
             return Failure("no_face", capture.error or "no face was found")
         if capture.choice is not None and capture.choice.of(Part.RIVAL):
             return Failure("several_faces", "portraits of several people were found")
+        if capture.embedding is not None:
+            return capture.embedding
         embedding: Floats = self._verifier.embed_crops(capture.crop[None])[0]
         return embedding
 

@@ -200,10 +200,10 @@ class Settings:
         if self.people is not None and self.people < 1:
             raise InvalidInput(f"documents of 1 person or more are made, not {self.people}")
 
-    def stamp(self, people: str) -> dict[str, Any]:
+    def stamp(self, pictures: str) -> dict[str, Any]:
         """What an outcome depends on besides its trial."""
         return {
-            "people": people,
+            "pictures": pictures,
             "seed": self.seed,
             "min_face_size": self.min_face_size,
             "packs": [packs.location(n).name for n in (DEFAULT_DETECTOR, DEFAULT_PACK)],
@@ -243,7 +243,7 @@ def study(
         chosen = np.sort(chosen[order[: settings.people]])
     pictures = {people.pictures[i].name: people.pictures[i] for i in chosen}
     trials = [_trial(name, capture, settings) for name in pictures for capture in settings.captures]
-    kept = None if log is None else Log(log, settings.stamp(people.name))
+    kept = None if log is None else Log(log, settings.stamp(_digest(pictures.values())))
     known = {} if kept is None else kept.known
     outcomes = {trial: known[trial] for trial in trials if trial in known}
     problems: dict[str, str] = {}
@@ -324,6 +324,16 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str, bool]:
     off = np.hypot((across - 0.5), (down - EYES_DOWN) / RATIO)
     result = RIGHT if off <= _EYES_OFF * EYES_APART else WRONG
     return result, ghost, Effect.DOUBT in effects
+
+
+def _digest(pictures: Iterable[Picture]) -> str:
+    """What the pictures are called and how large their files are, in short."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        source = picture.source
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        digest.update(f"{picture.name}\0{size}\n".encode())
+    return digest.hexdigest()
 
 
 def _trial(name: str, capture: str, settings: Settings) -> Trial:

@@ -305,7 +305,8 @@ def _kept() -> Path:
 
 
 def _to_stderr(line: str) -> None:
-    print(f"renzheng: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it: no reason to fail
+        print(f"renzheng: {line}", file=sys.stderr, flush=True)
 
 
 def _unwritable(error: OSError, folder: Path) -> PackError:
