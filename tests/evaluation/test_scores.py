@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from made_up import embeddings
 from renzheng import InvalidInput
 from renzheng.evaluation.all_pairs import compare_all
-from renzheng.evaluation.enrolment import enrol_templates, first_of_each, first_pictures
+from renzheng.evaluation.enrolment import (
+    draw_people,
+    enrol_templates,
+    first_of_each,
+    first_pictures,
+)
 from renzheng.evaluation.scores import CELL, Scores
 from renzheng.evaluation.trial import Pairs, Picture, people_of_pairs
 
@@ -147,3 +152,18 @@ def test_the_first_pictures_of_each_person() -> None:
     person = np.array([2, 0, 2, 1, 2, 1])
     np.testing.assert_array_equal(first_pictures(person, 2), [0, 1, 2, 3, 5])
     np.testing.assert_array_equal(first_of_each(person, 2), [0, 3])
+
+
+def test_people_are_drawn_whole_and_repeatably() -> None:
+    person = np.array([4, 0, 1, 0, 2, 2, 3, 3, 3, 1])
+    drawn = draw_people(person, 2, seed=5)
+    np.testing.assert_array_equal(drawn, draw_people(person, 2, seed=5))
+    who = np.unique(person[drawn])
+    assert len(who) == 2
+    assert 4 not in who
+    np.testing.assert_array_equal(drawn, np.flatnonzero(np.isin(person, who)))
+    np.testing.assert_array_equal(draw_people(person, 99), np.flatnonzero(person != 4))
+    assert len({tuple(draw_people(person, 2, seed=s)) for s in range(20)}) > 3
+    for count, at_least in ((0, 2), (1, 4)):
+        with pytest.raises(InvalidInput):
+            draw_people(person, count, at_least=at_least)

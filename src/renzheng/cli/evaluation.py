@@ -117,6 +117,12 @@ def register(commands: Any) -> None:
         metavar="NAME,...",
         help="which channels (default: all; `renzheng evaluate channels` lists them)",
     )
+    documents.add_argument(
+        "--persons",
+        type=int,
+        metavar="N",
+        help="take N people drawn by chance who have two pictures",
+    )
     _add_most(documents)
     documents.set_defaults(run=_documents, channel=None)
 
@@ -306,7 +312,14 @@ def _documents(arguments: argparse.Namespace) -> int:
     for name in names:
         made.check(name)
     with studies.evaluator(arguments) as evaluator:
-        by_channel = dict(evaluator.documents(_read_people(arguments), names))
+        people = _read_people(arguments)
+        if arguments.persons is not None:
+            from renzheng.evaluation.enrolment import draw_people
+
+            people = people.select(
+                draw_people(people.person, arguments.persons, seed=arguments.seed)
+            )
+        by_channel = dict(evaluator.documents(people, names))
     studies.show(by_channel, arguments)
     return 0
 

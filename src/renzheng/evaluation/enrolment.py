@@ -63,3 +63,37 @@ def first_pictures(person: Indices, most: int) -> Indices:
     _, start, count = np.unique(person[order], return_index=True, return_counts=True)
     place = np.arange(len(person)) - np.repeat(start, count)
     return np.sort(order[place < most])
+
+
+def draw_people(person: Indices, count: int, *, at_least: int = 2, seed: int = 0) -> Indices:
+    """The pictures of some people, drawn by chance among those who have enough pictures.
+
+    Parameters
+    ----------
+    person
+        int (n,)
+    count
+        People; all of those who have enough where that is fewer.
+    at_least
+        Pictures that a person must have.
+    seed
+        Equal seeds draw the same people.
+
+    Returns
+    -------
+    int (m,)
+        Increasing.
+
+    Raises
+    ------
+    InvalidInput
+        If `count` is below 1 or nobody has enough pictures.
+    """
+    if count < 1:
+        raise InvalidInput(f"1 person or more is drawn, not {count}")
+    everyone, pictures = np.unique(person, return_counts=True)
+    enough = everyone[pictures >= at_least]
+    if not len(enough):
+        raise InvalidInput(f"nobody has {at_least} pictures")
+    drawn = np.random.default_rng(seed).permutation(enough)[:count]
+    return np.flatnonzero(np.isin(person, drawn)).astype(np.intp)
