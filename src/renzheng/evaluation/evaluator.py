@@ -198,7 +198,16 @@ class Evaluator:
             study = self._study(
                 name, measurement, scores, pictures, both, None, [], failures, len(people.problems)
             )
-            yield channel, replace(study, provenance={**study.provenance, "channel": channel})
+            # Of the documents alone: among many more live pictures their failures would not show.
+            yield (
+                channel,
+                replace(
+                    study,
+                    attempted=len(documents.rows),
+                    acquired=int(np.isfinite(documents.rows[:, 0]).sum()),
+                    provenance={**study.provenance, "channel": channel},
+                ),
+            )
 
     def study(
         self,

@@ -237,7 +237,7 @@ def channels(studies: Mapping[str, Study], max_fmr: float) -> Table:
         "Documents against live pictures, by channel",
         (
             "channel",
-            "failure to acquire",
+            "documents not acquired",
             "EER",
             f"FNMR at FMR {rate(max_fmr)}",
             f"FMR where {rate(max_fmr)} is promised",
