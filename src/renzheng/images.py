@@ -146,6 +146,17 @@ def read(source: Source, *, name: str | None = None, limits: Limits = DEFAULT_LI
         ) from error
 
 
+def read_bytes(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a picture file, for whoever needs their digest too; `read` takes them.
+
+    Raises
+    ------
+    UnreadableImage
+        If there is no such file, or it is no regular one, or too large.
+    """
+    return _read_path(os.fspath(path), describe(path), limits)
+
+
 def describe(source: object) -> str:
     """Name a source as errors and reports show it.
 

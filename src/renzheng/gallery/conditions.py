@@ -1,0 +1,189 @@
+"""Which entries of a gallery a search looks at: conditions on their metadata."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from renzheng.errors import InvalidInput
+
+Value = str | int | float | bool
+
+_OPERATORS = ("!=", ">=", "<=", "=", ">", "<")  # the longer ones first: `>=` begins with `>`
+_KEY = re.compile(r"[^\W\d][\w-]{0,63}")
+_COLUMNS = ("id", "person", "source", "picture")  # an entry's own, beside its metadata
+_MOST_TEXT = 4096
+_MOST_KEYS = 64
+_EXACT = 2**53  # beyond it numbers are told apart by the engine's doubles no more
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on an entry, such as ``country = CN`` or ``age >= 18``.
+
+    An entry that lacks the key, or holds a value of another type there, does not fulfil it,
+    whatever the operator.
+
+    Attributes
+    ----------
+    key
+        A key of the metadata, or ``id``, ``person``, ``source`` or ``picture``.
+    operator
+        ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``.
+    value
+        A text, a number, or True or False.
+    """
+
+    key: str
+    operator: str
+    value: Value
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+        if self.operator not in _OPERATORS:
+            raise InvalidInput(
+                f"no operator is called {self.operator!r}",
+                remedy=f"there are: {' '.join(_OPERATORS)}",
+            )
+        check_value(self.key, self.value)
+        if isinstance(self.value, bool) and self.operator not in ("=", "!="):
+            raise InvalidInput(f"{self.key}: true and false can be equal or not, no more")
+        if self.key in _COLUMNS and not isinstance(self.value, str):
+            # `person=123` means the person of that name.
+            object.__setattr__(self, "value", json.dumps(self.value))
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read ``KEY OPERATOR VALUE``, such as ``age>=18``; see `parse_value` for values.
+
+        Raises
+        ------
+        InvalidInput
+            If it is no condition.
+        """
+        found = re.fullmatch(r"\s*([^=<>!]+?)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", text, re.DOTALL)
+        if found is None:
+            raise InvalidInput(
+                f"{text!r} is no condition", remedy="write it like country=CN or 'age>=18'"
+            )
+        key, operator, value = found.groups()
+        return cls(key, operator, parse_value(value))
+
+    def sql(self) -> str:
+        """The condition in the engine's language; nothing in it can end a text early."""
+        value = self.value
+        if isinstance(value, bool):
+            column, literal = f"json_get_bool(metadata, '{self.key}')", str(value).lower()
+        elif isinstance(value, str):
+            column, literal = f"json_get_string(metadata, '{self.key}')", quoted(value)
+        else:
+            column, literal = f"json_get_float(metadata, '{self.key}')", repr(float(value))
+        if self.key in _COLUMNS:
+            column = self.key
+        return f"({column} {self.operator} {literal})"
+
+
+def where(conditions: Iterable[Condition]) -> str | None:
+    """All of the conditions as one, in the engine's language; None if there is none."""
+    return " AND ".join(condition.sql() for condition in conditions) or None
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of the engine's language."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parse_value(text: str) -> Value:
+    """A value as people write it.
+
+    What JSON calls a number, ``true`` or ``false`` is one; anything else is a text. A text that
+    looks like a number is kept one by double quotes: ``"18"``. ``007`` is a text.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    whole = isinstance(value, int) and abs(value) <= _EXACT
+    return value if whole or isinstance(value, (str, float, bool)) else text
+
+
+def check_key(key: str) -> None:
+    """Make sure that this can be a key of metadata.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none.
+    """
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise InvalidInput(
+            f"{key!r} cannot be a key of metadata",
+            remedy="a key starts with a letter and has up to 64 letters, digits, - and _",
+        )
+
+
+def check_value(key: str, value: object) -> None:
+    """Make sure that this can be a value of metadata.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none.
+    """
+    if isinstance(value, str):
+        if len(value) > _MOST_TEXT:
+            raise InvalidInput(f"{key}: a text may have up to {_MOST_TEXT} characters")
+        _check_text(key, value)
+    elif isinstance(value, float):
+        if not abs(value) < float("inf"):
+            raise InvalidInput(f"{key}: a number must be finite, not {value}")
+    elif isinstance(value, int):
+        if abs(value) > _EXACT:
+            raise InvalidInput(
+                f"{key}: a number beyond 2^53 is not kept exactly", remedy="keep it as a text"
+            )
+    else:
+        raise InvalidInput(f"{key}: a text, a number, true or false is wanted, not {value!r}")
+
+
+def check_metadata(metadata: Mapping[str, Value]) -> dict[str, Value]:
+    """A copy of an entry's metadata.
+
+    Raises
+    ------
+    InvalidInput
+        If a key or a value is none that is kept, or is that of a column.
+    """
+    if len(metadata) > _MOST_KEYS:
+        raise InvalidInput(f"an entry has up to {_MOST_KEYS} keys of metadata")
+    for key, value in metadata.items():
+        check_key(key)
+        if key in _COLUMNS:
+            raise InvalidInput(f"{key!r} is an entry's own: metadata cannot have it as a key")
+        check_value(key, value)
+    return dict(metadata)
+
+
+def check_name(what: str, name: object) -> str:
+    """Make sure that this can name an entry or a person.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot.
+    """
+    if not isinstance(name, str) or not name.strip() or len(name) > 255:
+        raise InvalidInput(f"{what} is a text of 1 to 255 characters, not {name!r}")
+    _check_text(what, name)
+    return name
+
+
+def _check_text(what: str, text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:  # half of a surrogate pair: a name that is no UTF-8
+        raise InvalidInput(f"{what} is no Unicode text: {text!r}") from error
+    if "\0" in text:
+        raise InvalidInput(f"{what} holds a null character")

@@ -1,0 +1,245 @@
+"""What goes into a gallery and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from renzheng.errors import InvalidInput
+from renzheng.gallery.conditions import Value, check_metadata, check_name
+from renzheng.gallery.rates import FalsePositiveRate
+from renzheng.types import Capture, FalseMatchRate, Finding, Floats
+
+
+def _now() -> datetime:
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A biometric reference of a gallery (ISO/IEC 2382-37), without its picture.
+
+    Attributes
+    ----------
+    id
+        Names the reference, 1 to 255 characters; a gallery holds each once.
+    embedding
+        float32 (d,), unit length, of the gallery's pack.
+    person
+        Whose it is; several references may be of one person. By default the `id`.
+    metadata
+        Whatever else is known: texts, numbers, true and false by key. Searches can be limited
+        by it.
+    source
+        Where its picture came from, for people to read; empty if nobody said.
+    picture
+        SHA-256 of the picture's bytes in hexadecimal; empty if there was none.
+    enrolled
+        When it was made, to the millisecond.
+    """
+
+    id: str
+    embedding: Floats
+    person: str = ""
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+    source: str = ""
+    picture: str = ""
+    enrolled: datetime = field(default_factory=_now)
+
+    def __post_init__(self) -> None:
+        check_name("an entry's id", self.id)
+        object.__setattr__(self, "person", check_name("a person", self.person or self.id))
+        object.__setattr__(self, "metadata", check_metadata(self.metadata))
+        row = np.asarray(self.embedding, np.float32)
+        if row.ndim != 1 or not abs(float(np.linalg.norm(row.astype(np.float64))) - 1) < 1e-3:
+            raise InvalidInput("an embedding is float32 (d,) of unit length", source=self.id)
+        object.__setattr__(self, "embedding", row)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the embedding."""
+        return {
+            "id": self.id,
+            "person": self.person,
+            "metadata": dict(self.metadata),
+            "source": self.source,
+            "picture": self.picture,
+            "enrolled": self.enrolled.isoformat(timespec="milliseconds"),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """An entry at its distance from a probe.
+
+    Attributes
+    ----------
+    entry
+        The entry.
+    distance
+        Euclidean, between unit embeddings, 0 to 2.
+    """
+
+    entry: Entry
+    distance: float
+
+    @property
+    def similarity(self) -> float:
+        """The cosine, -1 to 1."""
+        return 1 - self.distance * self.distance / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An entry that a search returned, nearest first, with what its distance means.
+
+    Attributes
+    ----------
+    rank
+        1 is the nearest.
+    entry, distance, similarity
+        As in `Neighbour`.
+    fmr
+        The false match rate of this one comparison.
+    fpir
+        The false positive identification rate: how often a search for somebody who is not among
+        the entries that were searched finds one as near.
+    """
+
+    rank: int
+    entry: Entry
+    distance: float
+    similarity: float
+    fmr: FalseMatchRate
+    fpir: FalsePositiveRate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "rank": self.rank,
+            "distance": round(self.distance, 6),
+            "similarity": round(self.similarity, 6),
+            "fmr": self.fmr.to_dict(),
+            "fpir": self.fpir.to_dict(),
+            **self.entry.to_dict(),
+        }
+
+
+class SearchDecision(StrEnum):
+    """What a search says."""
+
+    IDENTIFIED = "identified"
+    NOT_IDENTIFIED = "not_identified"
+    INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not_comparable"
+
+
+@dataclass(frozen=True, eq=False)
+class Identification:
+    """The result of one search.
+
+    Attributes
+    ----------
+    decision, reason
+        What it says and why, in words.
+    candidates
+        The nearest entries, however far, nearest first.
+    searched
+        Entries that the probe was compared with, those of the conditions only.
+    policy
+        The rate that was accepted.
+    pack
+        Name, version and digest of the embedding pack.
+    exact
+        Whether every entry was compared, or only those that an index holds likely.
+    probe
+        The picture that was handed in, its faces and its quality; None if an embedding was.
+    findings
+        What speaks against the probe.
+    """
+
+    decision: SearchDecision
+    reason: str
+    candidates: tuple[Candidate, ...]
+    searched: int
+    policy: Mapping[str, float]
+    pack: Mapping[str, str]
+    exact: bool
+    probe: Capture | None = None
+    findings: tuple[Finding, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without pictures and embeddings."""
+        return {
+            "decision": str(self.decision),
+            "reason": self.reason,
+            "candidates": [candidate.to_dict() for candidate in self.candidates],
+            "searched": self.searched,
+            "exact": self.exact,
+            "policy": dict(self.policy),
+            "pack": dict(self.pack),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "timings_ms": {step: round(t, 2) for step, t in self.timings_ms.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of entries that were handed in; when it is returned they are kept for good.
+
+    Attributes
+    ----------
+    ids
+        Those that were added or replaced.
+    refused
+        Those whose id the gallery held already, and still holds as it was.
+    """
+
+    ids: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Suspicion:
+    """Two entries of different people, by their names, that look like one.
+
+    Attributes
+    ----------
+    entries
+        The two.
+    distance
+        Euclidean, 0 to 2.
+    fmr
+        The false match rate of one comparison at this distance.
+    fpir
+        How often somebody who is in the gallery once has a stranger as near in it.
+    same_file
+        Whether their pictures are the same, byte for byte.
+    """
+
+    entries: tuple[Entry, Entry]
+    distance: float
+    fmr: FalseMatchRate
+    fpir: FalsePositiveRate
+
+    @property
+    def same_file(self) -> bool:
+        """Whether their pictures are the same, byte for byte."""
+        one, other = self.entries
+        return bool(one.picture) and one.picture == other.picture
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "entries": [entry.to_dict() for entry in self.entries],
+            "distance": round(self.distance, 6),
+            "fmr": self.fmr.to_dict(),
+            "fpir": self.fpir.to_dict(),
+            "same_file": self.same_file,
+        }

@@ -1,0 +1,733 @@
+"""A gallery: biometric references to be searched, one probe against many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+import renzheng
+from renzheng import findings as speaking
+from renzheng.clock import Clock
+from renzheng.comparison import Calibration, Policy
+from renzheng.errors import InvalidInput, PackError
+from renzheng.gallery.conditions import Condition, quoted, where
+from renzheng.gallery.engine import Engine, is_remote
+from renzheng.gallery.entries import (
+    Added,
+    Candidate,
+    Entry,
+    Identification,
+    Neighbour,
+    Suspicion,
+)
+from renzheng.gallery.rates import NearestStrangers, false_positive_rate
+from renzheng.gallery.searching import SearchPolicy
+from renzheng.gallery.strangers import Progress, near_pairs, nearest_strangers
+from renzheng.types import Capture, Effect, Finding, Floats, Role
+from renzheng.verifier import DEFAULT_PACK, Verifier
+
+Filter = Iterable[Condition | str]
+
+# Exact search takes a quarter of a second among a million entries of 128 numbers, on two cores.
+APPROXIMATE_FROM = 200_000
+RECALL = 0.995  # that an index is tuned to: of the nearest entry, against exact search
+_TUNED_WITH = 256  # searches
+_MATE_FMR = 1e-4  # how far from its entry a search that an index is tuned with lies
+_BATCH = 1000  # entries of one transaction
+_MOST_CANDIDATES = 1000
+_SEARCHES = 10_000  # that a calibration makes: 0.3 % is then the lowest rate to speak of
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a gallery holds.
+
+    Attributes
+    ----------
+    entries, people
+        How many.
+    pack
+        Name, version and network digest of the pack whose embeddings it holds.
+    created
+        When.
+    bytes
+        On disk; None for an object store.
+    indexed, recall
+        How many entries are partitioned for approximate search, and how often that finds the
+        nearest entry; 0 and None where search is exact.
+    unpurged
+        Whether removed entries' bytes may still lie in its files.
+    lowest_fpir
+        The lowest false positive identification rate that can be promised; None if nothing is
+        known about the pack.
+    calibrated
+        Searches that were made among its own entries to measure FPIR; 0 if none were.
+    """
+
+    entries: int
+    people: int
+    pack: Mapping[str, str]
+    created: str
+    bytes: int | None
+    indexed: int
+    recall: float | None
+    unpurged: bool
+    lowest_fpir: float | None
+    calibrated: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dict(vars(self))
+
+
+class Gallery:
+    """Biometric references of one pack, kept in a vector engine.
+
+    Not to be shared between threads; open it once in each. Several processes may use one at a
+    time.
+
+    Parameters
+    ----------
+    engine
+        Where the entries are.
+    verifier
+        Finds and embeds faces of pictures; by default one of the gallery's pack, made when it is
+        first needed.
+
+    Raises
+    ------
+    PackError
+        If the verifier's pack is not the gallery's.
+
+    Examples
+    --------
+    >>> gallery = Gallery.create("members")                             # doctest: +SKIP
+    >>> gallery.enrol("anna.jpg", "anna", metadata={"country": "CN"})   # doctest: +SKIP
+    >>> found = gallery.search("gate.jpg", where=["country=CN"])        # doctest: +SKIP
+    >>> found.decision, found.candidates[0].entry.person                # doctest: +SKIP
+    """
+
+    def __init__(self, engine: Engine, verifier: Verifier | None = None):
+        self._engine = engine
+        self._verifier = verifier
+        self.pack: Mapping[str, str] = engine.about["pack"]
+        if verifier is not None:
+            self._check_pack(verifier)
+
+    @classmethod
+    def create(
+        cls,
+        place: str | PathLike[str],
+        verifier: Verifier | None = None,
+        *,
+        options: Mapping[str, str] | None = None,
+    ) -> Gallery:
+        """Make an empty gallery.
+
+        Parameters
+        ----------
+        place
+            A new folder, or an address in an object store such as ``s3://bucket/members``.
+        verifier
+            Its pack is the gallery's; by default the default pack is.
+        options
+            What the object store asks for, as LanceDB names it.
+
+        Raises
+        ------
+        InvalidInput
+            If something is there already.
+        RenzhengError
+            If it cannot be made.
+        """
+        verifier = verifier or Verifier(DEFAULT_PACK)
+        pack = verifier.pack
+        about = {
+            "pack": {
+                "name": pack.name,
+                "version": pack.version,
+                "network_digest": pack.network_digest,
+            },
+            "dimension": int(pack.setting("embedding", "dimension")),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "renzheng": renzheng.__version__,
+        }
+        return cls(Engine.create(fspath(place), about, options), verifier)
+
+    @classmethod
+    def open(
+        cls,
+        place: str | PathLike[str],
+        verifier: Verifier | None = None,
+        *,
+        options: Mapping[str, str] | None = None,
+    ) -> Gallery:
+        """Open a gallery; the parameters are those of `create`.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none.
+        PackError
+            If the verifier's pack is not the gallery's.
+        """
+        return cls(Engine.open(fspath(place), options), verifier)
+
+    @property
+    def verifier(self) -> Verifier:
+        """What finds and embeds faces.
+
+        Raises
+        ------
+        PackError
+            If the gallery's pack is not here, or has changed.
+        """
+        if self._verifier is None:
+            verifier = Verifier(self.pack["name"])
+            self._check_pack(verifier)
+            self._verifier = verifier
+        return self._verifier
+
+    @property
+    def dimension(self) -> int:
+        """Of the embeddings."""
+        return self._engine.dimension
+
+    def __len__(self) -> int:
+        return self._engine.count()
+
+    def __contains__(self, id: str) -> bool:
+        return bool(self._engine.get([id]))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self.entries()
+
+    def get(self, id: str) -> Entry | None:
+        """The entry of this id, or None."""
+        return next(iter(self._engine.get([id])), None)
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these ids the gallery holds."""
+        parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+        return {entry.id for part in parts for entry in self._engine.get(part)}
+
+    def entries(self, where: Filter = ()) -> Iterator[Entry]:
+        """All entries that fulfil the conditions, in no order."""
+        for batch in self._engine.scan(_sql(where)):
+            yield from batch
+
+    def add(self, entries: Iterable[Entry], *, replace: bool = False) -> Added:
+        """Add entries.
+
+        They are kept by the time this returns, whatever happens to the process then; of what was
+        handed in without its returning, some first thousands may be kept, each entry whole or not
+        at all.
+
+        Parameters
+        ----------
+        entries
+            Of the gallery's pack.
+        replace
+            Put them in the place of entries with the same ids. By default such are refused. The
+            bytes of what was replaced stay in the files until `purge`.
+
+        Raises
+        ------
+        InvalidInput
+            If an embedding is of another dimension, or an id comes twice; what came before it in
+            batches of 1,000 is kept.
+        """
+        kept: list[str] = []
+        refused: list[str] = []
+        dimension, seen = self.dimension, set[str]()
+        queue = iter(entries)
+        while batch := list(islice(queue, _BATCH)):
+            for entry in batch:
+                if entry.embedding.shape != (dimension,):
+                    raise InvalidInput(
+                        f"an embedding of {dimension} numbers is wanted, it has "
+                        f"{entry.embedding.size}",
+                        source=entry.id,
+                        remedy=f"the gallery's pack is {self.pack['name']}",
+                    )
+                if entry.id in seen:
+                    raise InvalidInput("the id comes twice", source=entry.id)
+                seen.add(entry.id)
+            if replace:
+                if self._engine.get([entry.id for entry in batch]):
+                    self._engine.write_note("unpurged", True)
+                self._engine.upsert(batch)
+                kept += [entry.id for entry in batch]
+                continue
+            added = set(self._engine.insert(batch))
+            for entry in batch:
+                (kept if entry.id in added else refused).append(entry.id)
+        return Added(tuple(kept), tuple(refused))
+
+    def enrol(
+        self,
+        picture: Any,
+        id: str,
+        *,
+        person: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        role: Role | str = Role.PHOTO,
+        accept_doubtful: bool = False,
+        replace: bool = False,
+    ) -> Entry:
+        """Add the face of a picture.
+
+        Parameters
+        ----------
+        picture
+            Anything that `renzheng.images.read` takes.
+        id, person, metadata
+            As in `Entry`.
+        role
+            What it is a picture of.
+        accept_doubtful
+            Whether a picture with a doubt is taken. By default it is refused: an entry whose
+            false match rate does not hold troubles every later search.
+        replace
+            As in `add`.
+
+        Raises
+        ------
+        InvalidInput
+            If the picture is refused, or the id is there already.
+        """
+        from renzheng.gallery.enrolling import Enrolment, acquire
+
+        wanted = Enrolment(id=id, picture=picture, person=person, metadata=metadata or {})
+        outcome = acquire(wanted, self.verifier, Role(role), accept_doubtful=accept_doubtful)
+        if outcome.entry is None:
+            raise InvalidInput(f"it was not enrolled: {outcome.reason}", source=outcome.source)
+        if self.add([outcome.entry], replace=replace).refused:
+            raise InvalidInput(
+                "the gallery holds this id already",
+                source=id,
+                remedy="name another, or replace it",
+            )
+        return outcome.entry
+
+    def remove(self, ids: Sequence[str], *, purge: bool | None = None) -> tuple[str, ...]:
+        """Remove entries; returns the ids of those that were there.
+
+        Parameters
+        ----------
+        ids
+            Which.
+        purge
+            Whether to remove their bytes from the files at once, see `purge`. By default that is
+            done in a folder of this machine and not in an object store.
+        """
+        there: list[str] = []
+        for start in range(0, len(ids), _BATCH):
+            part = ids[start : start + _BATCH]
+            there += sorted(entry.id for entry in self._engine.get(part))
+        if there:
+            # Before, so that a killed process leaves the note and not the bytes unnoticed.
+            self._engine.write_note("unpurged", True)
+        for start in range(0, len(there), _BATCH):
+            part = there[start : start + _BATCH]
+            self._engine.delete(f"id IN ({', '.join(map(quoted, part))})")
+        if there and (not is_remote(self._engine.where) if purge is None else purge):
+            self.purge()
+        return tuple(there)
+
+    def purge(self) -> None:
+        """Remove the bytes of removed and replaced entries from the gallery's files.
+
+        All entries are written anew and the old files, indices included, are deleted; what the
+        file system or the disk itself still keeps of deleted files is beyond this library. In an
+        object store nobody else may use the gallery meanwhile.
+        """
+        had_index = bool(self._engine.indexed())
+        self._engine.purge()
+        # First gone, then noted as gone.
+        self._engine.write_note("unpurged", None)
+        if had_index:
+            self.optimize()
+
+    def nearest(
+        self,
+        probes: Floats,
+        count: int = 5,
+        *,
+        where: Filter = (),
+        exact: bool | None = None,
+    ) -> list[list[Neighbour]]:
+        """The nearest entries of each probe, nearest first.
+
+        Parameters
+        ----------
+        probes
+            float32 (n, d), rows of unit length, of the gallery's pack.
+        count
+            How many at most, up to 1,000.
+        where
+            Conditions that an entry has to fulfil, all of them: `Condition` or texts such as
+            ``age>=18``.
+        exact
+            Compare every entry. By default an index is used where there is one, see `optimize`.
+
+        Raises
+        ------
+        InvalidInput
+            If the probes are of another shape, or not of unit length.
+        """
+        rows = np.ascontiguousarray(probes, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.dimension:
+            raise InvalidInput(
+                f"probes of shape (n, {self.dimension}) are wanted, not {rows.shape}"
+            )
+        if not np.all(np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1) < 1e-3):
+            raise InvalidInput("a probe is not of unit length", remedy="divide it by its norm")
+        if not 1 <= count <= _MOST_CANDIDATES:
+            raise InvalidInput(f"count must lie from 1 to {_MOST_CANDIDATES}, not {count}")
+        return self._engine.nearest(
+            rows, count, _sql(where), partitions=None if exact else self._partitions()
+        )
+
+    def search(
+        self,
+        probe: Any,
+        count: int = 5,
+        *,
+        where: Filter = (),
+        policy: SearchPolicy | None = None,
+        role: Role | str = Role.PHOTO,
+        exact: bool | None = None,
+    ) -> Identification:
+        """Who is it? One probe against every entry.
+
+        A picture that cannot be read, shows no face, or is refused gives the decision
+        ``not_comparable`` and says why.
+
+        Parameters
+        ----------
+        probe
+            A picture, anything that `renzheng.images.read` takes; or an embedding, float32 (d,) of
+            unit length.
+        count, where, exact
+            As in `nearest`.
+        policy
+            When it counts as an identification.
+        role
+            What the picture is of.
+
+        Raises
+        ------
+        InvalidInput
+            If the pack is not calibrated, or an argument is out of range.
+        """
+        policy = policy or SearchPolicy()
+        clock = Clock()
+        with clock("total"):
+            capture: Capture | None = None
+            found: list[Finding] = []
+            if isinstance(probe, np.ndarray) and probe.ndim == 1:
+                embedding: Floats | None = probe
+            else:
+                with clock("acquire"):
+                    capture, embedding = self._acquire(probe, Role(role))
+                found = list(speaking.of_capture("probe", capture, Policy()))
+            conditions = list(where)
+            candidates: tuple[Candidate, ...] = ()
+            if embedding is None or any(each.effect is Effect.REFUSAL for each in found):
+                searched = 0
+            else:
+                with clock("search"):
+                    searched = self._engine.count(_sql(conditions))
+                    [near] = self.nearest(embedding[None], count, where=conditions, exact=exact)
+                candidates = self._candidates(near, searched)
+        decision, reason = policy.decide(candidates, found)
+        return Identification(
+            decision=decision,
+            reason=reason,
+            candidates=candidates,
+            searched=searched,
+            policy=policy.to_dict(),
+            pack={**self.pack, "digest": self.verifier.pack.digest},
+            exact=bool(exact) or self._partitions() is None,
+            probe=capture,
+            findings=tuple(found),
+            timings_ms=clock.milliseconds,
+        )
+
+    def check(
+        self,
+        policy: SearchPolicy | None = None,
+        *,
+        most: int = 1000,
+        progress: Progress | None = None,
+    ) -> tuple[list[Suspicion], int]:
+        """Duplicate enrolment: is one person in the gallery under two names?
+
+        Every entry is compared with every other; pairs of different `person` are returned that lie
+        as near as `search` would take for an identification, nearest first. By chance, `max_fpir`
+        of the entries have a stranger so near. The embeddings are held in memory: half a gigabyte
+        for a million of 128 numbers.
+
+        Parameters
+        ----------
+        policy
+            Its `max_fpir` is the limit; where a gallery is too large for that to be promised, the
+            lowest rate that can be is.
+        most
+            Pairs that are returned.
+        progress
+            Told after each block.
+
+        Returns
+        -------
+        the pairs, and how many more there are
+        """
+        policy = policy or SearchPolicy()
+        ids, person, rows = self._loaded()
+        if len(ids) < 2:
+            return [], 0
+        limit = self._threshold(policy.max_fpir, len(ids) - 1)
+        pairs = near_pairs(rows, person, limit, most=most, progress=progress)
+        named: dict[str, Entry] = {}
+        wanted = sorted({ids[k] for k in (*pairs.one, *pairs.other)})
+        for start in range(0, len(wanted), _BATCH):
+            named |= {e.id: e for e in self._engine.get(wanted[start : start + _BATCH])}
+        suspicions = []
+        for one, other, distance in zip(pairs.one, pairs.other, pairs.distance, strict=True):
+            if ids[one] in named and ids[other] in named:  # not removed meanwhile
+                suspicions.append(
+                    Suspicion(
+                        (named[ids[one]], named[ids[other]]),
+                        float(distance),
+                        self._calibration.fmr_at(float(distance)),
+                        self._fpir(float(distance), len(ids) - 1),
+                    )
+                )
+        return suspicions, pairs.left_out
+
+    def calibrate(
+        self, *, searches: int = _SEARCHES, seed: int = 0, progress: Progress | None = None
+    ) -> NearestStrangers:
+        """Measure the false positive identification rate on the gallery's own entries.
+
+        Entries are searched among those of all other people, and how near the nearest stranger
+        comes is kept with the gallery: from then on searches rest on it where it speaks to lower
+        rates than the pack's calibration does. It holds for probes that are like the entries.
+        Somebody who is enrolled under two names makes the rates too high: `check` first.
+
+        Parameters
+        ----------
+        searches
+            How many; all entries if there are no more. 30 divided by it is the lowest rate that it
+            can speak of.
+        seed
+            Of the draw.
+        progress
+            Told after each block.
+
+        Raises
+        ------
+        InvalidInput
+            If there are fewer than two people.
+        """
+        if searches < 1:
+            raise InvalidInput(f"searches must be 1 or more, not {searches}")
+        _, person, rows = self._loaded()
+        if len(np.unique(person)) < 2:
+            raise InvalidInput(
+                "FPIR is measured between people, and the gallery holds fewer than two"
+            )
+        drawn = np.arange(len(rows))
+        if len(drawn) > searches:
+            drawn = np.sort(np.random.default_rng(seed).choice(len(rows), searches, replace=False))
+        nearest = nearest_strangers(rows, person, drawn, progress)
+        measured = NearestStrangers.of(nearest, len(rows) - 1)
+        self._engine.write_note("nearest_strangers", measured.to_dict())
+        return measured
+
+    def optimize(self) -> None:
+        """Join small files and, in a large gallery, prepare approximate search.
+
+        From 200,000 entries on the embeddings are partitioned, and the number of partitions that a
+        search looks into is raised until the nearest entry is found in 99.5 % of searches at the
+        distance of a false match rate of 1e-4, compared with exact search. The distances of what
+        is found are exact.
+        """
+        self._engine.compact()
+        entries = len(self)
+        if entries < APPROXIMATE_FROM:
+            return
+        known = self._engine.note("index")
+        if known is None or not self._engine.indexed() or entries > 2 * known["entries"]:
+            self._engine.index(round(entries**0.5))
+        self._tune(round(entries**0.5))
+
+    def stats(self) -> Stats:
+        """What the gallery holds."""
+        about = self._engine.about
+        people: set[str] = set()
+        entries = 0
+        for _, persons, _ in self._engine.scan_embeddings():
+            people.update(persons)
+            entries += len(persons)
+        index = self._engine.note("index") if self._engine.indexed() else None
+        measured = self._measured()
+        try:
+            lowest = self._fpir(0.0, entries).value if entries else None
+        except (InvalidInput, PackError):
+            lowest = None
+        return Stats(
+            entries=entries,
+            people=len(people),
+            pack=dict(self.pack),
+            created=about["created"],
+            bytes=self._engine.size(),
+            indexed=self._engine.indexed(),
+            recall=None if index is None else index["recall"],
+            unpurged=bool(self._engine.note("unpurged")),
+            lowest_fpir=lowest,
+            calibrated=0 if measured is None else measured.searches,
+        )
+
+    @property
+    def _calibration(self) -> Calibration:
+        calibration = self.verifier.calibration
+        if calibration is None:
+            raise InvalidInput(
+                f"the pack {self.pack['name']} has no calibration, so no rate can be given",
+                remedy="use nearest() for bare distances",
+            )
+        return calibration
+
+    def _measured(self) -> NearestStrangers | None:
+        note = self._engine.note("nearest_strangers")
+        return None if note is None else NearestStrangers.from_dict(note)
+
+    def _fpir(self, distance: float, entries: int) -> Any:
+        return false_positive_rate(distance, entries, self._calibration, self._measured())
+
+    def _threshold(self, max_fpir: float, entries: int) -> float:
+        """The largest distance with this rate, or with the lowest that can be promised."""
+        measured, calibration = self._measured(), self._calibration
+
+        def rate(distance: float) -> float:
+            return false_positive_rate(distance, entries, calibration, measured).value
+
+        wanted = max(max_fpir, rate(0.0))
+        low, high = 0.0, 2.0
+        for _ in range(40):  # rates never fall with the distance
+            middle = (low + high) / 2
+            low, high = (middle, high) if rate(middle) <= wanted * (1 + 1e-9) else (low, middle)
+        return low
+
+    def _candidates(self, near: Sequence[Neighbour], searched: int) -> tuple[Candidate, ...]:
+        calibration, measured = self._calibration, self._measured()
+        return tuple(
+            Candidate(
+                rank=rank,
+                entry=neighbour.entry,
+                distance=neighbour.distance,
+                similarity=neighbour.similarity,
+                fmr=calibration.fmr_at(neighbour.distance),
+                fpir=false_positive_rate(neighbour.distance, searched, calibration, measured),
+            )
+            for rank, neighbour in enumerate(near, 1)
+        )
+
+    def _acquire(self, picture: Any, role: Role) -> tuple[Capture, Floats | None]:
+        capture = self.verifier.acquire(picture, role)
+        if capture.crop is None:
+            return capture, None
+        if capture.embedding is not None:
+            return capture, capture.embedding
+        return capture, self.verifier.embed_crops(capture.crop[None])[0]
+
+    def _partitions(self) -> int | None:
+        """How many partitions a search looks into; None for exact search."""
+        note = self._engine.note("index")
+        return None if note is None else int(note["partitions"])
+
+    def _tune(self, most: int) -> None:
+        """Look into more partitions until enough is found; see `optimize`."""
+        rng = np.random.default_rng(0)
+        entries = len(self)
+        chosen = np.sort(rng.choice(entries, min(_TUNED_WITH, entries), replace=False))
+        rows = np.concatenate(list(self._taken(chosen)))
+        radius = self._calibration.threshold_at(max(_MATE_FMR, self._calibration.resolution))
+        probes = _moved(rows, radius, rng)
+        best = np.full(len(probes), -np.inf, np.float32)
+        nearest = np.empty(len(probes), object)
+        for ids, _, embeddings in self._engine.scan_embeddings():
+            similarity = probes @ embeddings.T
+            at = similarity.argmax(axis=1)
+            top = similarity[np.arange(len(probes)), at]
+            better = top > best
+            nearest[better] = np.asarray(ids, object)[at[better]]
+            best = np.maximum(best, top)
+        partitions, recall = 8, 0.0
+        while True:
+            found = [
+                self._engine.nearest(probe[None], 1, partitions=partitions)[0] for probe in probes
+            ]
+            hits = [bool(f) and f[0].entry.id == n for f, n in zip(found, nearest, strict=True)]
+            recall = float(np.mean(hits))
+            if recall >= RECALL or partitions >= most:
+                break
+            partitions = min(2 * partitions, most)
+        self._engine.write_note(
+            "index", {"partitions": partitions, "recall": recall, "entries": entries}
+        )
+
+    def _taken(self, chosen: Any) -> Iterator[Floats]:
+        start = 0
+        for _, _, embeddings in self._engine.scan_embeddings():
+            here = chosen[(chosen >= start) & (chosen < start + len(embeddings))] - start
+            yield embeddings[here]
+            start += len(embeddings)
+
+    def _loaded(self) -> tuple[list[str], Any, Floats]:
+        """Ids, people as numbers, and embeddings of the whole gallery."""
+        ids: list[str] = []
+        persons: list[str] = []
+        parts = [np.zeros((0, self.dimension), np.float32)]
+        for some, whose, rows in self._engine.scan_embeddings():
+            ids += some
+            persons += whose
+            parts.append(rows)
+        number = {name: k for k, name in enumerate(dict.fromkeys(persons))}
+        person = np.array([number[name] for name in persons], np.intp)
+        return ids, person, np.concatenate(parts)
+
+    def _check_pack(self, verifier: Verifier) -> None:
+        if verifier.pack.network_digest != self.pack["network_digest"]:
+            raise PackError(
+                f"the gallery holds embeddings of the pack {self.pack['name']} "
+                f"(network {self.pack['network_digest'][:12]}), and these would be of "
+                f"{verifier.pack.name} ({verifier.pack.network_digest[:12]}): distances between "
+                "the two mean nothing",
+                source=self._engine.where,
+                remedy="use the gallery's pack, or enrol the pictures in a new gallery",
+            )
+
+
+def _sql(conditions: Filter) -> str | None:
+    return where(
+        each if isinstance(each, Condition) else Condition.parse(each) for each in conditions
+    )
+
+
+def _moved(rows: Floats, distance: float, rng: np.random.Generator) -> Floats:
+    """Unit vectors at this Euclidean distance from others, in directions drawn by chance."""
+    cosine = 1 - distance * distance / 2
+    noise = rng.standard_normal(rows.shape)
+    noise -= np.sum(noise * rows, axis=1, keepdims=True) * rows
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    moved = cosine * rows + np.sqrt(1 - cosine**2) * noise
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)

@@ -1,0 +1,84 @@
+"""What a search's nearest entries mean: the policy of one-to-many comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from renzheng.errors import InvalidInput
+from renzheng.gallery.entries import Candidate, SearchDecision
+from renzheng.types import Effect, Finding
+
+
+@dataclass(frozen=True)
+class SearchPolicy:
+    """When a search counts as an identification.
+
+    Attributes
+    ----------
+    max_fpir
+        The false positive identification rate that is accepted: 0.01 takes one of a hundred
+        searches for people who are not in the gallery for somebody who is.
+    inconclusive
+        Up to `inconclusive` times `max_fpir` the answer is "inconclusive": a person should look.
+        1 switches that zone off.
+    """
+
+    max_fpir: float = 0.01
+    inconclusive: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_fpir", "inconclusive"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise InvalidInput(f"{name} is a number, not {value!r}")
+        if not 0 < self.max_fpir < 1:
+            raise InvalidInput(f"max_fpir must lie between 0 and 1, not {self.max_fpir:g}")
+        if not 1 <= self.inconclusive < math.inf:
+            raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for JSON."""
+        return {"max_fpir": self.max_fpir, "inconclusive": self.inconclusive}
+
+    def decide(
+        self, candidates: Sequence[Candidate], findings: Sequence[Finding] = ()
+    ) -> tuple[SearchDecision, str]:
+        """The decision and the sentence that explains it.
+
+        Parameters
+        ----------
+        candidates
+            Nearest first.
+        findings
+            What speaks against the probe: a refusal leaves nothing to search with, and with a
+            doubt nobody is identified.
+        """
+        refusals = [each.message for each in findings if each.effect is Effect.REFUSAL]
+        if refusals:
+            return SearchDecision.NOT_COMPARABLE, "; ".join(refusals)
+        if not candidates:
+            return SearchDecision.NOT_IDENTIFIED, "no entry was there to compare with"
+        fpir = candidates[0].fpir
+        accepted, rejected = self.max_fpir, min(self.max_fpir * self.inconclusive, 1.0)
+        rate = f"a search for a stranger comes as near with a rate of {fpir}"
+        if fpir.value <= accepted * (1 + 1e-9):
+            doubts = [each.message for each in findings if each.effect is Effect.DOUBT]
+            if doubts:
+                return (
+                    SearchDecision.INCONCLUSIVE,
+                    f"near enough for an identification, but {'; '.join(doubts)}",
+                )
+            return SearchDecision.IDENTIFIED, f"{rate}; the policy accepts up to {accepted:.2g}"
+        if fpir.at_most:
+            return SearchDecision.INCONCLUSIVE, (
+                f"{rate}, and nothing lower can be promised in a gallery of this size; a person "
+                "should look (`renzheng gallery calibrate` measures lower rates on large galleries)"
+            )
+        if fpir.value <= rejected * (1 + 1e-9):
+            return SearchDecision.INCONCLUSIVE, (
+                f"{rate}, between {accepted:.2g} (identified) and {rejected:.2g} (not identified); "
+                "a person should look"
+            )
+        return SearchDecision.NOT_IDENTIFIED, f"{rate}; the policy rejects above {rejected:.2g}"

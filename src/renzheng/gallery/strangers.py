@@ -1,0 +1,137 @@
+"""Everyone of a gallery against everyone else: who lies near whom, though not the same person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.types import Floats
+
+Progress = Callable[[int, int], None]  # searches done, searches in all
+Indices = npt.NDArray[np.intp]
+
+_BLOCK = 512  # searches at a time: their similarities to a million entries are 2 GB
+_SPAN = 65536  # so a million are taken in spans
+_SLACK = 1e-6  # of a similarity in single precision
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of entries of different people, nearest first.
+
+    Attributes
+    ----------
+    one, other
+        int (n,): the entries' numbers, `one` the smaller.
+    distance
+        float64 (n,): Euclidean.
+    left_out
+        How many more there were.
+    """
+
+    one: Indices
+    other: Indices
+    distance: npt.NDArray[np.float64]
+    left_out: int
+
+
+def nearest_strangers(
+    rows: Floats,
+    person: Indices,
+    searches: Indices,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.float64]:
+    """The distance of the nearest entry of somebody else.
+
+    Parameters
+    ----------
+    rows
+        float32 (n, d), unit length.
+    person
+        int (n,): whose each is.
+    searches
+        int (k,): the entries that are searched with.
+
+    Returns
+    -------
+    float64 (k,); infinite where there is nobody else
+    """
+    best = np.full(len(searches), -np.inf, np.float32)
+    place = np.zeros(len(searches), np.intp)
+    for start, chosen, span, similarity in _blocks(rows, searches, progress):
+        similarity[person[chosen][:, None] == person[None, span]] = -np.inf
+        at = similarity.argmax(axis=1)
+        top = similarity[np.arange(len(chosen)), at]
+        here = slice(start, start + len(chosen))
+        better = top > best[here]
+        place[here] = np.where(better, at + span.start, place[here])
+        best[here] = np.maximum(best[here], top)
+    distance = _distances(rows, searches, place)
+    distance[np.isinf(best)] = np.inf
+    return distance
+
+
+def near_pairs(
+    rows: Floats,
+    person: Indices,
+    limit: float,
+    *,
+    most: int = 100_000,
+    progress: Progress | None = None,
+) -> Pairs:
+    """Every pair of entries of different people at this distance or nearer.
+
+    Parameters
+    ----------
+    rows, person
+        As in `nearest_strangers`.
+    limit
+        The largest distance.
+    most
+        Pairs that are kept, the nearest.
+    """
+    least = 1 - limit * limit / 2 - _SLACK
+    kept = np.zeros((0, 2), np.intp), np.zeros(0)
+    left_out = 0
+    everyone = np.arange(len(rows))
+    for start, _, span, similarity in _blocks(rows, everyone, progress):
+        if span.stop <= start:
+            continue  # each pair once
+        a, b = np.nonzero(similarity >= least)
+        a, b = a + start, b + span.start
+        wanted = (a < b) & (person[a] != person[b])
+        a, b = a[wanted], b[wanted]
+        distance = _distances(rows, a, b)
+        near = distance <= limit
+        pairs = np.concatenate([kept[0], np.stack([a[near], b[near]], axis=1)])
+        distances = np.concatenate([kept[1], distance[near]])
+        order = np.argsort(distances, kind="stable")[:most]
+        left_out += len(distances) - len(order)
+        kept = pairs[order], distances[order]
+    return Pairs(kept[0][:, 0], kept[0][:, 1], kept[1], left_out)
+
+
+def _blocks(
+    rows: Floats, searches: Indices, progress: Progress | None
+) -> Iterator[tuple[int, Indices, slice, Floats]]:
+    """(first search, searches, span of entries, their similarities) in bounded memory."""
+    for start in range(0, len(searches), _BLOCK):
+        chosen = searches[start : start + _BLOCK]
+        for first in range(0, len(rows), _SPAN):
+            span = slice(first, min(first + _SPAN, len(rows)))
+            yield start, chosen, span, rows[chosen] @ rows[span].T
+        if progress:
+            progress(start + len(chosen), len(searches))
+
+
+def _distances(rows: Floats, one: Indices, other: Indices) -> npt.NDArray[np.float64]:
+    """Euclidean, in double precision: a difference of similarities loses what lies near 0."""
+    apart = np.empty(len(one))
+    for start in range(0, len(one), _SPAN):
+        part = slice(start, start + _SPAN)
+        difference = rows[one[part]].astype(np.float64) - rows[other[part]].astype(np.float64)
+        apart[part] = np.linalg.norm(difference, axis=1)
+    return apart
