@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from renzheng.errors import InvalidInput, RenzhengError
 
@@ -46,7 +48,20 @@ def read(path: Path, most: int) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that its name never shows a part of it.
+    """Write a file so that its name never shows a part of it; see `new`.
+
+    Raises
+    ------
+    RenzhengError
+        If the file cannot be written; what was there before stays.
+    """
+    with new(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def new(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written that has its name once all of it is there.
 
     What renzheng writes are pictures of people or templates of their faces, so nobody but the
     owner may read it.
@@ -63,7 +78,7 @@ def write(path: Path, content: bytes) -> None:
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):

@@ -58,6 +58,10 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 _ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
+# Of files that are taken for pictures where a folder is read; what they hold decides later.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"),
+)
 _RESAVE = f"give a picture saved as {_ACCEPTED}"
 _EXPORT_AGAIN = "copy or export the file again"
 

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from renzheng import InvalidInput
+from renzheng import InvalidInput, tables
 from renzheng.evaluation.protocols import insightface, lfw, people
-from renzheng.evaluation.protocols import table as tables
 from renzheng.evaluation.protocols.table import read_pairs, read_people, read_presentations
 
 Write = Callable[..., Path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -74,15 +75,18 @@ class Condition:
     def sql(self) -> str:
         """The condition in the engine's language; nothing in it can end a text early."""
         value = self.value
-        if isinstance(value, bool):
-            column, literal = f"json_get_bool(metadata, '{self.key}')", str(value).lower()
-        elif isinstance(value, str):
-            column, literal = f"json_get_string(metadata, '{self.key}')", quoted(value)
-        else:
-            column, literal = f"json_get_float(metadata, '{self.key}')", repr(float(value))
         if self.key in _COLUMNS:
-            column = self.key
-        return f"({column} {self.operator} {literal})"
+            return f"({self.key} {self.operator} {quoted(str(value))})"
+        # The engine would turn the text "18" into a number and a number into a text.
+        kept = f"json_extract(metadata, '$.\"{self.key}\"')"
+        if isinstance(value, bool):
+            kind, column, literal = f"{kept} IN ('true', 'false')", "json_get_bool", str(value)
+        elif isinstance(value, str):
+            kind, column, literal = f"{kept} LIKE '\"%'", "json_get_string", quoted(value)
+        else:
+            kind = f"{kept} NOT LIKE '\"%' AND {kept} NOT IN ('true', 'false')"
+            column, literal = "json_get_float", repr(float(value))
+        return f"({kind} AND {column}(metadata, '{self.key}') {self.operator} {literal})"
 
 
 def where(conditions: Iterable[Condition]) -> str | None:
@@ -105,8 +109,10 @@ def parse_value(text: str) -> Value:
         value = json.loads(text)
     except ValueError:
         return text
-    whole = isinstance(value, int) and abs(value) <= _EXACT
-    return value if whole or isinstance(value, (str, float, bool)) else text
+    if isinstance(value, (int, float)):
+        largest = _EXACT if isinstance(value, int) else sys.float_info.max
+        return value if abs(value) <= largest else text  # not-a-number is no less than anything
+    return value if isinstance(value, str) else text
 
 
 def check_key(key: str) -> None:

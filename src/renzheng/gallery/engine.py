@@ -252,22 +252,15 @@ class Engine:
 
     def index(self, partitions: int) -> None:
         """Partition the embeddings, so that a search looks at a part of them only."""
+        from lancedb.index import BTree, IvfFlat
+
         with self._writing():
             table = self._table(ENTRIES)
             table.optimize(cleanup_older_than=_KEEP)
-            table.create_index(
-                metric="l2",
-                vector_column_name="embedding",
-                index_type="IVF_FLAT",  # whole vectors: distances stay exact
-                num_partitions=partitions,
-                replace=True,
-            )
-            table.create_scalar_index("id", replace=True)
-
-    def drop_index(self) -> None:
-        """Compare every entry again."""
-        with self._writing():
-            self._drop_indices()
+            # IVF_FLAT keeps whole vectors, so that distances stay exact.
+            whole = IvfFlat(distance_type="l2", num_partitions=partitions)
+            table.create_index("embedding", config=whole, replace=True)
+            table.create_index("id", config=BTree(), replace=True)
 
     def indexed(self) -> int:
         """How many entries are partitioned."""

@@ -107,15 +107,24 @@ class NearestStrangers:
         """The lowest rate that the searches can speak of."""
         return min(_RULE_OF / self.searches, 1.0)
 
+    def floor(self, entries: int) -> float:
+        """The lowest rate that they can speak of in a search among so many entries."""
+        return of_many(self.resolution, self._share(entries))
+
     def rate_at(self, distance: float, entries: int) -> FalsePositiveRate:
         """FPIR of a threshold at this distance in a search among so many entries."""
         # Between two points the rate of the farther one: no lower than the true one.
         known = int(np.searchsorted(self.distance, distance, side="left"))
         rate = float(self.rate[known]) if known < len(self.rate) else 1.0
-        share = entries / self.entries
-        floor = self.resolution
-        at_most = rate <= floor
-        return FalsePositiveRate(of_many(max(rate, floor), share), at_most, measured=True)
+        known_rate = max(rate, self.resolution)
+        return FalsePositiveRate(
+            of_many(known_rate, self._share(entries)), rate <= self.resolution, measured=True
+        )
+
+    def _share(self, entries: int) -> float:
+        # Among fewer entries the rate is no higher. How much lower cannot be told: false positives
+        # crowd on some searches, so halving the entries does not halve it.
+        return max(entries / self.entries, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, from which `from_dict` makes the same."""
@@ -161,6 +170,5 @@ def false_positive_rate(
     computed = FalsePositiveRate(of_many(fmr.value, entries), fmr.at_most, measured=False)
     if measured is None:
         return computed
-    floor = of_many(calibration.resolution, entries)
-    own = measured.rate_at(distance, entries)
-    return own if of_many(measured.resolution, entries / measured.entries) <= floor else computed
+    lowest = of_many(calibration.resolution, entries)
+    return measured.rate_at(distance, entries) if measured.floor(entries) <= lowest else computed

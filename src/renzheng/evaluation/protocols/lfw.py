@@ -8,8 +8,8 @@ import numpy as np
 
 from renzheng import files
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.protocols.table import MOST_BYTES
 from renzheng.evaluation.trial import Pairs, Picture
+from renzheng.tables import MOST_BYTES
 
 _LISTS = {1: ("pairsDevTrain.txt", "pairsDevTest.txt"), 2: ("pairs.txt",)}
 _IMAGES = ("lfw-deepfunneled", "lfw", "lfw_funneled", "lfwa", "lfw-a")

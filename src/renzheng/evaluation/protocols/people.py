@@ -6,12 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from renzheng import images
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.trial import People, Picture
-
-_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"),
-)
 
 
 def read(folder: Path) -> People:
@@ -33,7 +30,7 @@ def read(folder: Path) -> People:
     pictures, people = [], []
     for who in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         for path in sorted(who.iterdir()):
-            if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+            if path.suffix.lower() in images.SUFFIXES and not path.name.startswith("."):
                 pictures.append(Picture(f"{who.name}/{path.name}", path))
                 people.append(who.name)
     if not pictures:

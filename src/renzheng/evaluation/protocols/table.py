@@ -4,13 +4,11 @@ or presentations (picture, type).
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from renzheng import files
+from renzheng import tables
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.trial import (
     Pairs,
@@ -20,8 +18,7 @@ from renzheng.evaluation.trial import (
     Problem,
     people_of_pairs,
 )
-
-MOST_BYTES = 256 << 20  # some millions of rows
+from renzheng.tables import Row
 
 _SAME = {"1", "true", "same", "genuine", "match", "yes", "mated"}
 _DIFFERENT = {
@@ -37,8 +34,6 @@ _DIFFERENT = {
 }
 _BONA_FIDE = {"bona_fide", "bonafide", "live", "genuine", "real"}
 _SIDES = ("reference_person", "probe_person")
-
-Row = dict[str, str]
 
 
 def read_pairs(path: Path, root: Path | None = None) -> Pairs:
@@ -64,9 +59,11 @@ def read_pairs(path: Path, root: Path | None = None) -> Pairs:
     InvalidInput
         If the table is empty, lacks a column, or leaves no pair of one kind.
     """
-    columns, rows = _read(path)
+    columns, rows = tables.read(path)
     named = all(side in columns for side in _SIDES)
-    _require(path, columns, ("reference", "probe") if named else ("reference", "probe", "label"))
+    tables.require(
+        path, columns, ("reference", "probe") if named else ("reference", "probe", "label")
+    )
     known = {"reference", "probe", "label", "fold", *_SIDES}
     root = path.parent if root is None else root
     index: dict[str, int] = {}
@@ -150,8 +147,8 @@ def read_people(path: Path, root: Path | None = None) -> People:
     InvalidInput
         If the table is empty, lacks a column, or shows fewer than two people.
     """
-    columns, rows = _read(path)
-    _require(path, columns, ("picture", "person"))
+    columns, rows = tables.read(path)
+    tables.require(path, columns, ("picture", "person"))
     root = path.parent if root is None else root
     kept: dict[str, Row] = {}
     problems: list[Problem] = []
@@ -203,8 +200,8 @@ def read_presentations(path: Path, root: Path | None = None) -> Presentations:
     InvalidInput
         If the table is empty, lacks a column, or leaves no picture.
     """
-    columns, rows = _read(path)
-    _require(path, columns, ("picture", "type"))
+    columns, rows = tables.read(path)
+    tables.require(path, columns, ("picture", "type"))
     root = path.parent if root is None else root
     kept: dict[str, tuple[Row, str, str]] = {}
     problems: list[Problem] = []
@@ -236,45 +233,6 @@ def read_presentations(path: Path, root: Path | None = None) -> Presentations:
         },
         problems=tuple(problems),
     )
-
-
-def _read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
-    content = files.read(path, MOST_BYTES)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            "the table is not UTF-8", source=str(path), remedy="save it as CSV UTF-8"
-        ) from error
-    lines = text.splitlines()
-    if not lines or not lines[0].strip():
-        raise InvalidInput("the table is empty", source=str(path))
-    separator = max(",;\t", key=lines[0].count)
-    try:
-        table = list(csv.reader(lines, delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise InvalidInput(f"the table is not CSV: {error}", source=str(path)) from error
-    columns = [name.strip().lower() for name in table[0]]
-    if len(set(columns)) < len(columns):
-        raise InvalidInput("two columns have one name", source=str(path))
-
-    def rows() -> Iterator[tuple[int, Row]]:
-        for number, cells in enumerate(table[1:], start=2):
-            if any(cell.strip() for cell in cells):
-                padded = [*cells, *[""] * (len(columns) - len(cells))]
-                yield number, {c: v.strip() for c, v in zip(columns, padded, strict=False)}
-
-    return columns, rows()
-
-
-def _require(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in columns]
-    if missing:
-        raise InvalidInput(
-            f"the table lacks the column(s) {', '.join(missing)}; it has {', '.join(columns)}",
-            source=str(path),
-            remedy=f"the first row names the columns: {','.join(wanted)}",
-        )
 
 
 def _label(row: Row, named: bool) -> bool:

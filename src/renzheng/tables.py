@@ -1,0 +1,76 @@
+"""Tables that people hand in: CSV with a header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from renzheng import files
+from renzheng.errors import InvalidInput
+
+MOST_BYTES = 256 << 20  # some millions of rows
+
+Row = dict[str, str]
+
+
+def read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
+    """Read a table of texts.
+
+    Parameters
+    ----------
+    path
+        CSV with a header; separated by comma, semicolon or tab; UTF-8.
+
+    Returns
+    -------
+    the columns in lower case, and the rows with the number of each in the file
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read, or is no such table.
+    """
+    content = files.read(path, MOST_BYTES)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            "the table is not UTF-8", source=str(path), remedy="save it as CSV UTF-8"
+        ) from error
+    lines = text.splitlines()
+    if not lines or not lines[0].strip():
+        raise InvalidInput("the table is empty", source=str(path))
+    separator = max(",;\t", key=lines[0].count)
+    try:
+        table = list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise InvalidInput(f"the table is not CSV: {error}", source=str(path)) from error
+    columns = [name.strip().lower() for name in table[0]]
+    if len(set(columns)) < len(columns):
+        raise InvalidInput("two columns have one name", source=str(path))
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        for number, cells in enumerate(table[1:], start=2):
+            if any(cell.strip() for cell in cells):
+                padded = [*cells, *[""] * (len(columns) - len(cells))]
+                yield number, {c: v.strip() for c, v in zip(columns, padded, strict=False)}
+
+    return columns, rows()
+
+
+def require(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> None:
+    """Make sure that a table has these columns.
+
+    Raises
+    ------
+    InvalidInput
+        If it lacks one.
+    """
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        raise InvalidInput(
+            f"the table lacks the column(s) {', '.join(missing)}; it has {', '.join(columns)}",
+            source=str(path),
+            remedy=f"the first row names the columns: {','.join(wanted)}",
+        )

@@ -1,0 +1,310 @@
+"""A gallery: what is added is found, what is removed is gone, and what is no match says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from renzheng import InvalidInput, PackError, RenzhengError, Verifier
+from renzheng.gallery import Entry, Gallery, SearchPolicy
+from renzheng.gallery import gallery as implementation
+from renzheng.types import Floats
+
+Make = Callable[..., list[Entry]]
+Unit = Callable[..., Floats]
+
+
+def test_an_entry_comes_back_as_it_was(gallery: Gallery, unit: Unit) -> None:
+    entry = Entry(
+        "编号/1 'x'",
+        unit(1)[0],
+        person="安娜",
+        metadata={"country": "CN", "age": 31, "weight": 61.5, "vip": False},
+        source="照片/anna.jpg",
+        picture="ab" * 32,
+    )
+    gallery.add([entry])
+    again = Gallery.open(gallery._engine.where).get(entry.id)
+    assert again is not None
+    assert again.to_dict() == entry.to_dict()
+    assert isinstance(again.enrolled, datetime)
+    assert again.enrolled == entry.enrolled
+    assert again.embedding.tobytes() == entry.embedding.tobytes()
+    assert entry.id in gallery
+    assert "nobody" not in gallery
+
+
+def test_nearest_equals_brute_force(gallery: Gallery, people: Make, unit: Unit) -> None:
+    entries = people(300)
+    gallery.add(entries)
+    rows = np.stack([entry.embedding for entry in entries]).astype(np.float64)
+    probes = unit(20, seed=1)
+    found = gallery.nearest(probes, 7)
+    for probe, near in zip(probes.astype(np.float64), found, strict=True):
+        apart = np.linalg.norm(rows - probe, axis=1)
+        order = np.argsort(apart)[:7]
+        assert [each.entry.id for each in near] == [f"p{k}" for k in order]
+        assert [each.distance for each in near] == pytest.approx(apart[order], abs=1e-12)
+        assert near[0].similarity == pytest.approx(float(rows[order[0]] @ probe), abs=1e-6)
+
+
+def test_an_id_is_held_once(gallery: Gallery, people: Make, unit: Unit) -> None:
+    gallery.add(people(3))
+    other = Entry("p1", unit(1, seed=9)[0])
+    done = gallery.add([other, Entry("new", unit(1, seed=8)[0])])
+    assert (done.ids, done.refused) == (("new",), ("p1",))
+    kept = gallery.get("p1")
+    assert kept is not None
+    assert not np.array_equal(kept.embedding, other.embedding)
+    gallery.add([other], replace=True)
+    kept = gallery.get("p1")
+    assert kept is not None
+    assert np.array_equal(kept.embedding, other.embedding)
+    assert len(gallery) == 4
+    assert gallery.stats().unpurged  # the old embedding lies in the files still
+    gallery.purge()
+    assert not gallery.stats().unpurged
+
+
+def test_removing_removes_the_bytes(tmp_path: Path, gallery: Gallery, people: Make) -> None:
+    entries = people(200)
+    entries[77] = dataclasses.replace(
+        entries[77], person="Erika Mustermann", metadata={"note": "a secret of hers"}
+    )
+    traces = {
+        "embedding": entries[77].embedding.tobytes(),
+        "person": b"Erika Mustermann",
+        "metadata": b"a secret of hers",
+    }
+
+    def files_with(trace: bytes) -> list[Path]:
+        files = (path for path in (tmp_path / "gallery").rglob("*") if path.is_file())
+        return [path for path in files if trace in path.read_bytes()]
+
+    gallery.add(entries)
+    assert all(files_with(trace) for trace in traces.values())
+    assert gallery.remove(["p77", "nobody"], purge=False) == ("p77",)
+    assert gallery.stats().unpurged
+    assert files_with(traces["embedding"])  # so the last lines of this test can fail
+    gallery.purge()
+    assert {name: files_with(trace) for name, trace in traces.items()} == {
+        name: [] for name in traces
+    }
+    assert not files_with(b"p77'")  # what was asked to be removed is not told either
+    assert len(gallery) == 199
+    assert not gallery.stats().unpurged
+    [near] = gallery.nearest(entries[78].embedding[None], 1)
+    assert near[0].entry.id == "p78"
+    assert gallery.remove(["p78"]) == ("p78",)
+    assert not files_with(entries[78].embedding.tobytes())  # in a folder it purges by itself
+
+
+def test_a_search_says_who_and_how_sure(gallery: Gallery, people: Make, unit: Unit) -> None:
+    entries = people(50)
+    gallery.add(entries)
+    found = gallery.search(entries[7].embedding, 3)
+    assert found.decision == "identified"
+    assert found.searched == 50
+    assert found.exact
+    best = found.candidates[0]
+    assert (best.rank, best.entry.id, best.distance) == (1, "p7", 0)
+    assert best.fmr.at_most
+    assert best.fpir.value == pytest.approx(50 * best.fmr.value, rel=1e-2)
+    assert [c.distance for c in found.candidates] == sorted(c.distance for c in found.candidates)
+    stranger = gallery.search(unit(1, seed=5)[0])
+    assert stranger.decision == "not_identified"
+    assert stranger.candidates  # who was nearest is told, but not taken
+    assert stranger.to_dict()["candidates"][0]["fpir"]["value"] > 0.1
+
+
+def test_nobody_in_an_empty_gallery_or_none_that_fulfils(
+    gallery: Gallery, people: Make, unit: Unit
+) -> None:
+    probe = unit(1)[0]
+    assert gallery.search(probe).decision == "not_identified"
+    assert gallery.search(probe).candidates == ()
+    gallery.add(people(2))
+    found = gallery.search(probe, where=["country=CN"])
+    assert (found.decision, found.searched) == ("not_identified", 0)
+    assert gallery.search(probe, where=["id=p0"]).decision == "identified"
+
+
+def test_a_large_gallery_promises_less_until_it_is_calibrated(
+    gallery: Gallery, people: Make
+) -> None:
+    entries = people(4000)  # 4,000 times the pack's 4e-6 is 1.6 %
+    gallery.add(entries)
+    found = gallery.search(entries[5].embedding)
+    assert found.decision == "inconclusive"
+    assert "calibrate" in found.reason
+    measured = gallery.calibrate()
+    assert measured.searches == 4000
+    found = gallery.search(entries[5].embedding)
+    assert found.decision == "identified"
+    assert found.candidates[0].fpir.measured
+    assert found.candidates[0].fpir.value == pytest.approx(30 / 4000, rel=1e-2)
+    assert gallery.stats().calibrated == 4000
+
+
+def test_policies_zone_of_doubt() -> None:
+    for wrong in ({"max_fpir": 0}, {"max_fpir": 1}, {"inconclusive": 0.5}, {"max_fpir": "x"}):
+        with pytest.raises(InvalidInput):
+            SearchPolicy(**wrong)  # type: ignore[arg-type]
+
+
+def test_one_person_under_two_names(gallery: Gallery, people: Make) -> None:
+    entries = people(40)
+    twin = Entry("again", entries[3].embedding, person="somebody else", picture="00")
+    same = Entry("own", entries[4].embedding, person="p4")  # another reference of p4
+    gallery.add([*entries, twin, same])
+    pairs, more = gallery.check()
+    assert more == 0
+    assert [sorted(entry.id for entry in pair.entries) for pair in pairs] == [["again", "p3"]]
+    assert pairs[0].distance == 0
+    assert not pairs[0].same_file
+    assert pairs[0].to_dict()["fpir"]["at_most"]
+    gallery.remove(["again"])
+    assert gallery.check() == ([], 0)
+
+
+def test_another_packs_embeddings_are_refused(
+    tmp_path: Path, gallery: Gallery, verifier: Verifier, unit: Unit
+) -> None:
+    class Other:
+        network_digest = "0" * 64
+        name = "other"
+
+    class Another:
+        pack = Other()
+
+    with pytest.raises(PackError, match="mean nothing"):
+        Gallery.open(tmp_path / "gallery", Another())  # type: ignore[arg-type]
+    short = np.zeros(64, np.float32)
+    short[0] = 1
+    with pytest.raises(InvalidInput, match="128"):
+        gallery.add([Entry("x", short)])
+    with pytest.raises(InvalidInput, match="128"):
+        gallery.nearest(short[None])
+    with pytest.raises(InvalidInput):
+        gallery.nearest(unit(1) * 2)
+    with pytest.raises(InvalidInput):
+        Entry("x", np.full(128, np.nan, np.float32))
+    with pytest.raises(InvalidInput):
+        gallery.nearest(unit(1), 0)
+    with pytest.raises(InvalidInput, match="twice"):
+        gallery.add([Entry("x", unit(1)[0]), Entry("x", unit(1)[0])])
+    assert len(gallery) == 0
+
+
+def test_places_that_are_no_gallery(tmp_path: Path, gallery: Gallery, verifier: Verifier) -> None:
+    with pytest.raises(InvalidInput, match="no gallery"):
+        Gallery.open(tmp_path / "none")
+    with pytest.raises(InvalidInput, match="not empty"):
+        Gallery.create(tmp_path / "gallery", verifier)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RenzhengError):
+        Gallery.create(tmp_path / "file", verifier)
+    with pytest.raises(InvalidInput):
+        Gallery.open(tmp_path / "file")
+    broken = tmp_path / "broken"
+    (broken / "entries.lance").mkdir(parents=True)
+    with pytest.raises(RenzhengError):
+        Gallery.open(broken)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("arp"), st.integers(0, 9)), max_size=25))
+def test_any_history_ends_as_a_dictionary_would(
+    tmp_path_factory: pytest.TempPathFactory, verifier: Verifier, history: list[tuple[str, int]]
+) -> None:
+    gallery = Gallery.create(tmp_path_factory.mktemp("history") / "g", verifier)
+    expected: dict[str, float] = {}
+    for step, (action, k) in enumerate(history):
+        row = np.zeros(128, np.float32)
+        row[step % 128] = 1
+        entry = Entry(f"e{k}", row, metadata={"step": step})
+        if action == "a":
+            done = gallery.add([entry])
+            assert bool(done.refused) == (entry.id in expected)
+            expected.setdefault(entry.id, step)
+        elif action == "r":
+            assert bool(gallery.remove([entry.id])) == (entry.id in expected)
+            expected.pop(entry.id, None)
+        else:
+            gallery.add([entry], replace=True)
+            expected[entry.id] = step
+    assert {e.id: e.metadata["step"] for e in gallery} == expected
+    assert len(gallery) == len(expected)
+
+
+def test_an_index_is_tuned_to_its_recall(
+    monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
+) -> None:
+    monkeypatch.setattr(implementation, "APPROXIMATE_FROM", 3000)
+    entries = people(3000)
+    gallery.add(entries[:2000])
+    gallery.optimize()
+    assert gallery.stats().indexed == 0
+    assert gallery.search(entries[0].embedding).exact
+    gallery.add(entries[2000:])
+    gallery.optimize()
+    told = gallery.stats()
+    assert told.indexed == 3000
+    assert told.recall is not None
+    assert told.recall >= implementation.RECALL
+    rows = np.stack([entry.embedding for entry in entries])
+    probes = implementation._moved(rows, 0.3, np.random.default_rng(3))[:300]
+    assert np.linalg.norm(probes - rows[:300], axis=1) == pytest.approx(np.full(300, 0.3), abs=1e-5)
+    by_index = [near[0].entry.id for near in gallery.nearest(probes, 1)]
+    exact = [near[0].entry.id for near in gallery.nearest(probes, 1, exact=True)]
+    assert np.mean([a == b for a, b in zip(by_index, exact, strict=True)]) >= 0.98
+    assert not gallery.search(entries[9].embedding).exact
+    assert gallery.search(entries[9].embedding, exact=True).exact
+    # What is added later is found too, before it is in the index.
+    late = Entry("late", -entries[0].embedding)
+    gallery.add([late])
+    assert gallery.nearest(late.embedding[None], 1)[0][0].entry.id == "late"
+    # A purge takes the index along, which holds embeddings of its own, and makes it anew.
+    trace = entries[11].embedding.tobytes()
+    gallery.remove(["p11"])
+    files = (path for path in Path(gallery._engine.where).rglob("*") if path.is_file())
+    assert not [path for path in files if trace in path.read_bytes()]
+    assert gallery.stats().indexed == 3000
+
+
+def _write(where: str, name: str, start: int, count: int) -> None:
+    rows = np.eye(128, dtype=np.float32)
+    gallery = Gallery.open(where)
+    for k in range(start, start + count):
+        gallery.add([Entry(f"{name}{k}", rows[k]), Entry(f"both{k}", rows[k])])
+
+
+def test_two_processes_write_and_one_reads(tmp_path: Path, verifier: Verifier) -> None:
+    where = str(tmp_path / "shared")
+    gallery = Gallery.create(where, verifier)
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write, args=(where, name, 0, 25)) for name in "xy"]
+    for writer in writers:
+        writer.start()
+    probe = np.eye(128, dtype=np.float32)[:1]
+    seen = [0]
+    while any(writer.is_alive() for writer in writers):
+        gallery.nearest(probe, 3)
+        seen.append(len(gallery))
+        if seen[-1] > 20:
+            gallery.purge()  # the hardest a reader and two writers can meet
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert seen == sorted(seen)
+    expected = {f"{name}{k}" for name in ("x", "y", "both") for k in range(25)}
+    assert {entry.id for entry in gallery} == expected
+    assert len(gallery) == 75
