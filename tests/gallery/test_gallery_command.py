@@ -1,0 +1,187 @@
+"""``renzheng gallery`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from renzheng import InvalidInput, Verifier
+from renzheng.gallery import Enrolment, Entry, Gallery, enrol
+from renzheng.types import Role
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: object, key: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "RENZHENG_GALLERY_KEY"}
+    return subprocess.run(
+        [sys.executable, "-m", "renzheng", "gallery", *map(str, arguments)],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**environment, **({"RENZHENG_GALLERY_KEY": key} if key else {})},
+    )  # fmt: skip
+
+
+def told(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person in three pictures of two folders, and files without a face."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image's public-domain portrait")
+    folder = tmp_path_factory.mktemp("pictures")
+    portrait = Pillow.fromarray(data.astronaut())
+    for name in ("Eileen", "Nobody"):
+        (folder / "people" / name).mkdir(parents=True)
+    portrait.save(folder / "people" / "Eileen" / "1.png")
+    portrait.resize((380, 380)).save(folder / "people" / "Eileen" / "2.jpg", quality=50)
+    (folder / "people" / "Nobody" / "text.jpg").write_text("no picture")
+    Pillow.new("RGB", (300, 200), "grey").save(folder / "people" / "Nobody" / "wall.png")
+    portrait.resize((450, 450)).save(folder / "gate.jpg", quality=80)
+    portrait.crop((150, 0, 290, 150)).save(folder / "tight.png")
+    return folder
+
+
+def test_from_an_empty_folder_to_an_answer_and_back(tmp_path: Path, pictures: Path) -> None:
+    place = tmp_path / "members"
+    assert run("create", place).returncode == 0
+    done = run("add", place, pictures / "people", "--set", "country=CN", "--json")
+    assert done.returncode == 4, done.stderr  # two files show no face: they are told, not hidden
+    assert told(done)["enrolled"] == ["Eileen/1", "Eileen/2"]
+    assert sorted(told(done)["failed"]) == ["Nobody/text", "Nobody/wall"]
+    assert "Traceback" not in done.stderr
+
+    done = run("add", place, pictures / "people")
+    assert "0 enrolled, 2 there before, 2 failed; the gallery holds 2" in done.stdout
+
+    done = run("search", place, pictures / "gate.jpg")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "identified" in done.stdout
+    assert "Eileen (Eileen/1)" in done.stdout
+    done = run("search", place, pictures / "gate.jpg", "--where", "country=US", "--json")
+    assert done.returncode == 1
+    assert (told(done)["decision"], told(done)["searched"]) == ("not_identified", 0)
+    assert run("search", place, pictures / "people" / "Nobody" / "text.jpg").returncode == 4
+
+    done = run("list", place, "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["person"] for line in lines} == {"Eileen"}
+    assert all(len(line["picture"]) == 64 for line in lines)
+
+    done = run("remove", place, "--where", "id=Eileen/2", "--dry-run")
+    assert done.stdout.strip() == "Eileen/2"
+    assert run("remove", place, "Eileen/2", "nobody").stdout.startswith("1 removed; the gallery")
+    done = run("stats", place, "--json")
+    assert (told(done)["entries"], told(done)["unpurged"]) == (1, False)
+
+
+def test_check_export_and_import(tmp_path: Path, verifier: Verifier) -> None:
+    gallery = Gallery.create(tmp_path / "g", verifier)
+    rows = np.eye(128, dtype=np.float32)
+    gallery.add(Entry(f"e{k}", rows[k]) for k in range(50))
+    assert run("check", tmp_path / "g").returncode == 0
+    gallery.add([Entry("twin", rows[3])])
+    done = run("check", tmp_path / "g", "--json")
+    assert done.returncode == 1
+    assert sorted(e["id"] for e in told(done)["pairs"][0]["entries"]) == ["e3", "twin"]
+
+    done = run("key", tmp_path / "key")
+    public = done.stdout.strip()
+    assert public.startswith("age1")
+    assert (tmp_path / "key").stat().st_mode & 0o077 == 0
+    assert run("key", tmp_path / "key").returncode == 2
+    out = tmp_path / "out.age"
+    assert "51 entries, encrypted" in run("export", tmp_path / "g", out, "--to", public).stdout
+    assert "NOT encrypted" in run("export", tmp_path / "g", tmp_path / "plain").stdout
+    assert run("create", tmp_path / "h").returncode == 0
+    assert run("import", tmp_path / "h", out).returncode == 2
+    secret = (tmp_path / "key").read_text().splitlines()[-1]
+    done = run("import", tmp_path / "h", out, "--json", key=secret)
+    assert told(done) == {"added": 51, "refused": [], "entries": 51}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "{g}", "x.jpg", "--where", "nonsense"),
+        ("search", "{g}", "x.jpg", "--max-fpir", "2"),
+        ("search", "{g}", "x.jpg", "-k", "0"),
+        ("search", "{none}", "x.jpg"),
+        ("add", "{g}", "x.jpg", "--set", "nonsense"),
+        ("add", "{g}", "x.jpg", "--set", "id=1"),
+        ("add", "{g}", "{none}", "--id", ""),
+        ("add", "{g}", "x.jpg", "y.jpg", "--id", "z"),
+        ("add", "{g}", "x.jpg", "--workers", "0"),
+        ("remove", "{g}"),
+        ("calibrate", "{g}"),
+        ("export", "{g}", "{none}/x/y"),
+        ("stats", "{g}", "--storage", "nonsense"),
+    ],
+)
+def test_bad_words_are_told_in_a_line(
+    tmp_path: Path, verifier: Verifier, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from renzheng.cli import main
+
+    Gallery.create(tmp_path / "g", verifier)
+    places = {"g": tmp_path / "g", "none": tmp_path / "none"}
+    code = main(["gallery", *(word.format(**places) for word in words)])
+    shown = capsys.readouterr()
+    if words[0] == "search" and words[-1] == "x.jpg" and "{none}" not in words:
+        assert code == 4
+    else:
+        assert code in (2, 4, 5), shown
+    assert shown.err.startswith("renzheng: ")
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_enrolling_refuses_what_its_rates_do_not_hold_for(gallery: Gallery, pictures: Path) -> None:
+    with pytest.raises(InvalidInput, match="false match rate does not hold"):
+        gallery.enrol(pictures / "tight.png", "tight")
+    assert len(gallery) == 0
+    entry = gallery.enrol(pictures / "tight.png", "tight", accept_doubtful=True)
+    assert (entry.person, len(gallery)) == ("tight", 1)
+    with pytest.raises(InvalidInput, match="already"):
+        gallery.enrol(pictures / "gate.jpg", "tight")
+    with pytest.raises(InvalidInput, match="no such file"):
+        gallery.enrol(pictures / "none.jpg", "none")
+    # A doubtful probe identifies nobody by itself either.
+    found = gallery.search(pictures / "tight.png")
+    assert (found.decision, found.candidates[0].distance) == ("inconclusive", 0)
+    assert found.findings
+
+
+def test_one_process_or_several_give_the_same(
+    tmp_path: Path, pictures: Path, verifier: Verifier
+) -> None:
+    names = ["people/Eileen/1.png", "people/Eileen/2.jpg", "people/Nobody/text.jpg", "gate.jpg"]
+    wanted = [Enrolment(f"{k}", pictures / names[k % 4], person=f"P{k}") for k in range(60)]
+    outcomes = {}
+    for workers in (1, 2):
+        gallery = Gallery.create(tmp_path / str(workers), verifier)
+        outcomes[workers] = list(enrol(gallery, wanted, role=Role.PHOTO, workers=workers))
+        assert len(gallery) == 45
+    one, two = (
+        [(o.id, o.reason, o.entry and o.entry.embedding.tobytes()) for o in outcomes[workers]]
+        for workers in (1, 2)
+    )
+    assert one == two
+    assert [o.known for o in enrol(gallery, wanted[:4])] == [True, True, False, True]
+
+
+def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "gallery_crash.py", "--entries", "1200",
+         "--folder", str(tmp_path / "g")],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every acknowledged entry was there whole" in done.stdout
