@@ -23,7 +23,8 @@ from renzheng.evaluation.searching import SearchScores, SubGalleries
 MAX_RANK = 50  # of the CMC
 MAX_FPIRS = (0.1, 0.01, 0.001)
 _RULE_OF_30 = 30
-_FMRS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # of sub-galleries
+_STEPS = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
+_MOST_STEPS = 5  # above what the calibration can speak for; higher rates promise a search nothing
 
 
 @dataclass(frozen=True)
@@ -260,8 +261,7 @@ def measure_searches(
     searched = len(scores.nearest) - scores.nonmated_lost
     wanted = [rate for rate in max_fpirs if rate * searched >= 1]
     ranks = np.arange(1, min(MAX_RANK, scores.enrolled) + 1)
-    asked = [_promised(calibration, rate, scores.enrolled) for rate in max_fpirs]
-    asked = [] if calibration is None else asked
+    asked = [] if calibration is None else _asked(calibration, max_fpirs, scores.enrolled)
     cuts = np.array([cut for _, cut in asked if cut is not None])
     found = [plain.tpir_at_fpir(rate) for rate in wanted]
     places = np.array([threshold for _, threshold in found])
@@ -288,23 +288,21 @@ def measure_searches(
     mated_people = len(np.unique(scores.mated_person))
     nearest = scores.nearest
     people = len(np.unique(scores.nonmated_person[~np.isnan(nearest)]))
+    columns = (
+        estimates("tpir", np.array([tpir for tpir, _ in found])),
+        estimates("tpir_once", by_person.tpir_at(places)),
+        estimates("fpir_once", by_person.fpir_at(places), people),
+    )
     points = []
-    for k, (tpir, once, fpir) in enumerate(
-        zip(
-            estimates("tpir", np.array([tpir for tpir, _ in found])),
-            estimates("tpir_once", by_person.tpir_at(places)),
-            estimates("fpir_once", by_person.fpir_at(places), people),
-            strict=True,
-        )
-    ):
-        false = nearest <= places[k]
+    for rate, place, tpir, tpir_once, fpir_once in zip(wanted, places, *columns, strict=True):
+        false = nearest <= place
         points.append(
             SearchPoint(
-                max_fpir=wanted[k],
-                threshold=float(places[k]),
+                max_fpir=rate,
+                threshold=float(place),
                 tpir=tpir,
-                tpir_of_people=once,
-                fpir_of_people=fpir,
+                tpir_of_people=tpir_once,
+                fpir_of_people=fpir_once,
                 false_positives=int(false.sum()),
                 people=len(np.unique(scores.nonmated_person[false])),
             )
@@ -344,10 +342,8 @@ def measure_searches(
 
 def spoken_rates(calibration: Calibration) -> tuple[float, ...]:
     """The false match rates that a promise is tried at: from the lowest the calibration knows."""
-    return (
-        calibration.resolution,
-        *(rate for rate in _FMRS if rate > calibration.resolution * (1 + 1e-9)),
-    )
+    finest = calibration.resolution
+    return (finest, *[rate for rate in _STEPS if rate > finest * (1 + 1e-9)][:_MOST_STEPS])
 
 
 def gallery_promises(
@@ -431,16 +427,18 @@ class _Shares:
         )
 
 
-def _promised(
-    calibration: Calibration | None, max_fpir: float, enrolled: int
-) -> tuple[float, float | None]:
-    fmr = fmr_for_fpir(max_fpir, enrolled)
-    if calibration is None:
-        return fmr, None
-    try:
-        return fmr, calibration.threshold_at(fmr)
-    except InvalidInput:  # finer than the calibration speaks
-        return fmr, None
+def _asked(
+    calibration: Calibration, max_fpirs: Sequence[float], enrolled: int
+) -> list[tuple[float, float | None]]:
+    """The false match rate that keeps each promise, and its distance."""
+    found: list[tuple[float, float | None]] = []
+    for max_fpir in max_fpirs:
+        fmr = fmr_for_fpir(max_fpir, enrolled)
+        try:
+            found.append((fmr, calibration.threshold_at(fmr)))
+        except InvalidInput:  # finer than the calibration speaks
+            found.append((fmr, None))
+    return found
 
 
 def _curve(plain: WeightedSearches, searched: int, points: int = 200) -> tuple[Array, Array]:

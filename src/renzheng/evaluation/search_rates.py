@@ -1,9 +1,9 @@
 """Error rates of searches, in the terms of ISO/IEC 19795-1 and of NIST's FRTE 1:N.
 
-With n people enrolled, T a distance and R a rank: FPIR(n, T) is the share of non-mated searches that
-return one candidate or more at T or nearer. FNIR(n, R, T) is the share of mated searches whose mate
-is not at T or nearer, or not among the R nearest; TPIR is 1 - FNIR. Without a threshold TPIR is the
-identification rate of a closed set, and over R it makes the cumulative match characteristic, CMC.
+With n people enrolled, T a distance and R a rank, FPIR(n, T) is the share of non-mated searches
+that return one candidate or more at T or nearer. FNIR(n, R, T) is the share of mated searches whose
+mate is not at T or nearer, or not among the R nearest; TPIR is 1 - FNIR. Without a threshold TPIR
+is the identification rate of a closed set; over R it makes the cumulative match characteristic, CMC.
 
 A failure to acquire or to enrol is a miss in FNIR. In FPIR a search that failed to acquire does not
 count: to take it for right would reward blindness.
