@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.bootstrap import Estimate
 from renzheng.evaluation.calibrating import split_people
 from renzheng.evaluation.evaluator import Evaluator, provenance
 from renzheng.evaluation.protocols.identification import (
@@ -21,12 +20,14 @@ from renzheng.evaluation.protocols.identification import (
 )
 from renzheng.evaluation.search_measurement import (
     MAX_FPIRS,
-    GalleryPromise,
     SearchMeasurement,
-    gallery_promises,
     measure_searches,
-    rank_one_by_size,
-    spoken_rates,
+)
+from renzheng.evaluation.search_sizes import (
+    GalleryPromise,
+    SizePoint,
+    by_size,
+    gallery_promises,
 )
 from renzheng.evaluation.searching import search, search_parts
 from renzheng.evaluation.trial import People, Problem
@@ -99,8 +100,8 @@ class IdentificationStudy:
         have a second picture.
     galleries
         The promised FPIR held against databases of several sizes; empty without a calibration.
-    rank_one
-        By database size, the identification rate of rank 1, and with each person once.
+    sizes
+        What can be found in databases of several sizes.
     problems, rejected, provenance
         As in `Study`.
     """
@@ -113,7 +114,7 @@ class IdentificationStudy:
     leave_one_out: SearchMeasurement
     disjoint: SearchMeasurement | None
     galleries: tuple[GalleryPromise, ...]
-    rank_one: tuple[tuple[int, Estimate, Estimate], ...]
+    sizes: tuple[SizePoint, ...]
     problems: tuple[Problem, ...]
     rejected: int
     provenance: Mapping[str, Any]
@@ -137,10 +138,7 @@ class IdentificationStudy:
             "headline": LEAVE_ONE_OUT,
             **{way.name: way.to_dict() for way in self.ways},
             "promised_by_size": [promise.to_dict() for promise in self.galleries],
-            "rank_one_by_size": [
-                {"enrolled": size, "rate": each.to_dict(), "rate_of_people": once.to_dict()}
-                for size, each, once in self.rank_one
-            ],
+            "by_size": [point.to_dict() for point in self.sizes],
             "rejected": self.rejected,
             "problems": [{"where": p.where, "reason": p.reason} for p in self.problems],
             "provenance": dict(self.provenance),
@@ -196,13 +194,10 @@ def identify(
     except InvalidInput:  # too few people to leave half of them out
         parted = None
     calibration = evaluator.verifier.calibration
-    fmrs = () if calibration is None else spoken_rates(calibration)
-    cuts = [] if calibration is None else [calibration.threshold_at(fmr) for fmr in fmrs]
     enrolled = measured.enrolled
     parts = search_parts(
         rows,
         whole,
-        cuts,
         [*(size for size in sizes if size < enrolled), enrolled],
         galleries=_GALLERIES,
         seed=seed,
@@ -221,8 +216,10 @@ def identify(
         references=rules.references,
         leave_one_out=measured,
         disjoint=parted,
-        galleries=gallery_promises(parts, fmrs, draws=draws, seed=seed),
-        rank_one=rank_one_by_size(parts, draws=draws, seed=seed),
+        galleries=()
+        if calibration is None
+        else gallery_promises(parts, calibration, draws=draws, seed=seed),
+        sizes=by_size(parts, rules.max_fpirs, draws=draws, seed=seed),
         problems=(*people.problems, *failures),
         rejected=len(people.problems),
         provenance={

@@ -16,15 +16,12 @@ from renzheng.evaluation.search_rates import (
     WeightedSearches,
     draw_people,
     fmr_for_fpir,
-    promised_fpir,
 )
-from renzheng.evaluation.searching import SearchScores, SubGalleries
+from renzheng.evaluation.searching import SearchScores
 
 MAX_RANK = 50  # of the CMC
 MAX_FPIRS = (0.1, 0.01, 0.001)
 _RULE_OF_30 = 30
-_STEPS = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
-_MOST_STEPS = 5  # above what the calibration can speak for; higher rates promise a search nothing
 
 
 @dataclass(frozen=True)
@@ -182,50 +179,6 @@ class SearchMeasurement:
         }
 
 
-@dataclass(frozen=True)
-class GalleryPromise:
-    """A promised FPIR held against databases of one size.
-
-    Attributes
-    ----------
-    enrolled
-        The size.
-    fmr, threshold
-        What the calibration says of one comparison, and its distance.
-    promised
-        By `promised_fpir`.
-    fpir, fpir_of_people
-        Observed, the mean over databases; the second with every person counting once.
-    galleries
-        The middle 95 % of the databases' own FPIRs; None where there is but one.
-    """
-
-    enrolled: int
-    fmr: float
-    threshold: float
-    promised: float
-    fpir: Estimate
-    fpir_of_people: Estimate
-    galleries: tuple[float, float] | None
-
-    @property
-    def ratio(self) -> float:
-        """Observed over promised: above 1 the promise was not kept here."""
-        return self.fpir.value / self.promised
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "enrolled": self.enrolled,
-            "fmr": self.fmr,
-            "threshold": self.threshold,
-            "promised_fpir": self.promised,
-            "fpir": self.fpir.to_dict(),
-            "fpir_of_people": self.fpir_of_people.to_dict(),
-            "galleries": None if self.galleries is None else list(self.galleries),
-        }
-
-
 def measure_searches(
     name: str,
     scores: SearchScores,
@@ -338,93 +291,6 @@ def measure_searches(
         curve_fpir=curve_fpir,
         curve_tpir=curve_tpir,
     )
-
-
-def spoken_rates(calibration: Calibration) -> tuple[float, ...]:
-    """The false match rates that a promise is tried at: from the lowest the calibration knows."""
-    finest = calibration.resolution
-    return (finest, *[rate for rate in _STEPS if rate > finest * (1 + 1e-9)][:_MOST_STEPS])
-
-
-def gallery_promises(
-    found: SubGalleries, fmrs: Sequence[float], *, draws: int = REPLICATES, seed: int = 0
-) -> tuple[GalleryPromise, ...]:
-    """Hold promised FPIRs against what databases of several sizes showed.
-
-    Parameters
-    ----------
-    found
-        The searches, at the thresholds of `fmrs`.
-    fmrs
-        (t,): what the calibration says of these thresholds. Where one person in a database is
-        already taken for another in every search, there is nothing left to see: rates above 1 / n
-        are left out.
-    draws, seed
-        Of the replicates, which draw the people who are searched for; the databases are the same
-        in all.
-    """
-    shares = _Shares(found.person, draws, seed)
-    promises = []
-    for s, size in enumerate(found.sizes):
-        for t, fmr in enumerate(fmrs):
-            if t and fmr * size > 1:
-                continue
-            each, once = shares(found.of_search[s, t])
-            of_gallery = found.of_gallery[s, t]
-            alone = s == len(found.sizes) - 1 and np.ptp(of_gallery) == 0
-            low, high = np.quantile(of_gallery, (0.025, 0.975))
-            promises.append(
-                GalleryPromise(
-                    enrolled=size,
-                    fmr=fmr,
-                    threshold=float(found.thresholds[t]),
-                    promised=float(promised_fpir(fmr, size)),
-                    fpir=each,
-                    fpir_of_people=once,
-                    galleries=None if alone else (float(low), float(high)),
-                )
-            )
-    return tuple(promises)
-
-
-def rank_one_by_size(
-    found: SubGalleries, *, draws: int = REPLICATES, seed: int = 0
-) -> tuple[tuple[int, Estimate, Estimate], ...]:
-    """By database size, the closed-set identification rate of rank 1, and each person once.
-
-    The person's own reference is in every database, beside the others drawn. Searches that failed
-    to acquire, or whose mate did, are left out here.
-    """
-    known = ~np.isnan(found.first[0])
-    if not known.any():
-        return ()
-    shares = _Shares(found.person[known], draws, seed, independent=False)
-    return tuple((size, *shares(found.first[s][known])) for s, size in enumerate(found.sizes))
-
-
-class _Shares:
-    """The mean of what searches showed, by search and by person, with intervals over people."""
-
-    def __init__(
-        self, person: np.ndarray[Any, Any], draws: int, seed: int, *, independent: bool = True
-    ):
-        known, self._place, self._count = np.unique(person, return_inverse=True, return_counts=True)
-        chance = np.random.default_rng(seed)
-        size = len(known)
-        self._weights = np.array(
-            [np.bincount(chance.integers(size, size=size), minlength=size) for _ in range(draws)]
-        ).reshape(draws, size)
-        self._independent = size if independent else None
-
-    def __call__(self, share: Array) -> tuple[Estimate, Estimate]:
-        of_person = np.bincount(self._place, share, len(self._count))
-        mean = of_person / self._count
-        each = (self._weights @ of_person) / (self._weights @ self._count)
-        once = (self._weights @ mean) / len(mean)
-        return (
-            interval(float(share.mean()), each, self._independent),
-            interval(float(mean.mean()), once, self._independent),
-        )
 
 
 def _asked(

@@ -3,7 +3,8 @@
 With n people enrolled, T a distance and R a rank, FPIR(n, T) is the share of non-mated searches
 that return one candidate or more at T or nearer. FNIR(n, R, T) is the share of mated searches whose
 mate is not at T or nearer, or not among the R nearest; TPIR is 1 - FNIR. Without a threshold TPIR
-is the identification rate of a closed set; over R it makes the cumulative match characteristic, CMC.
+is the identification rate of a closed set; over R it makes the cumulative match characteristic
+(CMC).
 
 A failure to acquire or to enrol is a miss in FNIR. In FPIR a search that failed to acquire does not
 count: to take it for right would reward blindness.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.protocols.identification import Searches
@@ -67,33 +66,26 @@ class SearchScores:
 
 @dataclass(frozen=True, eq=False)
 class SubGalleries:
-    """False positives in databases of some of the people, drawn by chance.
+    """Non-mated searches in databases of some of the people, drawn by chance.
 
     Attributes
     ----------
     sizes
-        How many people are enrolled, increasing.
-    thresholds
-        float64 (t,): distances.
+        How many people are enrolled, increasing. Whoever is searched for is not among them: one
+        fewer where the person was drawn.
     person
-        int (k,): whose each non-mated search is; failures to acquire are left out.
-    of_search
-        float64 (sizes, t, k): in which share of the databases of that size a search returned a
-        candidate at the threshold or nearer.
-    of_gallery
-        float64 (sizes, t, galleries): the share of the searches that did, by database. Where all
-        are enrolled the databases are one and the same.
-    first
-        float64 (sizes, k): in which share of the databases nobody else was as near as the person's
-        own reference; NaN for whom there is none.
+        int (k,): whose each search is; failures to acquire are left out.
+    nearest
+        float32 (sizes, galleries, k): the distance of the nearest candidate; inf where there is
+        none. Where all are enrolled the databases are one and the same, and given once for each.
+    mate
+        float32 (k,): the distance of the person's own reference; inf for whom there is none.
     """
 
     sizes: tuple[int, ...]
-    thresholds: Array
     person: Indices
-    of_search: Array
-    of_gallery: Array
-    first: Array
+    nearest: Floats
+    mate: Floats
 
 
 def search(rows: Floats, searches: Searches, *, progress: Progress | None = None) -> SearchScores:
@@ -143,7 +135,6 @@ def search(rows: Floats, searches: Searches, *, progress: Progress | None = None
 def search_parts(
     rows: Floats,
     searches: Searches,
-    thresholds: npt.ArrayLike,
     sizes: Sequence[int],
     *,
     galleries: int = 30,
@@ -158,8 +149,6 @@ def search_parts(
     ----------
     rows, searches, progress
         As in `search`.
-    thresholds
-        (t,): distances.
     sizes
         How many people to enrol; those above all there are become all there are.
     galleries
@@ -170,9 +159,8 @@ def search_parts(
     Raises
     ------
     InvalidInput
-        As `search`, or if a size is below 1.
+        As `search`, or if a size or `galleries` is below 1.
     """
-    cuts = np.asarray(thresholds, np.float64)
     acquired = np.isfinite(rows[:, 0])
     whole = int(acquired[searches.references].sum())
     ends = sorted({min(size, whole) for size in sizes})
@@ -181,29 +169,17 @@ def search_parts(
     chance = np.random.default_rng(seed)
     orders = [chance.permutation(whole)[: ends[-1]] for _ in range(galleries)]
     probes = searches.nonmated[acquired[searches.nonmated]]
-    hits = np.zeros((len(ends), len(cuts), len(probes)))
-    of_gallery = np.zeros((len(ends), len(cuts), galleries))
-    first = np.zeros((len(ends), len(probes)))
+    nearest = np.empty((len(ends), galleries, len(probes)), np.float32)
+    mate = np.empty(len(probes), np.float32)
     done = 0
     for part, mates, others in _blocks(rows, searches, probes, progress):
         place = slice(done, done + len(part))
         done += len(part)
+        mate[place] = mates
         for g, order in enumerate(orders):
             drawn = np.minimum.reduceat(others[:, order], [0, *ends[:-1]], axis=1)
-            nearest = np.minimum.accumulate(drawn, axis=1).T  # (sizes, searches)
-            false = nearest[:, None, :] <= cuts[None, :, None]
-            hits[:, :, place] += false
-            of_gallery[:, :, g] += false.sum(axis=2)
-            first[:, place] += nearest > mates
-        first[:, place][:, np.isinf(mates)] = np.nan
-    return SubGalleries(
-        sizes=tuple(ends),
-        thresholds=cuts,
-        person=searches.person[probes],
-        of_search=hits / galleries,
-        of_gallery=of_gallery / len(probes),
-        first=first / galleries,
-    )
+            nearest[:, g, place] = np.minimum.accumulate(drawn, axis=1).T
+    return SubGalleries(tuple(ends), searches.person[probes], nearest, mate)
 
 
 def _blocks(

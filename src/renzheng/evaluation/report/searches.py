@@ -34,8 +34,8 @@ def of_study(study: IdentificationStudy, most_problems: int = 50) -> list[Table]
     tables += [_points(way) for way in study.ways if way.points]
     if study.leave_one_out.promises:
         tables += [_promises(study), _by_size(study)]
-    if len(study.rank_one) > 1:
-        tables.append(_rank_one(study))
+    if len(study.sizes) > 1:
+        tables.append(_sizes(study))
     problems = problem_table(study.problems, most_problems)
     return tables if problems is None else [*tables, problems]
 
@@ -231,16 +231,25 @@ def _by_size(study: IdentificationStudy) -> Table:
     )
 
 
-def _rank_one(study: IdentificationStudy) -> Table:
+def _sizes(study: IdentificationStudy) -> Table:
+    asked = [value for value, _ in study.sizes[0].tpir]
     return Table(
-        "Rank-1 identification rate by the number of people enrolled",
-        ("enrolled", "identification rate", "each person once"),
-        tuple(
-            (str(size), with_interval(each), with_interval(once))
-            for size, each, once in study.rank_one
+        "What is found, by the number of people enrolled",
+        (
+            "enrolled",
+            "identification rate, rank 1",
+            *(f"TPIR at FPIR {rate(value)}" for value in asked),
         ),
-        "The person's reference among those of others drawn by chance. Failures to acquire and to "
-        "enrol are left out here.",
+        tuple(
+            (
+                str(point.enrolled),
+                with_interval(point.rank_one),
+                *(with_interval(tpir) for _, tpir in point.tpir),
+            )
+            for point in study.sizes
+        ),
+        "Leave-one-out searches: the person's reference among those of others drawn by chance; "
+        "TPIR with the mate nearest of all. Failures to acquire and to enrol are left out here.",
     )
 
 
