@@ -188,11 +188,13 @@ def identify(
     references = choose_references(people.person, rules.references, seed)
     whole = leave_one_out(people.person, references)
     measured = _measure(evaluator, LEAVE_ONE_OUT, rows, whole, rules)
+    unmeasured: list[Problem] = []
     try:
         apart = disjoint(people.person, references, seed=seed)
         parted = _measure(evaluator, DISJOINT, rows, apart, rules)
-    except InvalidInput:  # too few people to leave half of them out
+    except InvalidInput as error:  # too few people to leave half of them out
         parted = None
+        unmeasured = [Problem(f"{DISJOINT} searches", error.reason)]
     calibration = evaluator.verifier.calibration
     enrolled = measured.enrolled
     parts = search_parts(
@@ -220,7 +222,7 @@ def identify(
         if calibration is None
         else gallery_promises(parts, calibration, draws=draws, seed=seed),
         sizes=by_size(parts, rules.max_fpirs, draws=draws, seed=seed),
-        problems=(*people.problems, *failures),
+        problems=(*people.problems, *failures, *unmeasured),
         rejected=len(people.problems),
         provenance={
             **provenance(evaluator.verifier, evaluator.settings, embedded.digest),
