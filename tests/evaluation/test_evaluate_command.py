@@ -108,6 +108,64 @@ def test_an_insightface_set(crops: Path, tmp_path: Path) -> None:
     assert "accuracy over 10 folds" in done.stdout
 
 
+def test_identification(crops: Path, cache: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = run(
+        "evaluate", "identification", crops, *ALIGNED, "--cache", cache, "--report", page,
+        "--max-fpir", "0.5,0.1,0.0001",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for phrase in ("leave-one-out", "disjoint", "80 for 40 people", "rank", "limit:"):
+        assert phrase in done.stdout
+    html, data = page.read_text(), json.loads(page.with_suffix(".json").read_text())
+    assert data["leave-one-out"]["enrolled"] == 40
+    assert data["leave-one-out"]["mated_searches"]["count"] == 80
+    assert data["disjoint"]["enrolled"] == 20
+    assert data["disjoint"]["nonmated_searches"] == {
+        "count": 60, "people": 20, "failed_to_acquire": 0,
+    }  # fmt: skip
+    points = data["leave-one-out"]["operating_points"]
+    assert [p["max_fpir"] for p in points] == [0.5, 0.1]  # 80 searches do not reach 0.0001
+    assert len(data["leave-one-out"]["identification_rates"]) == 40
+    assert {p["enrolled"] for p in data["promised_by_size"]} == {40}
+    assert html.count("<svg") == 3
+    assert "data:image" not in html
+    assert "person 00" not in html
+    assert "evaluate identification" in html
+
+
+def test_identification_of_the_people_that_calibrate_holds_out(crops: Path, cache: Path) -> None:
+    done = run(
+        "evaluate", "identification", crops, *ALIGNED, "--cache", cache, "--held-out", 0.5,
+        "--references", "random", "--rank", 0, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["people"] == data["leave-one-out"]["enrolled"] == 20
+    assert data["leave-one-out"]["rank"] is None
+    assert data["references"] == "random"
+    assert "held out" in data["protocol"]
+
+
+def test_identification_counts_who_cannot_be_enrolled(few_crops: Path, table: Callable) -> None:
+    (few_crops / "bad.png").write_bytes(b"nothing")
+    rows = [f"person {k:02d}/{n}.png,{k}" for k in range(3) for n in range(2)]
+    path = table("picture,person", "bad.png,3", *rows, "person 00/gone.png,0", name="people.csv")
+    done = run(
+        "evaluate", "identification", path, "--root", few_crops, *ALIGNED, "--no-cache", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["leave-one-out"]["enrolled"] == 3
+    assert data["leave-one-out"]["failed_to_enrol"] == 1
+    assert data["rejected"] == 1
+    # Half of them leaves one person with a face to search among: said, and the rest is measured.
+    assert [p["where"] for p in data["problems"]] == [
+        "people.csv row 9", "bad.png", "disjoint searches",
+    ]  # fmt: skip
+    assert "disjoint" not in data
+
+
 def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_path: Path) -> None:
     pack = tmp_path / "mine"
     done = run("calibrate", "--people", crops, *ALIGNED, "--cache", cache, "-o", pack)
@@ -176,6 +234,12 @@ def test_documents_by_channel(few_crops: Path) -> None:
         (["evaluate", "people", ".", "--max-fmr", "7"], "--max-fmr"),
         (["evaluate", "people", ".", "--report", "x.pdf"], "name it .html"),
         (["evaluate", "people", ".", "--report", "no/x.html"], "no such folder"),
+        (["evaluate", "identification", "nowhere"], "nowhere"),
+        (["evaluate", "identification", ".", "--max-fpir", "2"], "between 0 and 1"),
+        (["evaluate", "identification", ".", "--max-fpir", "a"], "rates apart by commas"),
+        (["evaluate", "identification", ".", "--rank", "-1"], "1 or more"),
+        (["evaluate", "identification", ".", "--held-out", "1"], "between 0 and 1"),
+        (["evaluate", "identification", ".", "--references", "best"], "invalid choice"),
         (["evaluate", "documents", ".", "--channels", "fax"], "there are: none, chip"),
         (["evaluate", "people", ".", "--aligned", "arc"], "there are: arcface-112"),
         (["calibrate", "-o", "mine"], "required"),

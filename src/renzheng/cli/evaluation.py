@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import liveness, options, portraits, studies
+from renzheng.cli import identification, liveness, options, portraits, studies
 
 if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
@@ -126,6 +126,17 @@ def register(commands: Any) -> None:
     _add_most(documents)
     documents.set_defaults(run=_documents, channel=None)
 
+    search = _protocol(
+        protocols,
+        "identification",
+        "one-to-many search: is the right person found, and nobody where nobody should be",
+        identification.DESCRIPTION,
+        channel=False,
+        comparisons=False,
+    )
+    identification.add_options(search)
+    _add_most(search)
+
     liveness.register(protocols)
     portraits.register(protocols)
 
@@ -172,7 +183,13 @@ def register(commands: Any) -> None:
 
 
 def _protocol(
-    protocols: Any, name: str, summary: str, more: str = "", *, channel: bool = True
+    protocols: Any,
+    name: str,
+    summary: str,
+    more: str = "",
+    *,
+    channel: bool = True,
+    comparisons: bool = True,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = protocols.add_parser(
         name,
@@ -180,11 +197,13 @@ def _protocol(
         description=f"{summary[0].upper()}{summary[1:]}.\n\n{more}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_common(parser, channel=channel)
+    _add_common(parser, channel=channel, comparisons=comparisons)
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser, *, channel: bool) -> None:
+def _add_common(
+    parser: argparse.ArgumentParser, *, channel: bool, comparisons: bool = True
+) -> None:
     options.add_pack(parser)
     parser.add_argument(
         "--min-face-size",
@@ -215,13 +234,14 @@ def _add_common(parser: argparse.ArgumentParser, *, channel: bool) -> None:
         metavar="N",
         help="bootstrap replicates behind the intervals (default: 400)",
     )
-    parser.add_argument(
-        "--max-fmr",
-        type=float,
-        default=1e-4,
-        metavar="RATE",
-        help="the policy at which groups and channels are compared (default: 1e-4)",
-    )
+    if comparisons:
+        parser.add_argument(
+            "--max-fmr",
+            type=float,
+            default=1e-4,
+            metavar="RATE",
+            help="the policy at which groups and channels are compared (default: 1e-4)",
+        )
     parser.add_argument(
         "--workers",
         type=int,
@@ -239,11 +259,12 @@ def _add_common(parser: argparse.ArgumentParser, *, channel: bool) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write a page, and FILE.json beside it"
     )
-    parser.add_argument(
-        "--show-faces",
-        action="store_true",
-        help="show the worst comparisons as pictures in the report: it then holds faces",
-    )
+    if comparisons:
+        parser.add_argument(
+            "--show-faces",
+            action="store_true",
+            help="show the worst comparisons as pictures in the report: it then holds faces",
+        )
     options.add_json(parser)
 
 
@@ -277,24 +298,11 @@ def _bin(evaluator: Evaluator, arguments: argparse.Namespace) -> Study:
 
 
 def _people(evaluator: Evaluator, arguments: argparse.Namespace) -> Study:
-    return _all(evaluator, _read_people(arguments), arguments)
+    return _all(evaluator, studies.read_people(arguments), arguments)
 
 
 def _all(evaluator: Evaluator, people: People, arguments: argparse.Namespace) -> Study:
     return evaluator.people(people, getattr(arguments, "enrol", None))
-
-
-def _read_people(arguments: argparse.Namespace) -> People:
-    from renzheng.evaluation.enrolment import first_pictures
-    from renzheng.evaluation.protocols import people, table
-
-    if arguments.people.is_dir():
-        found = people.read(arguments.people)
-    else:
-        found = table.read_people(arguments.people, arguments.root)
-    if arguments.most is not None:
-        found = found.select(first_pictures(found.person, arguments.most))
-    return found
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -312,7 +320,7 @@ def _documents(arguments: argparse.Namespace) -> int:
     for name in names:
         made.check(name)
     with studies.evaluator(arguments) as evaluator:
-        people = _read_people(arguments)
+        people = studies.read_people(arguments)
         if arguments.persons is not None:
             from renzheng.evaluation.enrolment import draw_people
 
@@ -346,7 +354,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
             data = table.read_pairs(arguments.pairs, arguments.root)
         else:
-            data = _read_people(arguments)
+            data = studies.read_people(arguments)
         done = recalibration.recalibrate(
             evaluator,
             data,

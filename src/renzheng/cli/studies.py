@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
     from renzheng.evaluation.report.tables import Table
     from renzheng.evaluation.study import Study
+    from renzheng.evaluation.trial import People
 
 
 @contextmanager
@@ -58,6 +59,20 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
                     file=sys.stderr,
                 )
             raise
+
+
+def read_people(arguments: argparse.Namespace) -> People:
+    """The people that ``PEOPLE``, ``--root`` and ``--most`` name: a folder or a table."""
+    from renzheng.evaluation.enrolment import first_pictures
+    from renzheng.evaluation.protocols import people, table
+
+    if arguments.people.is_dir():
+        found = people.read(arguments.people)
+    else:
+        found = table.read_people(arguments.people, arguments.root)
+    if arguments.most is not None:
+        found = found.select(first_pictures(found.person, arguments.most))
+    return found
 
 
 def check_report(arguments: argparse.Namespace) -> None:

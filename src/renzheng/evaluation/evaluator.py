@@ -181,7 +181,7 @@ class Evaluator:
                 np.concatenate([people.person, people.person[first]]),
                 references=len(rows) + np.arange(len(first)),
                 probes=probes,
-                progress=self._step("comparing"),
+                progress=self.step("comparing"),
             )
             measurement = self._measure(scores)
             both = Embeddings(
@@ -278,19 +278,19 @@ class Evaluator:
                 extraction,
                 cache=cache,
                 workers=settings.workers,
-                progress=self._step(what),
+                progress=self.step(what),
             )
 
     def _compare(self, people: People, rows: Floats, enrol: int | None) -> Scores:
         if enrol is None:
-            return compare_all(rows, people.person, progress=self._step("comparing"))
+            return compare_all(rows, people.person, progress=self.step("comparing"))
         templates, owners, probes = enrol_templates(rows, people.person, enrol)
         return compare_all(
             np.concatenate([rows, templates]),
             np.concatenate([people.person, owners]),
             references=len(rows) + np.arange(len(templates)),
             probes=probes,
-            progress=self._step("comparing"),
+            progress=self.step("comparing"),
         )
 
     def _measure(self, scores: Scores, **more: Any) -> Measurement:
@@ -299,7 +299,7 @@ class Evaluator:
             scores,
             draws=self.settings.draws,
             seed=self.settings.seed,
-            progress=self._step("drawing people"),
+            progress=self.step("drawing people"),
             **more,
         )
 
@@ -356,7 +356,8 @@ class Evaluator:
             provenance=provenance(self.verifier, self.settings, embedded.digest),
         )
 
-    def _step(self, what: str) -> Callable[[int, int], None] | None:
+    def step(self, what: str) -> Callable[[int, int], None] | None:
+        """What to call, and under which name, as work gets on."""
         if self._progress is None:
             return None
         tell = self._progress

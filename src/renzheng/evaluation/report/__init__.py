@@ -10,7 +10,7 @@ from typing import Any
 from renzheng import files
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.calibrating import Reliability
-from renzheng.evaluation.report import page, plots
+from renzheng.evaluation.report import page, plots, svg
 from renzheng.evaluation.study import Study
 
 __all__ = ["check", "check_name", "save"]
@@ -27,7 +27,7 @@ def check(path: Path) -> None:
         If the library that draws is missing.
     """
     check_name(path)
-    plots.check_available()
+    svg.check_available()
 
 
 def check_name(path: Path) -> None:

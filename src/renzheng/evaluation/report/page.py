@@ -57,13 +57,13 @@ def render(
     parts = [opening(title, _headline(first))]
     if len(studies) > 1:
         parts.append(section(tables.channels(studies, max_fmr)))
-        parts.append(_plot("FNMR by channel", plots.channels(studies, max_fmr)))
-        parts.append(_plot("DET curves", plots.det(studies), half=True))
+        parts.append(plot("FNMR by channel", plots.channels(studies, max_fmr)))
+        parts.append(plot("DET curves", plots.det(studies), half=True))
     for study in studies.values():
         parts += _study(study, alone=len(studies) == 1)
     if reliability is not None:
         parts.append(section(tables.likelihood_ratios(reliability)))
-        parts.append(_plot("Reliability", plots.reliability(reliability), half=True))
+        parts.append(plot("Reliability", plots.reliability(reliability), half=True))
     if show_faces:
         for study in studies.values():
             parts += _worst(study)
@@ -94,22 +94,22 @@ def _study(study: Study, *, alone: bool) -> Iterator[str]:
     found = tables.of_study(study)
     yield section(found[0])
     if alone:
-        yield _plot("Distances", plots.histogram(study))
+        yield plot("Distances", plots.histogram(study))
         if study.measurement.points and study.measurement.genuine:
             yield (
                 '<div class="two">'
-                + _plot("DET", plots.det({study.name: study}))
-                + _plot("ROC", plots.roc(study))
+                + plot("DET", plots.det({study.name: study}))
+                + plot("ROC", plots.roc(study))
                 + "</div>\n"
             )
     for table in found[1:]:
         yield section(table)
     if alone and study.measurement.promises:
-        yield _plot("Promised and observed", plots.promised(study), half=True)
+        yield plot("Promised and observed", plots.promised(study), half=True)
     if alone and study.measurement.folds is not None:
-        yield _plot("Accuracy by fold", plots.folds(study))
+        yield plot("Accuracy by fold", plots.folds(study))
     for column in study.differentials():
-        yield _plot(f"By {column}", plots.groups(study, column))
+        yield plot(f"By {column}", plots.groups(study, column))
     problems = tables.problems(study)
     if problems is not None:
         yield section(problems)
@@ -138,7 +138,8 @@ def section(table: Table) -> str:
     )
 
 
-def _plot(title: str, svg: str, *, half: bool = False) -> str:
+def plot(title: str, svg: str, *, half: bool = False) -> str:
+    """One plot with its title."""
     style = ' style="max-width:520px"' if half else ""
     return f"<section><h2>{escape(title)}</h2><div{style}>{svg}</div></section>\n"
 

@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from renzheng.errors import RenzhengError
 from renzheng.evaluation.bootstrap import Estimate
 from renzheng.evaluation.calibrating import Reliability
+from renzheng.evaluation.report.svg import (
+    GENUINE,
+    IMPOSTOR,
+    INK,
+    LINE,
+    ZONE,
+    colour_of,
+    figure,
+    legend,
+    say_too_few,
+)
 from renzheng.evaluation.scores import CELL, CELLS, Array, Scores
 from renzheng.evaluation.study import Study
 
-# Stand for the page's colours, which a style sheet chooses; replaced in the finished SVG.
-_INK, _SOFT, _LINE, _GENUINE, _IMPOSTOR, _ZONE = (f"#0{n}0{n}0{n}" for n in range(1, 7))
-_VARIABLES = {
-    _INK: "--ink",
-    _SOFT: "--soft",
-    _LINE: "--line",
-    _GENUINE: "--genuine",
-    _IMPOSTOR: "--impostor",
-    _ZONE: "--zone",
-}
 _POINTS = 400  # of a curve; more cannot be seen
 _DET_TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8)
 
 _deviate = np.vectorize(NormalDist().inv_cdf, otypes=[float])
-
-
-def check_available() -> None:
-    """Make sure that plots can be drawn, before hours of work.
-
-    Raises
-    ------
-    RenzhengError
-        If matplotlib is missing.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise RenzhengError(
-            "a report needs matplotlib", remedy="pip install 'renzheng[report]'"
-        ) from error
 
 
 def histogram(study: Study) -> str:
@@ -57,8 +40,8 @@ def histogram(study: Study) -> str:
     def draw(axes: Any) -> None:
         middle = (edges[1:] + edges[:-1]) / 2
         for counts, colour, label in (
-            (genuine, _GENUINE, "same person"),
-            (impostor, _IMPOSTOR, "different people"),
+            (genuine, GENUINE, "same person"),
+            (impostor, IMPOSTOR, "different people"),
         ):
             if counts.sum():
                 density = counts / counts.sum() / np.diff(edges)
@@ -68,15 +51,15 @@ def histogram(study: Study) -> str:
         if len(shown):
             axes.set_xlim(edges[max(shown[0] - 2, 0)], edges[min(shown[-1] + 3, 200)])
         else:
-            _say_too_few(axes)
+            say_too_few(axes)
         axes.set_ylim(bottom=0)
         if promise is not None:
-            axes.axvline(promise.threshold, color=_ZONE, ls="--", lw=1.4, label="promised FMR 1e-4")
+            axes.axvline(promise.threshold, color=ZONE, ls="--", lw=1.4, label="promised FMR 1e-4")
         axes.set_xlabel("distance")
         axes.set_ylabel("density")
-        _legend(axes)
+        legend(axes)
 
-    return _figure(draw, "histogram")
+    return figure(draw, "histogram")
 
 
 def det(studies: Mapping[str, Study]) -> str:
@@ -91,30 +74,30 @@ def det(studies: Mapping[str, Study]) -> str:
                 continue
             drawn = True
             floor = min(floor, float(fmr[shown].min()), float(fnmr[shown].min()))
-            style = {"color": _colour(k, len(studies)), "lw": 1.8}
+            style = {"color": colour_of(k, len(studies)), "lw": 1.8}
             axes.plot(_deviate(fmr[shown]), _deviate(fnmr[shown]), label=name, **style)
             if len(studies) == 1:
                 for point in study.measurement.points:
                     ends = np.clip((point.fnmr.low, point.fnmr.high), floor, 1 - 1e-9)
-                    axes.plot(_deviate([point.fmr] * 2), _deviate(ends), color=_INK, lw=1.4)
+                    axes.plot(_deviate([point.fmr] * 2), _deviate(ends), color=INK, lw=1.4)
         ticks = [t for t in _DET_TICKS if t >= floor / 3]
         places = _deviate(np.array(ticks))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(places, [_percent_label(t) for t in ticks])
         axes.tick_params(axis="x", labelrotation=40)
         low, high = places[0], _deviate(0.6)
-        axes.plot([low, high], [low, high], color=_LINE, lw=1)
+        axes.plot([low, high], [low, high], color=LINE, lw=1)
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
-        axes.grid(color=_LINE, lw=0.6)
+        axes.grid(color=LINE, lw=0.6)
         axes.set_xlabel("FMR")
         axes.set_ylabel("FNMR")
         if not drawn:
-            _say_too_few(axes)
+            say_too_few(axes)
         elif len(studies) > 1:
-            _legend(axes)
+            legend(axes)
 
-    return _figure(draw, "det", square=True)
+    return figure(draw, "det", square=True)
 
 
 def roc(study: Study) -> str:
@@ -123,22 +106,20 @@ def roc(study: Study) -> str:
     def draw(axes: Any) -> None:
         fmr, fnmr = _thinned(study)
         shown = fmr > 0
-        axes.plot(fmr[shown], 1 - fnmr[shown], color=_GENUINE, lw=1.8)
+        axes.plot(fmr[shown], 1 - fnmr[shown], color=GENUINE, lw=1.8)
         axes.set_xscale("log")
         for point in study.measurement.points:
-            axes.plot(
-                [point.fmr] * 2, [1 - point.fnmr.high, 1 - point.fnmr.low], color=_INK, lw=1.4
-            )
+            axes.plot([point.fmr] * 2, [1 - point.fnmr.high, 1 - point.fnmr.low], color=INK, lw=1.4)
         if (fmr[shown] < 1).any():
             axes.set_xlim(max(float(fmr[shown].min()), 1e-7), 1)
         else:
-            _say_too_few(axes)
+            say_too_few(axes)
         axes.set_ylim(top=1.005)
-        axes.grid(color=_LINE, lw=0.6)
+        axes.grid(color=LINE, lw=0.6)
         axes.set_xlabel("FMR")
         axes.set_ylabel("1 - FNMR")
 
-    return _figure(draw, "roc", square=True)
+    return figure(draw, "roc", square=True)
 
 
 def promised(study: Study) -> str:
@@ -147,22 +128,22 @@ def promised(study: Study) -> str:
     def draw(axes: Any) -> None:
         found = [p for p in study.measurement.promises if p.fmr.value > 0]
         x = [p.promised for p in found]
-        axes.plot([1e-7, 1], [1e-7, 1], color=_LINE, lw=1)
+        axes.plot([1e-7, 1], [1e-7, 1], color=LINE, lw=1)
         for p in found:
-            axes.plot([p.promised] * 2, [max(p.fmr.low, 1e-9), p.fmr.high], color=_IMPOSTOR, lw=2)
-        axes.plot(x, [p.fmr.value for p in found], "s", color=_IMPOSTOR, ms=5)
+            axes.plot([p.promised] * 2, [max(p.fmr.low, 1e-9), p.fmr.high], color=IMPOSTOR, lw=2)
+        axes.plot(x, [p.fmr.value for p in found], "s", color=IMPOSTOR, ms=5)
         axes.set_xscale("log")
         axes.set_yscale("log")
         if x:
             axes.set_xlim(min(x) / 3, 1)
             axes.set_ylim(min(x) / 3, 1)
         else:
-            _say_too_few(axes)
-        axes.grid(color=_LINE, lw=0.6)
+            say_too_few(axes)
+        axes.grid(color=LINE, lw=0.6)
         axes.set_xlabel("promised FMR")
         axes.set_ylabel("observed FMR")
 
-    return _figure(draw, "promised", square=True)
+    return figure(draw, "promised", square=True)
 
 
 def folds(study: Study) -> str:
@@ -175,17 +156,17 @@ def folds(study: Study) -> str:
         axes.axhspan(
             100 * (found.mean - found.standard_error),
             100 * (found.mean + found.standard_error),
-            color=_GENUINE,
+            color=GENUINE,
             alpha=0.15,
             lw=0,
         )
-        axes.axhline(100 * found.mean, color=_GENUINE, lw=1.2)
-        axes.plot(place, 100 * np.array(found.accuracies), "s", color=_INK, ms=5)
+        axes.axhline(100 * found.mean, color=GENUINE, lw=1.2)
+        axes.plot(place, 100 * np.array(found.accuracies), "s", color=INK, ms=5)
         axes.set_xticks(place)
         axes.set_xlabel("fold")
         axes.set_ylabel("accuracy, %")
 
-    return _figure(draw, "folds")
+    return figure(draw, "folds")
 
 
 def groups(study: Study, column: str) -> str:
@@ -194,8 +175,8 @@ def groups(study: Study, column: str) -> str:
     return _rows_figure(
         [group.value for group in chosen],
         (
-            ("FMR", [group.fmr for group in chosen], _IMPOSTOR),
-            ("FNMR", [group.fnmr for group in chosen], _GENUINE),
+            ("FMR", [group.fmr for group in chosen], IMPOSTOR),
+            ("FNMR", [group.fnmr for group in chosen], GENUINE),
         ),
         f"groups-{column}",
     )
@@ -211,7 +192,7 @@ def channels(studies: Mapping[str, Study], max_fmr: float) -> str:
             (
                 f"FNMR at FMR {max_fmr:g}",
                 [unknown if p is None else p.fnmr for p in points],
-                _GENUINE,
+                GENUINE,
             ),
         ),
         "channels",
@@ -222,14 +203,14 @@ def reliability(found: Reliability) -> str:
     """Observed share of genuine comparisons against the claimed probability."""
 
     def draw(axes: Any) -> None:
-        axes.plot([0, 1], [0, 1], color=_LINE, lw=1)
-        axes.plot(found.claimed, found.observed, "s-", color=_GENUINE, ms=4, lw=1.2)
+        axes.plot([0, 1], [0, 1], color=LINE, lw=1)
+        axes.plot(found.claimed, found.observed, "s-", color=GENUINE, ms=4, lw=1.2)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("claimed probability of one person, at equal priors")
         axes.set_ylabel("observed share")
 
-    return _figure(draw, "reliability", square=True)
+    return figure(draw, "reliability", square=True)
 
 
 def thinned_curve(study: Study) -> dict[str, list[float]]:
@@ -271,73 +252,14 @@ def _rows_figure(
                     axes.plot([100 * estimate.low, 100 * estimate.high], [y, y], color=colour, lw=2)
                     axes.plot([100 * estimate.value], [y], "s", color=colour, ms=6)
             if not any(np.isfinite(estimate.value) for estimate in estimates):
-                _say_too_few(axes)
+                say_too_few(axes)
             axes.set_yticks(place, names)
             axes.set_ylim(-0.6, len(names) - 0.4)
             axes.set_xlim(left=0)
-            axes.grid(color=_LINE, lw=0.6, axis="x")
+            axes.grid(color=LINE, lw=0.6, axis="x")
             axes.set_xlabel(f"{label}, %")
 
-    return _figure(draw, salt, panels=len(parts), height=0.9 + 0.32 * len(names))
-
-
-def _figure(
-    draw: Callable[..., None],
-    salt: str,
-    *,
-    square: bool = False,
-    panels: int = 1,
-    height: float = 3.4,
-) -> str:
-    """One SVG element; `draw` gets as many axes as there are panels."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    settings: Any = {
-        "svg.fonttype": "none",  # text stays text: it can be read, searched and copied
-        "svg.hashsalt": salt,  # the same figure gives the same file, and no two share an id
-        "font.family": "sans-serif",
-        "font.size": 11,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": _SOFT,
-        "axes.labelcolor": _SOFT,
-        "xtick.color": _SOFT,
-        "ytick.color": _SOFT,
-        "text.color": _INK,
-    }
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=(4.9, 4.5) if square else (9.2, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(*figure.subplots(1, panels, squeeze=False)[0])
-        target = io.StringIO()
-        figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
-    text = target.getvalue()
-    text = text[text.index("<svg") :]
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, f"var({variable})")
-    return text
-
-
-def _colour(k: int, count: int) -> Any:
-    """The page's own colour for one curve, else a scale that is even to the eye."""
-    if count == 1:
-        return _GENUINE
-    from matplotlib import colormaps
-
-    return colormaps["viridis"](0.05 + 0.85 * k / (count - 1))
-
-
-def _legend(axes: Any) -> None:
-    """Names for what has one; matplotlib warns where nothing has."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, labelcolor=_INK, fontsize=10)
-
-
-def _say_too_few(axes: Any) -> None:
-    """In place of what cannot be drawn."""
-    axes.text(0.5, 0.5, "too few comparisons", transform=axes.transAxes, color=_SOFT, ha="center")
+    return figure(draw, salt, panels=len(parts), height=0.9 + 0.32 * len(names))
 
 
 def _percent_label(value: float) -> str:
