@@ -170,6 +170,43 @@ class Calibration:
         return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
 
 
+def promised_fpir(fmr: npt.ArrayLike, enrolled: float) -> npt.NDArray[np.float64]:
+    """The FPIR of a search through so many people, by the false match rate of one comparison.
+
+    1 - (1 - FMR)^n, as if the comparisons of one search were independent. They are not: who comes
+    near to one stranger comes near to others. Averaged over people, f standing for what each
+    search's own false match rate is, E[1 - (1 - f)^n] <= 1 - (1 - E[f])^n, since the right side is
+    concave in f (Jensen): dependence makes fewer searches err than this says, not more.
+
+    Parameters
+    ----------
+    fmr
+        0 to 1.
+    enrolled
+        n.
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.expm1(enrolled * np.log1p(-np.asarray(fmr, np.float64))))
+
+
+def fmr_for_fpir(max_fpir: float, enrolled: int) -> float:
+    """The false match rate of one comparison that keeps the promise of an FPIR.
+
+    The inverse of `promised_fpir`.
+
+    Raises
+    ------
+    InvalidInput
+        If `max_fpir` is not above 0 and below 1, or nobody is enrolled.
+    """
+    if not 0 < max_fpir < 1 or enrolled < 1:
+        raise InvalidInput(
+            f"an FPIR above 0 and below 1 among 1 person or more is wanted, not {max_fpir:g} among "
+            f"{enrolled}"
+        )
+    return float(-np.expm1(np.log1p(-max_fpir) / enrolled))
+
+
 def compare(reference: Floats, probe: Floats, calibration: Calibration | None = None) -> Comparison:
     """Compare two embeddings of unit length.
 

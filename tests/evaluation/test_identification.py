@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_up import embeddings
-from renzheng.comparison import Calibration
+from renzheng.comparison import Calibration, fmr_for_fpir, promised_fpir
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.calibrating import split_people
 from renzheng.evaluation.protocols.identification import (
@@ -21,8 +21,6 @@ from renzheng.evaluation.search_measurement import measure_searches
 from renzheng.evaluation.search_rates import (
     WeightedSearches,
     draw_people,
-    fmr_for_fpir,
-    promised_fpir,
 )
 from renzheng.evaluation.search_sizes import by_size, gallery_promises, spoken_rates
 from renzheng.evaluation.searching import SearchScores, search, search_parts

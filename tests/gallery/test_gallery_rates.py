@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import Calibration, InvalidInput
+from renzheng.comparison import promised_fpir
 from renzheng.gallery import NearestStrangers
-from renzheng.gallery.rates import false_positive_rate, of_many
+from renzheng.gallery.rates import false_positive_rate
 
 CALIBRATION = Calibration(
     distance=np.array([0.2, 0.4, 0.6]),
@@ -20,17 +21,17 @@ CALIBRATION = Calibration(
 
 
 def test_two_chances_are_nearly_twice_one() -> None:
-    assert of_many(0.1, 2) == pytest.approx(0.19)
-    assert of_many(1e-12, 10**6) == pytest.approx(1e-6)
-    assert of_many(0.3, 0) == 0
-    assert of_many(1.0, 5) == 1
+    assert promised_fpir(0.1, 2) == pytest.approx(0.19)
+    assert promised_fpir(1e-12, 10**6) == pytest.approx(1e-6)
+    assert promised_fpir(0.3, 0) == 0
+    assert promised_fpir(1.0, 5) == 1
 
 
 @given(st.floats(0, 1), st.integers(0, 10**7))
 def test_many_chances_are_no_fewer_than_one_and_no_more_than_their_sum(rate: float, n: int) -> None:
-    many = of_many(rate, n)
+    many = promised_fpir(rate, n)
     assert 0 <= many <= min(1, n * rate * (1 + 1e-9) + 1e-300)
-    assert of_many(rate, n + 1) >= many
+    assert promised_fpir(rate, n + 1) >= many
 
 
 def test_the_promise_grows_with_the_gallery() -> None:

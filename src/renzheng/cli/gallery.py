@@ -228,7 +228,7 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack",
         metavar="FOLDER",
-        help="where the gallery's pack lies, if it is not known by its name; another one is refused",
+        help="where the gallery's pack lies, if it is not known by its name; another is refused",
     )
 
 

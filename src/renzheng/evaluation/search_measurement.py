@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from renzheng.comparison import Calibration
+from renzheng.comparison import Calibration, fmr_for_fpir
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.bootstrap import REPLICATES, Estimate, Progress, interval
 from renzheng.evaluation.scores import Array
 from renzheng.evaluation.search_rates import (
     WeightedSearches,
     draw_people,
-    fmr_for_fpir,
 )
 from renzheng.evaluation.searching import SearchScores
 

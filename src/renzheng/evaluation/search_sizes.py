@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from renzheng.comparison import Calibration
+from renzheng.comparison import Calibration, promised_fpir
 from renzheng.evaluation.bootstrap import REPLICATES, Estimate, interval
 from renzheng.evaluation.scores import Array
-from renzheng.evaluation.search_rates import promised_fpir
 from renzheng.evaluation.searching import SubGalleries
 from renzheng.evaluation.trial import Indices
 from renzheng.types import Floats

@@ -389,8 +389,7 @@ class Gallery:
             )
         if not np.all(np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1) < 1e-3):
             raise InvalidInput("a probe is not of unit length", remedy="divide it by its norm")
-        if not 1 <= count <= _MOST_CANDIDATES:
-            raise InvalidInput(f"count must lie from 1 to {_MOST_CANDIDATES}, not {count}")
+        _check_count(count)
         return self._engine.nearest(
             rows, count, _sql(where), partitions=None if exact else self._partitions()
         )
@@ -428,6 +427,8 @@ class Gallery:
             If the pack is not calibrated, or an argument is out of range.
         """
         policy = policy or SearchPolicy()
+        conditions = _conditions(where)
+        _check_count(count)
         clock = Clock()
         with clock("total"):
             capture: Capture | None = None
@@ -438,7 +439,6 @@ class Gallery:
                 with clock("acquire"):
                     capture, embedding = self._acquire(probe, Role(role))
                 found = list(speaking.of_capture("probe", capture, Policy()))
-            conditions = list(where)
             candidates: tuple[Candidate, ...] = ()
             if embedding is None or any(each.effect is Effect.REFUSAL for each in found):
                 searched = 0
@@ -717,10 +717,17 @@ class Gallery:
             )
 
 
+def _conditions(conditions: Filter) -> list[Condition]:
+    return [each if isinstance(each, Condition) else Condition.parse(each) for each in conditions]
+
+
 def _sql(conditions: Filter) -> str | None:
-    return where(
-        each if isinstance(each, Condition) else Condition.parse(each) for each in conditions
-    )
+    return where(_conditions(conditions))
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= _MOST_CANDIDATES:
+        raise InvalidInput(f"count must lie from 1 to {_MOST_CANDIDATES}, not {count}")
 
 
 def _moved(rows: Floats, distance: float, rng: np.random.Generator) -> Floats:

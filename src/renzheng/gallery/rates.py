@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.comparison import Calibration
+from renzheng.comparison import Calibration, promised_fpir
 from renzheng.errors import InvalidInput
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
@@ -45,20 +44,8 @@ class FalsePositiveRate:
         return f"{'at most ' if self.at_most else ''}{self.value:.2g}"
 
 
-def of_many(rate: float, comparisons: float) -> float:
-    """The chance of at least one false match in so many comparisons: ``1 - (1 - rate)**n``.
-
-    ISO/IEC 19795-1 gives it for comparisons that are independent; those of one probe are not
-    quite, which makes it an upper estimate.
-    """
-    if rate >= 1:
-        return 1.0 if comparisons > 0 else 0.0
-    return -math.expm1(comparisons * math.log1p(-rate))
-
-
-def of_one(rate: float, comparisons: float) -> float:
-    """The rate of one comparison that makes this rate of so many; the inverse of `of_many`."""
-    return -math.expm1(math.log1p(-rate) / comparisons)
+def _promised(rate: float, times: float) -> float:
+    return float(promised_fpir(rate, times))
 
 
 @dataclass(frozen=True)
@@ -109,7 +96,7 @@ class NearestStrangers:
 
     def floor(self, entries: int) -> float:
         """The lowest rate that they can speak of in a search among so many entries."""
-        return of_many(self.resolution, self._share(entries))
+        return _promised(self.resolution, self._share(entries))
 
     def rate_at(self, distance: float, entries: int) -> FalsePositiveRate:
         """FPIR of a threshold at this distance in a search among so many entries."""
@@ -118,7 +105,7 @@ class NearestStrangers:
         rate = float(self.rate[known]) if known < len(self.rate) else 1.0
         known_rate = max(rate, self.resolution)
         return FalsePositiveRate(
-            of_many(known_rate, self._share(entries)), rate <= self.resolution, measured=True
+            _promised(known_rate, self._share(entries)), rate <= self.resolution, measured=True
         )
 
     def _share(self, entries: int) -> float:
@@ -167,8 +154,8 @@ def false_positive_rate(
         the calibration does, which in all but small galleries it does.
     """
     fmr = calibration.fmr_at(distance)
-    computed = FalsePositiveRate(of_many(fmr.value, entries), fmr.at_most, measured=False)
+    computed = FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
     if measured is None:
         return computed
-    lowest = of_many(calibration.resolution, entries)
+    lowest = _promised(calibration.resolution, entries)
     return measured.rate_at(distance, entries) if measured.floor(entries) <= lowest else computed

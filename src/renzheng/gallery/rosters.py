@@ -97,7 +97,7 @@ def read_table(path: Path, root: Path | None = None) -> Roster:
     problems: list[str] = []
     for number, row in rows:
         place = row["picture"]
-        id = row.get("id") or Path(place).with_suffix("").as_posix()
+        id = row.get("id") or place.removesuffix(Path(place).suffix)
         extra = {
             key: parse_value(value) for key, value in row.items() if key not in _KNOWN and value
         }
