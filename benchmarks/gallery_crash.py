@@ -125,7 +125,7 @@ def supervise(folder: str, entries: int, seed: int) -> None:
     steps = list(plan(entries, seed))
     rng = np.random.default_rng(seed + 1)
     kept: set[int] = set()
-    next_step, kills, in_transaction, started = 0, 0, 0, time.monotonic()
+    next_step, begun, kills, in_transaction, started = 0, -1, 0, 0, time.monotonic()
     by_action = dict.fromkeys(("add", "remove", "purge", "optimize"), 0)
     while next_step < len(steps):
         writer = subprocess.Popen(
@@ -150,11 +150,12 @@ def supervise(folder: str, entries: int, seed: int) -> None:
             kills += 1
         elif writer.returncode:
             raise SystemExit(f"a writer ended with {writer.returncode}")
-        allowed = [kept]
         if under_way is not None:
             in_transaction += 1
             by_action[steps[under_way][0]] += 1
-            allowed.append(apply(steps[under_way], kept))
+            begun = under_way
+        # What one writer began, the next may not have come to again before it was killed.
+        allowed = [kept, *([apply(steps[begun], kept)] if begun == next_step else [])]
         count = examine(folder, allowed)
         print(f"kill {kills}: {next_step} of {len(steps)} steps, {count:,} entries", flush=True)
     taken = time.monotonic() - started
