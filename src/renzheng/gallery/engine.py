@@ -38,6 +38,7 @@ _WAIT = 120.0  # seconds for another writer
 _TRIES = 3  # of a reader whose version was cleaned away under it
 _BATCH = 8192  # rows of a scan
 _FRAGMENTS = 128  # pieces of a table before they are joined
+_INDEX_CACHE, _METADATA_CACHE = 1 << 30, 1 << 28  # bytes; by itself it takes up to 7 GiB
 _KEEP = timedelta(minutes=5)  # versions that a reader may still be at
 
 
@@ -62,7 +63,12 @@ class Engine:
         lance = _library()
         # Every read sees what other processes have written; without an interval none would.
         self._base = lance.connect(
-            where, storage_options=dict(options or {}), read_consistency_interval=timedelta(0)
+            where,
+            storage_options=dict(options or {}),
+            read_consistency_interval=timedelta(0),
+            session=lance.Session(
+                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+            ),
         )
         self._tables: dict[str, lancedb.table.Table] = {}
         self._commits = 0
