@@ -214,6 +214,10 @@ def test_places_that_are_no_gallery(tmp_path: Path, gallery: Gallery, verifier: 
         Gallery.create(tmp_path / "file", verifier)
     with pytest.raises(InvalidInput):
         Gallery.open(tmp_path / "file")
+    (tmp_path / "open").mkdir(mode=0o777)
+    Gallery.create(tmp_path / "open", verifier)
+    for name in ("open", "gallery"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
     broken = tmp_path / "broken"
     (broken / "entries.lance").mkdir(parents=True)
     with pytest.raises(RenzhengError):

@@ -94,6 +94,7 @@ class Engine:
                     raise InvalidInput(
                         "the folder is not empty", source=where, remedy="name a new one"
                     )
+                folder.chmod(0o700)  # embeddings are biometric templates; an empty one may be open
             except OSError as error:
                 raise RenzhengError(
                     f"the gallery cannot be made: {error.strerror}", source=where
