@@ -91,6 +91,13 @@ def test_from_an_empty_folder_to_an_answer_and_back(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "identified" in done.stdout
     assert "Eileen (Eileen/1)" in done.stdout
+    page = tmp_path / "who.html"
+    assert run("search", place, pictures / "gate.jpg", "--report", page).returncode == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>Identified</h1>" in text
+    assert text.count("data:image/jpeg") == 4  # the probe, its crop, and two entries' pictures
+    assert "country: CN" in text
+    assert "http" not in text.split("</style>")[1]
     done = run("search", place, pictures / "gate.jpg", "--where", "country=US", "--json")
     assert done.returncode == 1
     assert (told(done)["decision"], told(done)["searched"]) == ("not_identified", 0)
@@ -117,6 +124,11 @@ def test_check_export_and_import(tmp_path: Path, verifier: Verifier, run: Run) -
     done = run("check", tmp_path / "g", "--json")
     assert done.returncode == 1
     assert sorted(e["id"] for e in told(done)["pairs"][0]["entries"]) == ["e3", "twin"]
+
+    page = tmp_path / "pairs.html"
+    run("check", tmp_path / "g", "--report", page)
+    assert "<h1>1 pair</h1>" in page.read_text(encoding="utf-8")
+    assert "its picture is not known" in page.read_text(encoding="utf-8")
 
     done = run("key", tmp_path / "key")
     public = done.stdout.strip()
@@ -145,6 +157,9 @@ def test_check_export_and_import(tmp_path: Path, verifier: Verifier, run: Run) -
         ("add", "{g}", "{none}", "--id", ""),
         ("add", "{g}", "x.jpg", "y.jpg", "--id", "z"),
         ("add", "{g}", "x.jpg", "--workers", "0"),
+        ("search", "{g}", "x.jpg", "--report", "{none}/x.html"),
+        ("search", "{g}", "x.jpg", "--report", "x.pdf"),
+        ("search", "{g}", "x.jpg", "y.jpg", "--report", "x.html"),
         ("remove", "{g}"),
         ("calibrate", "{g}"),
         ("export", "{g}", "{none}/x/y"),
@@ -176,6 +191,20 @@ def test_enrolling_refuses_what_its_rates_do_not_hold_for(gallery: Gallery, pict
     found = gallery.search(pictures / "tight.png")
     assert (found.decision, found.candidates[0].distance) == ("inconclusive", 0)
     assert found.findings
+
+
+def test_one_photograph_under_two_names_is_told(gallery: Gallery, pictures: Path) -> None:
+    folder = pictures / "people" / "Eileen"
+    gallery.enrol(folder / "1.png", "eileen")
+    gallery.enrol(folder / "2.jpg", "somebody else")
+    gallery.add([Entry("no picture", gallery.get("eileen").embedding)])  # type: ignore[union-attr]
+    pairs, _ = gallery.check()
+    same = {tuple(sorted(e.id for e in pair.entries)): pair.same_picture for pair in pairs}
+    assert len(same) == 3
+    found = same["eileen", "somebody else"]
+    assert found is not None
+    assert found.same
+    assert same["eileen", "no picture"] is None
 
 
 def test_one_process_or_several_give_the_same(

@@ -53,7 +53,8 @@ _CHECK = """\
 Is one person in the gallery under two names? Every entry is compared with every other, and pairs
 of different people who lie as near as a search would take for an identification are listed,
 nearest first. In a gallery without duplicates up to --max-fpir of the entries have a stranger so
-near: look at the pictures before you accuse anybody.
+near: look at the pictures (--report) before you accuse anybody. Where the files that entries were
+made from are still there, pairs that are one photograph are marked.
 """
 _CALIBRATE = """\
 Measure FPIR on the gallery itself: entries are searched among those of all other people, and how
@@ -139,6 +140,7 @@ def register(commands: Any) -> None:
         "--exact", action="store_true", help="compare every entry, even where there is an index"
     )
     _add_pack(search)
+    _add_report(search, "with the pictures of the candidates whose files are still there")
     options.add_json(search)
 
     remove = _action(actions, "remove", "remove entries, and their bytes", _remove)
@@ -152,6 +154,7 @@ def register(commands: Any) -> None:
     check.add_argument(
         "--most", type=int, default=100, metavar="N", help="pairs to list (default: 100)"
     )
+    _add_report(check, "with the pictures of each pair whose files are still there")
     check.epilog = "exit codes: 0 nobody, 1 suspicious pairs, 2 usage, 5 the command failed"
     options.add_json(check)
 
@@ -261,6 +264,10 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="highest false positive identification rate (default: 0.01, one of 100 strangers)",
     )
+
+
+def _add_report(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help=f"write a page, {what}")
 
 
 def _add_key(parser: argparse.ArgumentParser, what: str) -> None:
@@ -429,6 +436,9 @@ def _roster(arguments: argparse.Namespace) -> Roster:
 
 def _search(arguments: argparse.Namespace) -> int:
     policy = _policy(arguments)
+    _check_report(arguments, arguments.pictures)
+    if arguments.report is not None and len(arguments.pictures) > 1:
+        raise InvalidInput("--report shows one search, and there are more pictures")
     gallery = _open(arguments)
     code = 0
     results = []
@@ -442,6 +452,10 @@ def _search(arguments: argparse.Namespace) -> int:
             exact=arguments.exact or None,
         )
         code = max(code, _CODES[str(found.decision)])
+        if arguments.report is not None:
+            from renzheng.gallery import page
+
+            page.save_search(found, picture, arguments.report)
         if arguments.json:
             results.append({"source": picture, **found.to_dict()})
         else:
@@ -502,6 +516,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     _check_least(arguments, "most")
+    _check_report(arguments, ())
     policy = _policy(arguments)
     gallery = _open(arguments)
     with studies.progress() as tell:
@@ -510,6 +525,10 @@ def _check(arguments: argparse.Namespace) -> int:
             most=arguments.most,
             progress=lambda done, whole: tell("comparing", done, whole),
         )
+    if arguments.report is not None:
+        from renzheng.gallery import page
+
+        page.save_check(pairs, more, arguments.report)
     if arguments.json:
         options.print_json({"pairs": [pair.to_dict() for pair in pairs], "left_out": more})
         return 1 if pairs else 0
@@ -519,7 +538,11 @@ def _check(arguments: argparse.Namespace) -> int:
     print(f"{'distance':>8}  {'FMR':>16}  {'FPIR':>16}  who")
     for pair in pairs:
         one, other = (f"{each.person} ({each.id})" for each in pair.entries)
-        same = "  the same file" if pair.same_file else ""
+        same = ""
+        if pair.same_file:
+            same = "  the same file"
+        elif pair.same_picture is not None and pair.same_picture.same:
+            same = "  one photograph"
         print(f"{pair.distance:>8.4f}  {pair.fmr!s:>16}  {pair.fpir!s:>16}  {one}, {other}{same}")
     if more:
         print(f"and {more:,} more pairs (--most)")
@@ -674,6 +697,15 @@ def _key(arguments: argparse.Namespace) -> int:
     files.write(arguments.file, f"# public key: {public}\n{key}\n".encode())
     print(public)
     return 0
+
+
+def _check_report(arguments: argparse.Namespace, inputs: Sequence[str]) -> None:
+    """See, before any work, that the page can be written and overwrites nothing that is read."""
+    if arguments.report is not None:
+        from renzheng.gallery import page
+
+        page.check(arguments.report)
+        options.check_output(arguments.report, inputs)
 
 
 def _check_least(arguments: argparse.Namespace, *names: str) -> None:

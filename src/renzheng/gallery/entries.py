@@ -13,7 +13,7 @@ import numpy as np
 from renzheng.errors import InvalidInput
 from renzheng.gallery.conditions import Value, check_metadata, check_name
 from renzheng.gallery.rates import FalsePositiveRate
-from renzheng.types import Capture, FalseMatchRate, Finding, Floats
+from renzheng.types import Capture, FalseMatchRate, Finding, Floats, SamePicture
 
 
 def _now() -> datetime:
@@ -219,14 +219,16 @@ class Suspicion:
         The false match rate of one comparison at this distance.
     fpir
         How often somebody who is in the gallery once has a stranger as near in it.
-    same_file
-        Whether their pictures are the same, byte for byte.
+    same_picture
+        Whether they are one photograph (cropped, coded again, mirrored ...); None where the files
+        that they were made from are no longer there.
     """
 
     entries: tuple[Entry, Entry]
     distance: float
     fmr: FalseMatchRate
     fpir: FalsePositiveRate
+    same_picture: SamePicture | None = None
 
     @property
     def same_file(self) -> bool:
@@ -242,4 +244,5 @@ class Suspicion:
             "fmr": self.fmr.to_dict(),
             "fpir": self.fpir.to_dict(),
             "same_file": self.same_file,
+            "same_picture": None if self.same_picture is None else self.same_picture.to_dict(),
         }
