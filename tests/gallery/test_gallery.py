@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, PackError, RenzhengError, Verifier
-from renzheng.gallery import Entry, Gallery, SearchPolicy
+from renzheng.gallery import Condition, Entry, Gallery, SearchPolicy
 from renzheng.gallery import gallery as implementation
 from renzheng.types import Floats
 
@@ -282,6 +282,47 @@ def test_an_index_is_tuned_to_its_recall(
     files = (path for path in Path(gallery._engine.where).rglob("*") if path.is_file())
     assert not [path for path in files if trace in path.read_bytes()]
     assert gallery.stats().indexed == 3000
+
+
+_KEYS = st.from_regex(r"[a-zA-Z\u4e00-\u9fa5][\w-]{0,9}", fullmatch=True).filter(
+    lambda key: key not in ("id", "person", "source", "picture")
+)
+_VALUES = st.one_of(
+    st.booleans(),
+    st.integers(-(2**53), 2**53),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(_KEYS, _VALUES, max_size=4), min_size=1, max_size=6))
+def test_metadata_comes_back_as_it_was_and_is_found(
+    tmp_path_factory: pytest.TempPathFactory, verifier: Verifier, said: list[dict[str, object]]
+) -> None:
+    rows = np.eye(128, dtype=np.float32)
+    gallery = Gallery.create(tmp_path_factory.mktemp("metadata") / "g", verifier)
+    gallery.add(
+        Entry(f"e{k}", rows[k], metadata=metadata)  # type: ignore[arg-type]
+        for k, metadata in enumerate(said)
+    )
+    kept = {entry.id: entry.metadata for entry in gallery}
+    for k, metadata in enumerate(said):
+        assert kept[f"e{k}"] == metadata
+        assert {key: type(v) for key, v in kept[f"e{k}"].items()} == {
+            key: type(v) for key, v in metadata.items()
+        }
+        for key, value in metadata.items():
+            found = {e.id for e in gallery.entries([Condition(key, "=", value)])}  # type: ignore[arg-type]
+            expected = {
+                f"e{n}"
+                for n, other in enumerate(said)
+                if key in other
+                and other[key] == value
+                and isinstance(other[key], str) == isinstance(value, str)
+                and isinstance(other[key], bool) == isinstance(value, bool)
+            }
+            assert found == expected, (key, value)
 
 
 def _write(where: str, name: str, start: int, count: int) -> None:
