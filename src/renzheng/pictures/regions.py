@@ -2,10 +2,11 @@
 
 SIFT keypoints (Lowe 2004), matched both ways with Lowe's ratio test. Every match has a place, a
 size and a direction on both sides, so it alone proposes how one picture lies on the other (Philbin
-et al., "Object retrieval with large vocabularies and fast spatial matching", 2007). The proposal with
-which most others agree is refined, first to an affine map and then to a homography, as a picture of
-a picture needs. Nothing is drawn by chance, so the same two pictures always get the same answer. A
-mirror image needs no second look at the pixels: mirroring permutes a SIFT descriptor's bins.
+et al., "Object retrieval with large vocabularies and fast spatial matching", 2007). The proposal
+with which most others agree is refined, first to an affine map and then to a homography, as a
+picture of a picture needs. Nothing is drawn by chance, so the same two pictures always get the same
+answer. A mirror image needs no second look at the pixels: mirroring permutes a SIFT descriptor's
+bins.
 
 Two shots of one moment agree in many features too, but not so closely: what counts here lies within
 a pixel or so of its place and looks nearly the same.
