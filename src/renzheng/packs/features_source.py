@@ -1,8 +1,8 @@
 """Any ONNX network of pictures as a pack of features: its classifier is cut off.
 
 What a classifier's last matrix product is fed with is what the network knows about a picture before
-it decides among its own classes, and serves to compare pictures of anything (Sharif Razavian et al.,
-"CNN features off-the-shelf", 2014).
+it decides among its own classes, and serves to compare pictures of anything (Sharif Razavian et
+al., "CNN features off-the-shelf", 2014).
 """
 
 from __future__ import annotations
@@ -181,22 +181,21 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
             remedy=f"the last ones are: {', '.join(_last(graph))}",
         )
     try:
-        inferred = shape_inference.infer_shapes(model)
-        infos = (*inferred.graph.value_info, *inferred.graph.output)
-        rank = next((len(v.type.tensor_type.shape.dim) for v in infos if v.name == tensor), None)
-        if tensor not in {one.name for one in (*model.graph.value_info, *model.graph.output)}:
-            info = helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None)
-            inferred.graph.value_info.append(info) if rank is None else None
-        part = Extractor(inferred).extract_model([inputs[0].name], [tensor])
+        model = shape_inference.infer_shapes(model)
+        rank = _rank(model.graph, tensor)
+        if rank is None:  # the cutter wants every tensor described
+            unknown = helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None)
+            model.graph.value_info.append(unknown)
+        part = Extractor(model).extract_model([inputs[0].name], [tensor])
         name = tensor
         if rank == 4:
-            part.graph.node.append(
-                helper.make_node("GlobalAveragePool", [tensor], ["features_pooled"])
+            name, layer = "features.flat", f"{layer}, averaged over its area"
+            part.graph.node.extend(
+                (
+                    helper.make_node("GlobalAveragePool", [tensor], ["features.mean"]),
+                    helper.make_node("Flatten", ["features.mean"], [name]),
+                )
             )
-            part.graph.node.append(
-                helper.make_node("Flatten", ["features_pooled"], ["features_flat"])
-            )
-            name, layer = "features_flat", f"{layer}, averaged over its area"
         elif rank not in (2, None):
             raise PackError(
                 f"the tensor {tensor} has {rank} axes; (n, d) or (n, c, h, w) is wanted",
@@ -266,6 +265,14 @@ def _features(graph: Any, constants: set[str]) -> tuple[str, str]:
                 return data, f"what its last {node.op_type} is fed with ({data})"
     output = graph.output[0].name
     return output, f"its output {output}, as it has no matrix product to cut off"
+
+
+def _rank(graph: Any, tensor: str) -> int | None:
+    """How many axes a tensor has; None where that is not known."""
+    for info in (*graph.value_info, *graph.output):
+        if info.name == tensor and info.type.tensor_type.HasField("shape"):
+            return len(info.type.tensor_type.shape.dim)
+    return None
 
 
 def _last(graph: Any, count: int = 8) -> list[str]:
