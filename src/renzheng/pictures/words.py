@@ -82,7 +82,9 @@ def senses(result: PictureSimilarity) -> list[Sense]:
             decision = "no threshold is measured for this pack"
         else:
             word = "look-alikes" if features.look_alike else "no look-alikes"
-            decision = f"{word} (up to {features.threshold:.3f})"
+            on = features.pack["measured_on"]
+            where = f", measured on {on}" if on else ""
+            decision = f"{word} (up to {features.threshold:.3f}{where})"
         pack = features.pack
         found.append(
             Sense(
