@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +195,18 @@ def test_two_cards_of_one_layout_are_no_one_picture() -> None:
         assert result.changes.agreement < 0.9
         again = renzheng.similarity(cards[0], coded(cards[0][20:-20, 30:], 60), features=None)
         assert again.likeness is Likeness.SAME_PICTURE
+
+
+def test_comparing_needs_neither_onnx_nor_torch(folder: Path) -> None:
+    Features()  # build it, for which onnx is wanted
+    code = (
+        "import sys, renzheng\n"
+        "assert not {'numpy', 'cv2', 'imagehash'} & set(sys.modules)\n"
+        "renzheng.similarity(sys.argv[1], sys.argv[2])\n"
+        "print(sorted({'onnx', 'torch', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "a.png"), str(folder / "other.png")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]", done.stderr
