@@ -109,6 +109,8 @@ def share(found: Sequence[bool]) -> str:
 
 
 def rate(count: int, of: int) -> str:
+    if not of:
+        return "none asked"
     part = Proportion.exact(count, of)
     return f"{count} of {of:,} ({part.count / part.of:.2g} [{part.low:.2g}, {part.high:.2g}])"
 

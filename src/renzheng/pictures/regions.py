@@ -25,8 +25,9 @@ from renzheng.errors import InvalidInput
 from renzheng.types import Floats, Image
 
 MOST_FEATURES = 300
-# Of 124,750 pairs of strangers in LFW none passes; of 20,111 pairs of different photographs of one
-# person five do, shots of one moment (benchmarks/picture_similarity.py).
+# Of 124,750 pairs of strangers in LFW none passes; of 20,111 pairs of one person five do: three
+# pairs of shots of one moment, two crops of one photograph, and one backdrop behind two of them
+# (benchmarks/picture_similarity.py).
 LEAST_INLIERS, LEAST_SHARE = 10, 0.15
 # Or, for a picture within another one, whose frames share much that does not agree:
 DENSE_INLIERS, LEAST_DENSITY = 25, 0.45
