@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 import renzheng
+from pictures.networks import network
 from pictures.painted import coded, picture
-from pictures.test_picture_features import network
 from renzheng import InvalidInput, Likeness, UnreadableImage
 from renzheng.cli import main
 from renzheng.pictures import Features
