@@ -34,6 +34,8 @@ examples:
   renzheng verify passport.jpg selfie.jpg
   renzheng verify passport.jpg selfie.jpg --json
   renzheng verify passport.jpg selfie.jpg --max-fmr 1e-5 --report why.html
+  renzheng gallery search members gate.jpg
+  renzheng duplicates photos/ --report duplicates.html
   renzheng evaluate pairs mine.csv --report mine.html
   renzheng demo
 
@@ -50,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         machine,
         quality,
+        similarity,
         specimen,
         training,
         verification,
@@ -68,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         faces,
         documents,
         quality,
+        similarity,
         specimen,
         gallery,
         evaluation,
