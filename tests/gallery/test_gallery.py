@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, PackError, RenzhengError, Verifier
-from renzheng.gallery import Condition, Entry, Gallery, SearchPolicy
-from renzheng.gallery import gallery as implementation
+from renzheng.gallery import Condition, Entry, Gallery, SearchPolicy, indexing
 from renzheng.types import Floats
 
 Make = Callable[..., list[Entry]]
@@ -252,7 +251,7 @@ def test_any_history_ends_as_a_dictionary_would(
 def test_an_index_is_tuned_to_its_recall(
     monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
 ) -> None:
-    monkeypatch.setattr(implementation, "APPROXIMATE_FROM", 3000)
+    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 3000)
     entries = people(3000)
     gallery.add(entries[:2000])
     gallery.optimize()
@@ -263,9 +262,9 @@ def test_an_index_is_tuned_to_its_recall(
     told = gallery.stats()
     assert told.indexed == 3000
     assert told.recall is not None
-    assert told.recall >= implementation.RECALL
+    assert told.recall >= indexing.RECALL
     rows = np.stack([entry.embedding for entry in entries])
-    probes = implementation._moved(rows, 0.3, np.random.default_rng(3))[:300]
+    probes = indexing.moved(rows, 0.3, np.random.default_rng(3))[:300]
     assert np.linalg.norm(probes - rows[:300], axis=1) == pytest.approx(np.full(300, 0.3), abs=1e-5)
     by_index = [near[0].entry.id for near in gallery.nearest(probes, 1)]
     exact = [near[0].entry.id for near in gallery.nearest(probes, 1, exact=True)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from renzheng import Calibration, InvalidInput
 from renzheng.comparison import promised_fpir
 from renzheng.gallery import NearestStrangers
-from renzheng.gallery.rates import false_positive_rate
+from renzheng.gallery.rates import Rates
 
 CALIBRATION = Calibration(
     distance=np.array([0.2, 0.4, 0.6]),
@@ -35,13 +35,13 @@ def test_many_chances_are_no_fewer_than_one_and_no_more_than_their_sum(rate: flo
 
 
 def test_the_promise_grows_with_the_gallery() -> None:
-    rates = [false_positive_rate(0.4, n, CALIBRATION) for n in (1, 10, 1000)]
+    rates = [Rates(CALIBRATION).fpir_at(0.4, n) for n in (1, 10, 1000)]
     assert [r.value for r in rates] == pytest.approx([1e-3, 1 - 0.999**10, 1 - 0.999**1000])
     assert not any(r.at_most or r.measured for r in rates)
 
 
 def test_below_the_calibration_it_is_at_most() -> None:
-    rate = false_positive_rate(0.1, 1000, CALIBRATION)
+    rate = Rates(CALIBRATION).fpir_at(0.1, 1000)
     assert rate.at_most
     assert rate.value == pytest.approx(1 - (1 - 1e-5) ** 1000)
     assert str(rate) == "at most 0.01"
@@ -78,11 +78,21 @@ def test_a_measured_rate_is_never_below_the_share(
 def test_measured_where_it_speaks_to_lower_rates() -> None:
     measured = NearestStrangers.of(np.linspace(0.5, 1.0, 3000), 100_000)
     # The pack cannot go below 63 % in so large a gallery, the measurement goes to 1 %.
-    assert false_positive_rate(0.1, 100_000, CALIBRATION, measured).value == pytest.approx(0.01)
+    assert Rates(CALIBRATION, measured).fpir_at(0.1, 100_000).value == pytest.approx(0.01)
     # Among 10 entries it is the other way round.
-    assert not false_positive_rate(0.1, 10, CALIBRATION, measured).measured
+    assert not Rates(CALIBRATION, measured).fpir_at(0.1, 10).measured
 
 
 def test_one_person_has_no_strangers() -> None:
     with pytest.raises(InvalidInput):
         NearestStrangers.of(np.array([]), 5)
+
+
+@given(st.floats(0.001, 0.999), st.integers(1, 10**6))
+def test_the_threshold_is_the_last_distance_with_the_rate(max_fpir: float, entries: int) -> None:
+    rates = Rates(CALIBRATION)
+    threshold = rates.threshold_at(max_fpir, entries)
+    lowest = rates.fpir_at(0.0, entries).value
+    assert rates.fpir_at(threshold, entries).value <= max(max_fpir, lowest) * (1 + 1e-6)
+    if 0.2 < threshold < 0.6:  # between them the rate rises with the distance
+        assert rates.fpir_at(threshold + 1e-6, entries).value > max_fpir

@@ -22,6 +22,15 @@ import numpy as np
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.gallery.conditions import quoted
 from renzheng.gallery.entries import Entry, Neighbour
+from renzheng.gallery.rows import (
+    ABOUT,
+    COLUMNS,
+    embeddings_of,
+    entries_of,
+    entries_schema,
+    notes_schema,
+    to_arrow,
+)
 from renzheng.types import Floats
 
 if TYPE_CHECKING:
@@ -32,8 +41,6 @@ Result = TypeVar("Result")
 
 LAYOUT = 1
 ENTRIES, NOTES = "entries", "notes"
-_ABOUT = b"renzheng.gallery"  # key of the table's own metadata
-_COLUMNS = ("id", "person", "metadata", "source", "picture", "enrolled", "embedding")
 _WAIT = 120.0  # seconds for another writer
 _TRIES = 3  # of a reader whose version was cleaned away under it
 _BATCH = 8192  # rows of a scan
@@ -103,9 +110,9 @@ class Engine:
             engine = cls(where, options)
             if engine._there(ENTRIES):
                 raise InvalidInput("there is a gallery already", source=where)
-            schema = _schema(int(about["dimension"]), {"layout": LAYOUT, **about})
+            schema = entries_schema(int(about["dimension"]), {"layout": LAYOUT, **about})
             # Notes first: a gallery is there when its entries are.
-            engine._base.create_table(NOTES, schema=_notes_schema(), exist_ok=True)
+            engine._base.create_table(NOTES, schema=notes_schema(), exist_ok=True)
             # What makes an id unique even if two machines add at once.
             engine._base.create_table(ENTRIES, schema=schema).set_unenforced_primary_key("id")
         return engine
@@ -142,7 +149,7 @@ class Engine:
     @property
     def about(self) -> dict[str, Any]:
         """What the gallery was made with."""
-        found = (self._table(ENTRIES).schema.metadata or {}).get(_ABOUT, b"{}")
+        found = (self._table(ENTRIES).schema.metadata or {}).get(ABOUT, b"{}")
         about: dict[str, Any] = json.loads(found)
         return about
 
@@ -162,13 +169,13 @@ class Engine:
             return []
         condition = f"id IN ({', '.join(map(quoted, ids))})"
         return self._read(
-            lambda table: _entries(table.search().where(condition).limit(len(ids)).to_arrow())
+            lambda table: entries_of(table.search().where(condition).limit(len(ids)).to_arrow())
         )
 
     def scan(self, condition: str | None = None) -> Iterator[list[Entry]]:
         """All entries, some thousand at a time, in no order."""
-        for batch in self._scan(_COLUMNS, condition):
-            yield _entries(batch)
+        for batch in self._scan(COLUMNS, condition):
+            yield entries_of(batch)
 
     def scan_embeddings(
         self, condition: str | None = None
@@ -178,7 +185,7 @@ class Engine:
             yield (
                 batch.column("id").to_pylist(),
                 batch.column("person").to_pylist(),
-                _rows(batch.column("embedding")),
+                embeddings_of(batch.column("embedding")),
             )
 
     def insert(self, entries: Sequence[Entry]) -> list[str]:
@@ -234,7 +241,7 @@ class Engine:
 
         def search(table: Any) -> Any:
             query = table.search(probes if len(probes) > 1 else probes[0])
-            query = query.distance_type("l2").limit(count).select([*_COLUMNS, "_distance"])
+            query = query.distance_type("l2").limit(count).select([*COLUMNS, "_distance"])
             if condition is not None:
                 query = query.where(condition, prefilter=True)
             exact = partitions is None
@@ -249,7 +256,7 @@ class Engine:
             else [0] * len(found)
         )
         neighbours: list[list[Neighbour]] = [[] for _ in probes]
-        for probe, entry in zip(of, _entries(found), strict=True):
+        for probe, entry in zip(of, entries_of(found), strict=True):
             # The engine's squares in single precision lose what lies near 0.
             apart = entry.embedding.astype(np.float64) - probes[probe].astype(np.float64)
             neighbours[probe].append(Neighbour(entry, float(np.linalg.norm(apart))))
@@ -319,7 +326,7 @@ class Engine:
             row = {"name": [name], "value": [json.dumps(value)]}
             merge = table.merge_insert("name")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(pa.table(row, schema=_notes_schema()))
+            merge.execute(pa.table(row, schema=notes_schema()))
 
     def size(self) -> int | None:
         """Bytes on disk; None where it is no folder of this machine."""
@@ -391,84 +398,8 @@ class Engine:
         return to_arrow(entries, self._table(ENTRIES).schema)
 
 
-def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
-    """Entries as a table of this schema."""
-    import pyarrow as pa
-
-    stacked = np.stack([entry.embedding for entry in entries]).astype(np.float32)
-    columns = {
-        "id": pa.array([entry.id for entry in entries], pa.string()),
-        "person": pa.array([entry.person for entry in entries], pa.string()),
-        "metadata": pa.array(
-            [json.dumps(dict(entry.metadata), ensure_ascii=False) for entry in entries], pa.json_()
-        ),
-        "source": pa.array([entry.source for entry in entries], pa.string()),
-        "picture": pa.array([entry.picture for entry in entries], pa.string()),
-        "enrolled": pa.array([entry.enrolled for entry in entries], pa.timestamp("ms", "UTC")),
-        "embedding": pa.FixedSizeListArray.from_arrays(stacked.ravel(), stacked.shape[1]),
-    }
-    # The schema's own fields: an id that may be null cannot be a key.
-    return pa.table(
-        [columns[name] for name in _COLUMNS],
-        schema=pa.schema([schema.field(name).with_type(columns[name].type) for name in _COLUMNS]),
-    )
-
-
-def _entries(table: Any) -> list[Entry]:
-    """Entries of a table or of a batch."""
-    columns = {
-        name: table.column(name).to_pylist() for name in _COLUMNS if name not in ("embedding",)
-    }
-    rows = _rows(table.column("embedding"))
-    return [
-        Entry(
-            id=columns["id"][k],
-            embedding=rows[k],
-            person=columns["person"][k],
-            metadata=json.loads(columns["metadata"][k]),
-            source=columns["source"][k],
-            picture=columns["picture"][k],
-            enrolled=columns["enrolled"][k],
-        )
-        for k in range(len(rows))
-    ]
-
-
-def _rows(column: Any) -> Floats:
-    """float32 (n, d) of a column of embeddings."""
-    chunks = column.chunks if hasattr(column, "chunks") else [column]
-    parts = [
-        chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1) for chunk in chunks
-    ]
-    width = column.type.list_size
-    return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
-
-
 def _same(entry: Entry, other: Entry | None) -> bool:
     return other is not None and entry.to_dict() == other.to_dict()
-
-
-def _schema(dimension: int, about: Mapping[str, Any]) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("id", pa.string(), nullable=False),
-            pa.field("person", pa.string(), nullable=False),
-            pa.field("metadata", pa.json_(), nullable=False),
-            pa.field("source", pa.string(), nullable=False),
-            pa.field("picture", pa.string(), nullable=False),
-            pa.field("enrolled", pa.timestamp("ms", "UTC"), nullable=False),
-            pa.field("embedding", pa.list_(pa.float32(), dimension), nullable=False),
-        ],
-        metadata={_ABOUT: json.dumps(about).encode()},
-    )
-
-
-def _notes_schema() -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([pa.field("name", pa.string(), nullable=False), ("value", pa.string())])
 
 
 def _lock(where: str) -> Any:

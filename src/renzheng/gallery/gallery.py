@@ -16,6 +16,8 @@ from renzheng import findings as speaking
 from renzheng.clock import Clock
 from renzheng.comparison import Calibration, Policy
 from renzheng.errors import InvalidInput, PackError
+from renzheng.gallery import indexing
+from renzheng.gallery.auditing import measure_strangers, suspicions
 from renzheng.gallery.conditions import Condition, quoted, where
 from renzheng.gallery.engine import Engine, is_remote
 from renzheng.gallery.entries import (
@@ -27,18 +29,14 @@ from renzheng.gallery.entries import (
     Suspicion,
 )
 from renzheng.gallery.photographs import same_photograph
-from renzheng.gallery.rates import NearestStrangers, false_positive_rate
+from renzheng.gallery.rates import NearestStrangers, Rates
 from renzheng.gallery.searching import SearchPolicy
-from renzheng.gallery.strangers import Progress, near_pairs, nearest_strangers
-from renzheng.types import Capture, Effect, Finding, Floats, Role
+from renzheng.gallery.strangers import Progress
+from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
 from renzheng.verifier import DEFAULT_PACK, Verifier
 
 Filter = Iterable[Condition | str]
 
-# Exact search takes a quarter of a second among a million entries of 128 numbers, on two cores.
-APPROXIMATE_FROM = 200_000
-RECALL = 0.995  # that an index is tuned to: of the nearest entry, against exact search
-_TUNED_WITH = 256  # searches
 _MATE_FMR = 1e-4  # how far from its entry a search that an index is tuned with lies
 _BATCH = 1000  # entries of one transaction
 _MOST_CANDIDATES = 1000
@@ -392,7 +390,10 @@ class Gallery:
             raise InvalidInput("a probe is not of unit length", remedy="divide it by its norm")
         _check_count(count)
         return self._engine.nearest(
-            rows, count, _sql(where), partitions=None if exact else self._partitions()
+            rows,
+            count,
+            _sql(where),
+            partitions=None if exact else indexing.partitions(self._engine),
         )
 
     def search(
@@ -456,7 +457,7 @@ class Gallery:
             searched=searched,
             policy=policy.to_dict(),
             pack={**self.pack, "digest": self.verifier.pack.digest},
-            exact=bool(exact) or self._partitions() is None,
+            exact=bool(exact) or indexing.partitions(self._engine) is None,
             probe=capture,
             findings=tuple(found),
             timings_ms=clock.milliseconds,
@@ -495,30 +496,18 @@ class Gallery:
         the pairs, and how many more there are
         """
         policy = policy or SearchPolicy()
-        ids, person, rows = self._loaded()
-        if len(ids) < 2:
-            return [], 0
-        limit = self._threshold(policy.max_fpir, len(ids) - 1)
-        pairs = near_pairs(rows, person, limit, most=most, progress=progress)
-        named: dict[str, Entry] = {}
-        wanted = sorted({ids[k] for k in (*pairs.one, *pairs.other)})
-        for start in range(0, len(wanted), _BATCH):
-            named |= {e.id: e for e in self._engine.get(wanted[start : start + _BATCH])}
-        suspicions = []
-        for one, other, distance in zip(pairs.one, pairs.other, pairs.distance, strict=True):
-            pair = named.get(ids[one]), named.get(ids[other])
-            if pair[0] is None or pair[1] is None:  # removed meanwhile
-                continue
-            suspicions.append(
-                Suspicion(
-                    (pair[0], pair[1]),
-                    float(distance),
-                    self._calibration.fmr_at(float(distance)),
-                    self._fpir(float(distance), len(ids) - 1),
-                    same_photograph(pair[0], pair[1], self.verifier) if pictures else None,
-                )
-            )
-        return suspicions, pairs.left_out
+
+        def look(one: Entry, other: Entry) -> SamePicture | None:
+            return same_photograph(one, other, self.verifier)
+
+        return suspicions(
+            self._engine,
+            self._rates(),
+            policy.max_fpir,
+            most=most,
+            look=look if pictures else None,
+            progress=progress,
+        )
 
     def calibrate(
         self, *, searches: int = _SEARCHES, seed: int = 0, progress: Progress | None = None
@@ -545,18 +534,7 @@ class Gallery:
         InvalidInput
             If there are fewer than two people.
         """
-        if searches < 1:
-            raise InvalidInput(f"searches must be 1 or more, not {searches}")
-        _, person, rows = self._loaded()
-        if len(np.unique(person)) < 2:
-            raise InvalidInput(
-                "FPIR is measured between people, and the gallery holds fewer than two"
-            )
-        drawn = np.arange(len(rows))
-        if len(drawn) > searches:
-            drawn = np.sort(np.random.default_rng(seed).choice(len(rows), searches, replace=False))
-        nearest = nearest_strangers(rows, person, drawn, progress)
-        measured = NearestStrangers.of(nearest, len(rows) - 1)
+        measured = measure_strangers(self._engine, searches, seed, progress)
         self._engine.write_note("nearest_strangers", measured.to_dict())
         return measured
 
@@ -569,13 +547,9 @@ class Gallery:
         is found are exact.
         """
         self._engine.compact()
-        entries = len(self)
-        if entries < APPROXIMATE_FROM:
-            return
-        known = self._engine.note("index")
-        if known is None or not self._engine.indexed() or entries > 2 * known["entries"]:
-            self._engine.index(round(entries**0.5))
-        self._tune(round(entries**0.5))
+        calibration = self._calibration
+        radius = calibration.threshold_at(max(_MATE_FMR, calibration.resolution))
+        indexing.prepare(self._engine, radius)
 
     def stats(self) -> Stats:
         """What the gallery holds."""
@@ -585,10 +559,10 @@ class Gallery:
         for _, persons, _ in self._engine.scan_embeddings():
             people.update(persons)
             entries += len(persons)
-        index = self._engine.note("index") if self._engine.indexed() else None
+        indexed = self._engine.indexed()
         measured = self._measured()
         try:
-            lowest = self._fpir(0.0, entries).value if entries else None
+            lowest = self._rates().fpir_at(0.0, entries).value if entries else None
         except (InvalidInput, PackError):
             lowest = None
         return Stats(
@@ -597,8 +571,8 @@ class Gallery:
             pack=dict(self.pack),
             created=about["created"],
             bytes=self._engine.size(),
-            indexed=self._engine.indexed(),
-            recall=None if index is None else index["recall"],
+            indexed=indexed,
+            recall=indexing.recall(self._engine) if indexed else None,
             unpurged=bool(self._engine.note("unpurged")),
             lowest_fpir=lowest,
             calibrated=0 if measured is None else measured.searches,
@@ -618,33 +592,19 @@ class Gallery:
         note = self._engine.note("nearest_strangers")
         return None if note is None else NearestStrangers.from_dict(note)
 
-    def _fpir(self, distance: float, entries: int) -> Any:
-        return false_positive_rate(distance, entries, self._calibration, self._measured())
-
-    def _threshold(self, max_fpir: float, entries: int) -> float:
-        """The largest distance with this rate, or with the lowest that can be promised."""
-        measured, calibration = self._measured(), self._calibration
-
-        def rate(distance: float) -> float:
-            return false_positive_rate(distance, entries, calibration, measured).value
-
-        wanted = max(max_fpir, rate(0.0))
-        low, high = 0.0, 2.0
-        for _ in range(40):  # rates never fall with the distance
-            middle = (low + high) / 2
-            low, high = (middle, high) if rate(middle) <= wanted * (1 + 1e-9) else (low, middle)
-        return low
+    def _rates(self) -> Rates:
+        return Rates(self._calibration, self._measured())
 
     def _candidates(self, near: Sequence[Neighbour], searched: int) -> tuple[Candidate, ...]:
-        calibration, measured = self._calibration, self._measured()
+        rates = self._rates()
         return tuple(
             Candidate(
                 rank=rank,
                 entry=neighbour.entry,
                 distance=neighbour.distance,
                 similarity=neighbour.similarity,
-                fmr=calibration.fmr_at(neighbour.distance),
-                fpir=false_positive_rate(neighbour.distance, searched, calibration, measured),
+                fmr=rates.fmr_at(neighbour.distance),
+                fpir=rates.fpir_at(neighbour.distance, searched),
             )
             for rank, neighbour in enumerate(near, 1)
         )
@@ -656,62 +616,6 @@ class Gallery:
         if capture.embedding is not None:
             return capture, capture.embedding
         return capture, self.verifier.embed_crops(capture.crop[None])[0]
-
-    def _partitions(self) -> int | None:
-        """How many partitions a search looks into; None for exact search."""
-        note = self._engine.note("index")
-        return None if note is None else int(note["partitions"])
-
-    def _tune(self, most: int) -> None:
-        """Look into more partitions until enough is found; see `optimize`."""
-        rng = np.random.default_rng(0)
-        entries = len(self)
-        chosen = np.sort(rng.choice(entries, min(_TUNED_WITH, entries), replace=False))
-        rows = np.concatenate(list(self._taken(chosen)))
-        radius = self._calibration.threshold_at(max(_MATE_FMR, self._calibration.resolution))
-        probes = _moved(rows, radius, rng)
-        best = np.full(len(probes), -np.inf, np.float32)
-        nearest = np.empty(len(probes), object)
-        for ids, _, embeddings in self._engine.scan_embeddings():
-            similarity = probes @ embeddings.T
-            at = similarity.argmax(axis=1)
-            top = similarity[np.arange(len(probes)), at]
-            better = top > best
-            nearest[better] = np.asarray(ids, object)[at[better]]
-            best = np.maximum(best, top)
-        partitions, recall = 8, 0.0
-        while True:
-            found = [
-                self._engine.nearest(probe[None], 1, partitions=partitions)[0] for probe in probes
-            ]
-            hits = [bool(f) and f[0].entry.id == n for f, n in zip(found, nearest, strict=True)]
-            recall = float(np.mean(hits))
-            if recall >= RECALL or partitions >= most:
-                break
-            partitions = min(2 * partitions, most)
-        self._engine.write_note(
-            "index", {"partitions": partitions, "recall": recall, "entries": entries}
-        )
-
-    def _taken(self, chosen: Any) -> Iterator[Floats]:
-        start = 0
-        for _, _, embeddings in self._engine.scan_embeddings():
-            here = chosen[(chosen >= start) & (chosen < start + len(embeddings))] - start
-            yield embeddings[here]
-            start += len(embeddings)
-
-    def _loaded(self) -> tuple[list[str], Any, Floats]:
-        """Ids, people as numbers, and embeddings of the whole gallery."""
-        ids: list[str] = []
-        persons: list[str] = []
-        parts = [np.zeros((0, self.dimension), np.float32)]
-        for some, whose, rows in self._engine.scan_embeddings():
-            ids += some
-            persons += whose
-            parts.append(rows)
-        number = {name: k for k, name in enumerate(dict.fromkeys(persons))}
-        person = np.array([number[name] for name in persons], np.intp)
-        return ids, person, np.concatenate(parts)
 
     def _check_pack(self, verifier: Verifier) -> None:
         if verifier.pack.network_digest != self.pack["network_digest"]:
@@ -736,13 +640,3 @@ def _sql(conditions: Filter) -> str | None:
 def _check_count(count: int) -> None:
     if not 1 <= count <= _MOST_CANDIDATES:
         raise InvalidInput(f"count must lie from 1 to {_MOST_CANDIDATES}, not {count}")
-
-
-def _moved(rows: Floats, distance: float, rng: np.random.Generator) -> Floats:
-    """Unit vectors at this Euclidean distance from others, in directions drawn by chance."""
-    cosine = 1 - distance * distance / 2
-    noise = rng.standard_normal(rows.shape)
-    noise -= np.sum(noise * rows, axis=1, keepdims=True) * rows
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    moved = cosine * rows + np.sqrt(1 - cosine**2) * noise
-    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)

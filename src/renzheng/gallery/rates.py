@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from renzheng.comparison import Calibration, promised_fpir
 from renzheng.errors import InvalidInput
+from renzheng.types import FalseMatchRate
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
@@ -133,29 +134,42 @@ class NearestStrangers:
         )
 
 
-def false_positive_rate(
-    distance: float,
-    entries: int,
-    calibration: Calibration,
-    measured: NearestStrangers | None = None,
-) -> FalsePositiveRate:
-    """FPIR of a threshold at this distance in a search among so many entries.
+@dataclass(frozen=True)
+class Rates:
+    """What a distance means in one gallery.
 
-    Parameters
+    Attributes
     ----------
-    distance
-        Euclidean, 0 to 2.
-    entries
-        How many are compared.
     calibration
         The pack's.
     measured
-        What was measured on the gallery itself. It is used where it speaks to a lower rate than
-        the calibration does, which in all but small galleries it does.
+        What was measured on the gallery itself, or None. It is used where it speaks to a lower
+        rate than the calibration does, which in all but small galleries it does.
     """
-    fmr = calibration.fmr_at(distance)
-    computed = FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
-    if measured is None:
-        return computed
-    lowest = _promised(calibration.resolution, entries)
-    return measured.rate_at(distance, entries) if measured.floor(entries) <= lowest else computed
+
+    calibration: Calibration
+    measured: NearestStrangers | None = None
+
+    def fmr_at(self, distance: float) -> FalseMatchRate:
+        """The false match rate of one comparison; see `Calibration.fmr_at`."""
+        return self.calibration.fmr_at(distance)
+
+    def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
+        """FPIR of a threshold at this distance in a search among so many entries."""
+        fmr = self.calibration.fmr_at(distance)
+        computed = FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
+        if self.measured is None:
+            return computed
+        lowest = _promised(self.calibration.resolution, entries)
+        own = self.measured.rate_at(distance, entries)
+        return own if self.measured.floor(entries) <= lowest else computed
+
+    def threshold_at(self, max_fpir: float, entries: int) -> float:
+        """The largest distance with this FPIR, or with the lowest that can be promised."""
+        wanted = max(max_fpir, self.fpir_at(0.0, entries).value) * (1 + 1e-9)
+        low, high = 0.0, 2.0
+        for _ in range(40):  # rates never fall with the distance
+            middle = (low + high) / 2
+            inside = self.fpir_at(middle, entries).value <= wanted
+            low, high = (middle, high) if inside else (low, middle)
+        return low

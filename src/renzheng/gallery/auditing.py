@@ -1,0 +1,123 @@
+"""A gallery held against itself: who is in it twice, and how near do strangers come?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from renzheng.errors import InvalidInput
+from renzheng.gallery.engine import Engine
+from renzheng.gallery.entries import Entry, Suspicion
+from renzheng.gallery.rates import NearestStrangers, Rates
+from renzheng.gallery.strangers import Indices, Progress, near_pairs, nearest_strangers
+from renzheng.types import Floats, SamePicture
+
+_BATCH = 1000  # entries that are asked for at a time
+
+Look = Callable[[Entry, Entry], SamePicture | None]
+
+
+def suspicions(
+    engine: Engine,
+    rates: Rates,
+    max_fpir: float,
+    *,
+    most: int,
+    look: Look | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[Suspicion], int]:
+    """Pairs of entries of different people who lie as near as a search would take for one person.
+
+    Parameters
+    ----------
+    engine, rates
+        The gallery's.
+    max_fpir
+        Up to which false positive identification rate; where that cannot be promised, up to the
+        lowest that can be.
+    most
+        Pairs that are returned, the nearest.
+    look
+        Says of two entries whether they are one photograph.
+    progress
+        Told after each block.
+
+    Returns
+    -------
+    the pairs, nearest first, and how many more there are
+    """
+    ids, person, rows = _everyone(engine)
+    if len(ids) < 2:
+        return [], 0
+    limit = rates.threshold_at(max_fpir, len(ids) - 1)
+    pairs = near_pairs(rows, person, limit, most=most, progress=progress)
+    named: dict[str, Entry] = {}
+    wanted = sorted({ids[k] for k in (*pairs.one, *pairs.other)})
+    for start in range(0, len(wanted), _BATCH):
+        named |= {entry.id: entry for entry in engine.get(wanted[start : start + _BATCH])}
+    found = []
+    for a, b, distance in zip(pairs.one, pairs.other, pairs.distance.tolist(), strict=True):
+        one, other = named.get(ids[a]), named.get(ids[b])
+        if one is None or other is None:  # removed meanwhile
+            continue
+        found.append(
+            Suspicion(
+                (one, other),
+                distance,
+                rates.fmr_at(distance),
+                rates.fpir_at(distance, len(ids) - 1),
+                None if look is None else look(one, other),
+            )
+        )
+    return found, pairs.left_out
+
+
+def measure_strangers(
+    engine: Engine, searches: int, seed: int, progress: Progress | None = None
+) -> NearestStrangers:
+    """Search with entries among those of all other people.
+
+    Parameters
+    ----------
+    engine
+        The gallery's.
+    searches
+        How many, drawn with the seed; all entries if there are no more.
+    seed
+        Of the draw.
+    progress
+        Told after each block.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than two people.
+    """
+    if searches < 1:
+        raise InvalidInput(f"searches must be 1 or more, not {searches}")
+    _, person, rows = _everyone(engine)
+    if len(np.unique(person)) < 2:
+        raise InvalidInput(
+            "FPIR is measured between people, and the gallery holds fewer than two",
+            source=engine.where,
+            remedy="enrol more",
+        )
+    drawn = np.arange(len(rows))
+    if len(drawn) > searches:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(rows), searches, replace=False))
+    return NearestStrangers.of(nearest_strangers(rows, person, drawn, progress), len(rows) - 1)
+
+
+def _everyone(engine: Engine) -> tuple[list[str], Indices, Floats]:
+    """Ids, people as numbers, and embeddings of the whole gallery."""
+    ids: list[str] = []
+    persons: list[str] = []
+    parts = [np.zeros((0, engine.dimension), np.float32)]
+    for some, whose, rows in engine.scan_embeddings():
+        ids += some
+        persons += whose
+        parts.append(rows)
+    number = {name: k for k, name in enumerate(dict.fromkeys(persons))}
+    person = np.array([number[name] for name in persons], np.intp)
+    return ids, person, np.concatenate(parts)
