@@ -1,0 +1,144 @@
+"""Is a candidate a version of the picture? Local features on one geometry say so, hashes hardly."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from renzheng import pictures
+from renzheng.duplicates.hash_search import Words
+from renzheng.duplicates.results import Link
+from renzheng.duplicates.store import Known, Store
+from renzheng.pictures import LocalFeatures, RegionMatch
+
+# Local features judge where both pictures have this many; below, they cannot speak against a hash.
+FEW_FEATURES = 3 * pictures.regions.NEAR_DUPLICATE_INLIERS
+
+# Of the features in the common part, those that agree. Strangers under one watermark or in one
+# form agree in a small share of them.
+LEAST_SHARE = 0.15
+
+_KEPT = 4096  # pictures whose features are held: some 140 MB
+_EVERY = 4096  # ties between two commits
+
+
+class Verifier:
+    """Looks at pairs, and remembers in the store what it saw.
+
+    Parameters
+    ----------
+    store
+        Holds the local features.
+    ordered
+        The pictures by the numbers that pairs are given in.
+    threads
+        That match at a time.
+    """
+
+    def __init__(self, store: Store, ordered: Sequence[Known], threads: int = 1):
+        self._store = store
+        self._ordered = ordered
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
+        self._fresh: list[tuple[int, int, Link | None]] = []
+        self.looked_at = 0
+
+    def __call__(
+        self, best: int, candidates: Sequence[tuple[int, int | None]]
+    ) -> list[Link | None]:
+        """The ties of candidates, with the distances of their hashes, to a picture."""
+        if not candidates:
+            return []
+        one = self._ordered[best]
+        others = [self._ordered[k] for k, _ in candidates]
+        seen = self._store.links(one, others)
+        missing = [other for other in others if other.number not in seen]
+        for other, link in zip(missing, self._look(one, missing), strict=True):
+            seen[other.number] = link
+            self._fresh.append((one.number, other.number, link))
+        if len(self._fresh) >= _EVERY:
+            self.flush()
+        ties = []
+        for other, (_, bits) in zip(others, candidates, strict=True):
+            link = seen[other.number]
+            if link is None and bits is not None and bits <= pictures.SAME_BITS:
+                link = self._by_hash(one, other)
+            ties.append(None if link is None else replace(link, bits=bits))
+        return ties
+
+    def flush(self) -> None:
+        """Write what was seen."""
+        if self._fresh:
+            self._store.put_links(self._fresh)
+        self._fresh = []
+
+    def close(self) -> None:
+        """Write what was seen, and end the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self.flush()
+
+    def _look(self, one: Known, others: Sequence[Known]) -> list[Link | None]:
+        self.looked_at += len(others)
+        mine = self._of(one)
+        # A part at a time, so that no more features are held than may be.
+        found: list[Link | None] = []
+        for start in range(0, len(others), 64):
+            theirs = [self._of(other) for other in others[start : start + 64]]
+            if self._pool is None:
+                found += [tie(mine, its) for its in theirs]
+            else:
+                found += self._pool.map(lambda its: tie(mine, its), theirs)
+        return found
+
+    def _of(self, known: Known) -> LocalFeatures:
+        features = self._features.pop(known.number, None)
+        if features is None:
+            features = self._store.features(known)
+            while len(self._features) >= _KEPT:
+                self._features.popitem(last=False)
+        self._features[known.number] = features
+        return features
+
+    def _by_hash(self, one: Known, other: Known) -> Link | None:
+        """A tie of two pictures of which one has too few features to be told by them."""
+        if min(len(self._of(k).points) for k in (one, other)) >= FEW_FEATURES:
+            return None
+        # As they are, not one's crop or mirror image: this is the only witness.
+        if _distance(one.whole, other.whole) > pictures.SAME_BITS:
+            return None
+        return Link(None, 0, False, 1.0, 1.0)
+
+
+def tie(one: LocalFeatures, other: LocalFeatures) -> Link | None:
+    """How a picture lies on another by its features; None for a stranger."""
+    match = pictures.match_regions(one, other)
+    if not match.near_duplicate or match.matrix is None or match.share < LEAST_SHARE:
+        return None
+    return Link(None, match.inliers, match.mirrored, *_shares(match, one.size, other.size))
+
+
+def _shares(
+    match: RegionMatch, one: tuple[int, int], other: tuple[int, int]
+) -> tuple[float, float]:
+    """Which share of the first picture the second shows, and of the second the first."""
+    assert match.matrix is not None
+    corners = _corners(one) @ match.matrix[:2, :2].T + match.matrix[:2, 2]
+    area, _ = cv2.intersectConvexConvex(corners.astype(np.float32), _corners(other))
+    mapped = abs(float(np.linalg.det(match.matrix[:2, :2]))) * one[0] * one[1]
+    return min(1.0, area / mapped), min(1.0, area / (other[0] * other[1]))
+
+
+def _corners(size: tuple[int, int]) -> np.ndarray:
+    right, low = size[0] - 0.5, size[1] - 0.5
+    return np.array([(-0.5, -0.5), (right, -0.5), (right, low), (-0.5, low)], np.float32)
+
+
+def _distance(one: Words, other: Words) -> int:
+    differing = np.bitwise_xor(one[:, None], other[None])
+    return int(np.unpackbits(differing.view(np.uint8), axis=-1).sum(axis=-1).min())
