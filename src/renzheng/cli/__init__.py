@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from renzheng.cli import (
         documents,
+        duplicates,
         evaluation,
         faces,
         machine,
@@ -67,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         faces,
         documents,
         quality,
+        duplicates,
         specimen,
         evaluation,
         training,

@@ -2,8 +2,8 @@
 
 Every picture is read once (`survey`), pictures whose hashes come near are found by counting bits
 (`hash_search`), local features look at each of these pairs (`verification`), and what belongs
-together is put around the best picture of each group (`grouping`). Nothing is ever deleted or moved:
-a plan is a list for people.
+together is put around the best picture of each group (`grouping`). Nothing is ever deleted or
+moved: a plan is a list for people.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from renzheng.duplicates.results import (
     relation,
 )
 from renzheng.duplicates.store import REVISION, Known, Store
-from renzheng.duplicates.survey import Survey, survey
+from renzheng.duplicates.survey import survey
 from renzheng.errors import InvalidInput
 
 __all__ = [
@@ -165,9 +165,7 @@ def _groups(
     return tuple(groups)
 
 
-def _member(
-    item: Item, link: Link | None, kind: Relation, seen: set[tuple[int, int]]
-) -> Member:
+def _member(item: Item, link: Link | None, kind: Relation, seen: set[tuple[int, int]]) -> Member:
     # A link, or another name of a file that is counted already, frees nothing.
     frees = 0 if item.link or item.node in seen else item.size
     seen.add(item.node)

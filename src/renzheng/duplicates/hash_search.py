@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -85,19 +87,33 @@ class HashIndex:
             spans = [slice(asked.start[p], asked.start[p + 1]) for p in pictures]
             rows = np.concatenate([asked.rows[span] for span in spans])
             who = np.repeat(np.arange(len(pictures)), [s.stop - s.start for s in spans])
-            first, last = int(stored.start[after]), len(stored.rows)
-            if not len(rows) or first == last:
+            if not len(rows) or stored.start[after] == len(stored.rows):
                 continue
             # Cut between pictures, so that no two threads write to one place.
-            edges = np.linspace(after, self._count, self._threads + 1).astype(int)
-            parts = [(int(stored.start[a]), int(stored.start[b]))
-                     for a, b in zip(edges[:-1], edges[1:], strict=True)]  # fmt: skip
+            edges = stored.start[np.linspace(after, self._count, self._threads + 1).astype(int)]
+            tasks = [partial(_least, rows, who, stored, int(first), int(last), bits, best)
+                     for first, last in pairwise(edges)]  # fmt: skip
             if self._threads == 1:
-                _least(rows, who, stored, *parts[0], bits, best)
-                continue
-            with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(lambda p: _least(rows, who, stored, *p, bits, best), parts))  # noqa: B023
+                tasks[0]()
+            else:
+                with ThreadPoolExecutor(self._threads) as pool:
+                    for done in [pool.submit(task) for task in tasks]:
+                        done.result()
         return best
+
+
+def count_ones(words: Words, out: npt.NDArray[np.uint8]) -> None:
+    """Bits that are set in each word."""
+    if hasattr(np, "bitwise_count"):
+        np.bitwise_count(words, out=out)
+        return
+    # numpy before 2.0: sums of neighbouring bits, pairs and nibbles (Warren, "Hacker's Delight")
+    two, four, eight = (np.uint64(0x5555555555555555), np.uint64(0x3333333333333333),
+                        np.uint64(0x0F0F0F0F0F0F0F0F))  # fmt: skip
+    sums = words - ((words >> np.uint64(1)) & two)
+    sums = (sums & four) + ((sums >> np.uint64(2)) & four)
+    sums = (sums + (sums >> np.uint64(4))) & eight
+    out[...] = (sums * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 def _least(
@@ -121,7 +137,7 @@ def _least(
             here = slice(len(part)), slice(block.shape[1])
             x, c, t, h = mixed[here], count[here], total[here], hit[here]
             np.bitwise_xor(part[:, 0, None], block[0], out=x)
-            np.bitwise_count(x, out=c)
+            count_ones(x, c)
             if words == 1:
                 np.less_equal(c, bits, out=h)
                 sums: npt.NDArray[np.uint8] | Bits = c
@@ -129,7 +145,7 @@ def _least(
                 t[:] = c
                 for word in range(1, words):
                     np.bitwise_xor(part[:, word, None], block[word], out=x)
-                    np.bitwise_count(x, out=c)
+                    count_ones(x, c)
                     np.add(t, c, out=t)
                 np.less_equal(t, bits, out=h)
                 sums = t

@@ -91,6 +91,8 @@ class Link:
         two do not meet and only those of another member do.
     inliers
         Local features that agree on one geometry.
+    share
+        The same, of the features in the part that both show, 0 to 1.
     mirrored
         Whether it is the mirror image.
     shown
@@ -101,6 +103,7 @@ class Link:
 
     bits: int | None
     inliers: int
+    share: float
     mirrored: bool
     shown: float
     filled: float
@@ -155,6 +158,7 @@ class Member:
             "bytes_freed": self.frees,
             "hash_distance": None if link is None else link.bits,
             "inliers": None if link is None else link.inliers,
+            "share_of_features": None if link is None else round(link.share, 3),
             "mirrored": False if link is None else link.mirrored,
             "share_of_best": 1.0 if link is None else round(link.shown, 3),
             "share_of_itself": 1.0 if link is None else round(link.filled, 3),
@@ -276,3 +280,19 @@ class Duplicates:
 def name(path: Path) -> str:
     """A path as a terminal can show it."""
     return describe(path)
+
+
+def sized(count: int) -> str:
+    """Bytes as people say them.
+
+    Examples
+    --------
+    >>> sized(900), sized(5_400_000)
+    ('900 bytes', '5.1 MiB')
+    """
+    if count < 1 << 10:
+        return f"{count} bytes"
+    for unit, power in (("KiB", 10), ("MiB", 20), ("GiB", 30)):
+        if count < 1 << (power + 10) or unit == "GiB":
+            break
+    return f"{count / (1 << power):.1f} {unit}"

@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS features (
   id INTEGER PRIMARY KEY, points BLOB, frames BLOB, descriptors BLOB
 );
 CREATE TABLE IF NOT EXISTS links (
-  one INTEGER, other INTEGER, inliers INTEGER, mirrored INTEGER, shown REAL, filled REAL,
+  one INTEGER, other INTEGER, inliers INTEGER, share REAL, mirrored INTEGER, shown REAL,
+  filled REAL,
   PRIMARY KEY (one, other)
 ) WITHOUT ROWID;
 """
@@ -183,9 +184,7 @@ class Store:
                 )
         return found
 
-    def put(
-        self, files: dict[bytes, tuple[Stamp, bytes]], entries: dict[bytes, Entry]
-    ) -> None:
+    def put(self, files: dict[bytes, tuple[Stamp, bytes]], entries: dict[bytes, Entry]) -> None:
         """Keep what was read of files, and computed of pictures by digest: all or nothing."""
         with self._explained(), self._base:
             self._base.execute("BEGIN IMMEDIATE")  # nobody else writes between look and entry
@@ -240,12 +239,14 @@ class Store:
         The distance of the hashes is not kept.
         """
         query = (
-            "SELECT other, inliers, mirrored, shown, filled FROM links "
+            "SELECT other, inliers, share, mirrored, shown, filled FROM links "
             f"WHERE one = {one.number} AND other IN ({{}})"
         )
         return {
-            other: None if shown is None else Link(None, inliers, bool(mirrored), shown, filled)
-            for other, inliers, mirrored, shown, filled in self._select(
+            other: None
+            if share is None
+            else Link(None, inliers, share, bool(mirrored), shown, filled)
+            for other, inliers, share, mirrored, shown, filled in self._select(
                 query, [other.number for other in others]
             )
         }
@@ -253,19 +254,19 @@ class Store:
     def put_links(self, found: Iterable[tuple[int, int, Link | None]]) -> None:
         """Keep ties, all or none."""
         rows = [
-            (one, other, None, None, None, None)
+            (one, other, None, None, None, None, None)
             if link is None
-            else (one, other, link.inliers, int(link.mirrored), link.shown, link.filled)
+            else (one, other, link.inliers, link.share, int(link.mirrored), link.shown, link.filled)
             for one, other, link in found
         ]
         with self._explained(), self._base:
-            self._base.executemany("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._base.executemany(
+                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            )
 
     # --- SQLite ----------------------------------------------------------------------------
 
-    def _select(
-        self, query: str, keys: Sequence[bytes] | Sequence[int]
-    ) -> Iterator[Any]:
+    def _select(self, query: str, keys: Sequence[bytes] | Sequence[int]) -> Iterator[Any]:
         with self._explained():
             for start in range(0, len(keys), _MOST_VARIABLES):
                 part = keys[start : start + _MOST_VARIABLES]

@@ -246,9 +246,7 @@ def compute(content: bytes, name: str) -> Entry | str:
     )
 
 
-def _work(
-    tasks: Iterator[_Read], workers: int
-) -> Iterator[tuple[_Read, Entry | str]]:
+def _work(tasks: Iterator[_Read], workers: int) -> Iterator[tuple[_Read, Entry | str]]:
     if workers < 2:
         for one in tasks:
             yield one, compute(one.content, str(one.path))

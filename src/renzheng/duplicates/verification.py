@@ -66,6 +66,8 @@ class Verifier:
         ties = []
         for other, (_, bits) in zip(others, candidates, strict=True):
             link = seen[other.number]
+            if link is not None and link.share < LEAST_SHARE:
+                link = None
             if link is None and bits is not None and bits <= pictures.SAME_BITS:
                 link = self._by_hash(one, other)
             ties.append(None if link is None else replace(link, bits=bits))
@@ -112,15 +114,17 @@ class Verifier:
         # As they are, not one's crop or mirror image: this is the only witness.
         if _distance(one.whole, other.whole) > pictures.SAME_BITS:
             return None
-        return Link(None, 0, False, 1.0, 1.0)
+        return Link(None, 0, 0.0, False, 1.0, 1.0)
 
 
 def tie(one: LocalFeatures, other: LocalFeatures) -> Link | None:
-    """How a picture lies on another by its features; None for a stranger."""
+    """How a picture lies on another by its features; None where too few agree."""
     match = pictures.match_regions(one, other)
-    if not match.near_duplicate or match.matrix is None or match.share < LEAST_SHARE:
+    if not match.near_duplicate or match.matrix is None:
         return None
-    return Link(None, match.inliers, match.mirrored, *_shares(match, one.size, other.size))
+    return Link(
+        None, match.inliers, match.share, match.mirrored, *_shares(match, one.size, other.size)
+    )
 
 
 def _shares(
