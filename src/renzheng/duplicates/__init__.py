@@ -1,6 +1,6 @@
 """Which pictures of a collection are there twice: same bytes, same picture, near-duplicates.
 
-Every picture is read once (`survey`), pictures whose hashes come near are found by counting bits
+Every picture is read once (`reading`), pictures whose hashes come near are found by counting bits
 (`hash_search`), local features look at each of these pairs (`verification`), and what belongs
 together is put around the best picture of each group (`grouping`). Nothing is ever deleted or
 moved: a plan is a list for people.
@@ -28,7 +28,7 @@ from renzheng.duplicates.results import (
     relation,
 )
 from renzheng.duplicates.store import REVISION, Known, Store
-from renzheng.duplicates.survey import survey
+from renzheng.duplicates.reading import survey
 from renzheng.errors import InvalidInput
 
 __all__ = [
@@ -135,6 +135,7 @@ def _compare(
             len(known),
             lambda asked, after: index.near(asked, after, pictures.CANDIDATE_BITS),
             verifier,
+            pictures.SAME_BITS,
             progress and (lambda done, whole: progress("comparing", done, whole)),
         )
     finally:

@@ -20,7 +20,7 @@ _AT_A_TIME = 16  # pictures whose hashes are looked up together
 
 
 def group(
-    count: int, near: Near, verify: Verify, progress: Progress | None = None
+    count: int, near: Near, verify: Verify, close: int, progress: Progress | None = None
 ) -> tuple[list[tuple[int, dict[int, Link]]], int]:
     """Put pictures into groups.
 
@@ -34,6 +34,8 @@ def group(
     verify
         Looks at a picture and its candidates, which come with their distances (None where only
         another member's hashes meet them), and gives their ties, None for strangers.
+    close
+        The distance up to which the candidates of members count as well.
     progress
         Told how many pictures are done.
 
@@ -47,9 +49,9 @@ def group(
     Notes
     -----
     The best picture that is in no group yet takes in every candidate that is verified against
-    itself. Candidates of those are candidates, too, but they as well must be verified against the
-    best: so a picture of a party may find its crop through its copy, and two strangers are not
-    joined because a collage shows both. Each group is a star. Hence a version that agrees with
+    itself. Close candidates of those are candidates, too, but they as well must be verified against
+    the best: so a picture may find its crop through its copy, and two strangers are not joined
+    because a collage shows both. Each group is a star. Hence a version that agrees with
     another version and not with the best stays outside, and may found a group of its own.
     """
     taken = np.zeros(count, np.bool_)
@@ -78,7 +80,9 @@ def group(
             ties = zip(asked, verify(best, asked), strict=True)
             joined = {k: tie for (k, _), tie in ties if tie is not None}
             members |= joined
-            waiting = _rows_of(list(joined), best, rows, near)
+            waiting = [
+                np.where(row <= close, row, FAR) for row in _rows_of(list(joined), best, rows, near)
+            ]
         if members:
             taken[list(members)] = True
             groups.append((best, members))

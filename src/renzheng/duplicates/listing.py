@@ -13,24 +13,10 @@ from renzheng import files
 from renzheng.duplicates.results import Unread
 from renzheng.errors import InvalidInput
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".heic",
-        ".heif",
-        ".avif",
-    ]
-)
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
+    ".heic", ".heif", ".avif",
+})  # fmt: skip
 MOST_FILES = 2_000_000  # what is kept in memory of each is some 300 bytes
 _LONGEST_LIST = 256 << 20  # bytes
 

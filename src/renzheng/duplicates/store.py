@@ -28,23 +28,16 @@ _LAYOUT = 1
 _MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for long
 _NAME = "pictures.sqlite3"
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS files (
-  path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, digest BLOB
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB UNIQUE, revision TEXT, width INTEGER,
-  height INTEGER, informative INTEGER, word_count INTEGER, whole BLOB, views BLOB
-);
-CREATE TABLE IF NOT EXISTS features (
-  id INTEGER PRIMARY KEY, points BLOB, frames BLOB, descriptors BLOB
-);
-CREATE TABLE IF NOT EXISTS links (
-  one INTEGER, other INTEGER, inliers INTEGER, share REAL, mirrored INTEGER, shown REAL,
-  filled REAL,
-  PRIMARY KEY (one, other)
-) WITHOUT ROWID;
-"""
+_TABLES = (
+    "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER,"
+    " digest BLOB) WITHOUT ROWID",
+    "CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB UNIQUE,"
+    " revision TEXT, width INTEGER, height INTEGER, informative INTEGER, word_count INTEGER,"
+    " whole BLOB, views BLOB)",
+    "CREATE TABLE features (id INTEGER PRIMARY KEY, points BLOB, frames BLOB, descriptors BLOB)",
+    "CREATE TABLE links (one INTEGER, other INTEGER, inliers INTEGER, share REAL,"
+    " mirrored INTEGER, shown REAL, filled REAL, PRIMARY KEY (one, other)) WITHOUT ROWID",
+)
 
 Stamp = tuple[int, int, int]  # size, and nanoseconds of the last writing and the last change
 
@@ -127,15 +120,11 @@ class Store:
         with self._explained():
             # An empty name is a temporary file, which SQLite puts on disk as it grows.
             self._base = sqlite3.connect("" if path is None else path, timeout=120)
-            (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-            if layout not in (0, _LAYOUT):
-                raise sqlite3.DatabaseError(f"its layout is {layout}, {_LAYOUT} is known")
-            if layout == 0:
-                if self._base.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise sqlite3.DatabaseError("it is a database of something else")
-                with self._base:
-                    self._base.executescript(f"BEGIN IMMEDIATE; {_TABLES}")
-                    self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
+            try:
+                self._prepare()
+            except BaseException:
+                self._base.close()
+                raise
 
     def __enter__(self) -> Store:
         return self
@@ -265,6 +254,23 @@ class Store:
             )
 
     # --- SQLite ----------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Make the tables, or see that they are there."""
+        (layout,) = self._base.execute("PRAGMA user_version").fetchone()
+        if layout == _LAYOUT:
+            return
+        with self._base:
+            self._base.execute("BEGIN IMMEDIATE")  # another process may be at the same
+            (layout,) = self._base.execute("PRAGMA user_version").fetchone()
+            if layout not in (0, _LAYOUT):
+                raise sqlite3.DatabaseError(f"its layout is {layout}, {_LAYOUT} is known")
+            if layout == 0:
+                if self._base.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise sqlite3.DatabaseError("it is a database of something else")
+                for table in _TABLES:
+                    self._base.execute(table)
+                self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def _select(self, query: str, keys: Sequence[bytes] | Sequence[int]) -> Iterator[Any]:
         with self._explained():

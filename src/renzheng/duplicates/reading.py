@@ -20,7 +20,7 @@ from renzheng.errors import InvalidInput, RenzhengError
 Progress = Callable[[str, int, int], None]  # what, pictures done, pictures wanted
 
 _PART = 512  # files that are asked of the store at a time
-_EVERY = 2.0  # seconds between two commits: what a killed run loses
+_EVERY = 0.25  # seconds between two commits: what a killed run loses
 _WORTH_A_POOL = 64  # pictures; below, starting processes takes longer than it saves
 
 
@@ -66,7 +66,7 @@ def survey(
     listing
         The files.
     store
-        Written every two seconds, so that an interrupted call is continued by the next. A file
+        Written every moment, so that an interrupted call is continued by the next. A file
         whose size and times are as they were is not read again; a picture whose bytes are known is
         not computed again, wherever it lies.
     workers
