@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from painted_pictures import paint, save
 
 pytest.importorskip("imagehash", reason="needs ImageHash: pip install 'renzheng[similarity]'")

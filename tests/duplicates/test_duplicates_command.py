@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from painted_pictures import paint, save
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and names of POSIX")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted_pictures import paint, save
 
+from painted_pictures import paint, save
 from renzheng import RenzhengError
 from renzheng.duplicates import listing, reading, store
+from renzheng.duplicates.reading import Survey
 from renzheng.duplicates.results import Link
 from renzheng.duplicates.store import Store
-from renzheng.duplicates.reading import Survey
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted_pictures import paint, save
 
+from painted_pictures import paint, save
 from renzheng.duplicates import listing, reading
-from renzheng.duplicates.store import Store
 from renzheng.duplicates.reading import Survey
+from renzheng.duplicates.store import Store
 
 
 def look(found: listing.Listing, workers: int = 1) -> Survey:

@@ -17,6 +17,7 @@ from renzheng import pictures
 from renzheng.duplicates import grouping, listing, verification
 from renzheng.duplicates.hash_search import HashIndex
 from renzheng.duplicates.keeping import copies, order, why
+from renzheng.duplicates.reading import survey
 from renzheng.duplicates.results import (
     Duplicates,
     Group,
@@ -28,7 +29,6 @@ from renzheng.duplicates.results import (
     relation,
 )
 from renzheng.duplicates.store import REVISION, Known, Store
-from renzheng.duplicates.reading import survey
 from renzheng.errors import InvalidInput
 
 __all__ = [
