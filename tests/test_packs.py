@@ -27,7 +27,7 @@ def leftovers(cache: Path) -> list[Path]:
 
 
 def test_every_definition_names_licence_and_provenance() -> None:
-    assert packs.names() == ["dlib-resnet", "minifasnet", "mtcnn"]
+    assert packs.names() == ["dlib-features", "dlib-resnet", "minifasnet", "mtcnn"]
     for name in packs.names():
         definition = packs.definition(name)
         assert definition["licence"]

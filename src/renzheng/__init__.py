@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
     from renzheng.liveness import Liveness
     from renzheng.packs import Pack
+    from renzheng.pictures import Likeness, PictureSimilarity, similarity
     from renzheng.types import (
         Candidate,
         Capture,
@@ -40,6 +41,7 @@ _HOMES = {
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
     "liveness": ("Liveness",),
     "packs": ("Pack",),
+    "pictures": ("Likeness", "PictureSimilarity", "similarity"),
     "types": (
         "Candidate",
         "Capture",
@@ -74,6 +76,7 @@ __all__ = [
     "FalseMatchRate",
     "Finding",
     "InvalidInput",
+    "Likeness",
     "Liveness",
     "LivenessScore",
     "Measurement",
@@ -81,6 +84,7 @@ __all__ = [
     "Pack",
     "PackError",
     "Part",
+    "PictureSimilarity",
     "Policy",
     "Preparation",
     "RenzhengError",
@@ -93,6 +97,7 @@ __all__ = [
     "compare",
     "detect",
     "embed",
+    "similarity",
     "verify",
 ]
 

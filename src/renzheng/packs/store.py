@@ -327,6 +327,10 @@ def _write_networks(name: str, folder: Path) -> None:
         from renzheng.packs import dlib_source
 
         dlib_source.build(folder)
+    elif name == "dlib-features":
+        from renzheng.packs import dlib_source
+
+        dlib_source.build_features(folder)
     elif name == "minifasnet":
         from renzheng.packs import minifasnet_source
 

@@ -8,15 +8,15 @@ Three senses, from the narrow to the wide, each with a number and a decision of 
    collages and parts that were changed; which region of each picture shows the other is known;
 3. *look-alikes*: a network's features lie close (`features`).
 
-`renzheng.same_picture` is another thing: it knows about faces. It asks whether a live picture is the
-photograph of a document, and answers for two heads brought onto each other, so it sees the printed
-portrait in the middle of a card and says nothing on pictures without a face. Here faces play no
-part: whole pictures are compared, two photographs of one person are different pictures, and so are a
-card and the portrait on it unless enough of the portrait's detail survives.
+`renzheng.same_picture` is another thing and knows about faces. It asks whether a live picture is
+the photograph of a document, by bringing two heads onto each other: it finds the small printed
+portrait in a card again and has nothing to say where there is no face. Here faces play no part and
+whole pictures are compared: two photographs of one person are different pictures.
 """
 
 from __future__ import annotations
 
+from renzheng.pictures.features import DEFAULT_FEATURES, Features
 from renzheng.pictures.hashes import (
     CANDIDATE_BITS,
     REVISION,
@@ -24,6 +24,13 @@ from renzheng.pictures.hashes import (
     Fingerprint,
     fingerprint,
     hash_distance,
+)
+from renzheng.pictures.likeness import (
+    FeatureDistance,
+    HashMatch,
+    Likeness,
+    PictureSimilarity,
+    similarity,
 )
 from renzheng.pictures.regions import (
     LocalFeatures,
@@ -34,13 +41,20 @@ from renzheng.pictures.regions import (
 
 __all__ = [
     "CANDIDATE_BITS",
+    "DEFAULT_FEATURES",
     "REVISION",
     "SAME_BITS",
+    "FeatureDistance",
+    "Features",
     "Fingerprint",
+    "HashMatch",
+    "Likeness",
     "LocalFeatures",
+    "PictureSimilarity",
     "RegionMatch",
     "fingerprint",
     "hash_distance",
     "local_features",
     "match_regions",
+    "similarity",
 ]

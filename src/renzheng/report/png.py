@@ -29,12 +29,10 @@ _LONGEST_TEXT = 1500  # characters of one text: a picture cannot scroll
 
 def render(verification: Verification, calibration: Calibration | None) -> bytes:
     """The report as PNG, 1200 px wide and as high as it needs."""
-    from PIL import Image as Pictures
-
     blocks = [_verdict(verification), _pictures(verification)]
     if verification.findings:
         lines = [f"{side}: {message}" for side, message in content.warnings(verification)]
-        blocks.append(_paragraphs("Warnings", lines, bar=_ZONE))
+        blocks.append(paragraphs("Warnings", lines, bar=_ZONE))
     if calibration is not None and verification.comparison is not None:
         distance = verification.comparison.distance
         curves = distributions.derive(calibration, verification.policy, distance)
@@ -43,22 +41,30 @@ def render(verification: Verification, calibration: Calibration | None) -> bytes
     if rows:
         head = ("Measure", "Reference", "Probe")
         blocks.append(
-            _table(
+            table(
                 "Quality of the compared faces (component, 0 to 100)", [head, *rows], (0, 560, 830)
             )
         )
-    blocks.append(_table("How it was decided", content.provenance(verification), (0, 230)))
-    blocks.append(_paragraphs(None, [content.PRIVACY], colour=_SOFT))
+    blocks.append(table("How it was decided", content.provenance(verification), (0, 230)))
+    blocks.append(paragraphs(None, [content.PRIVACY], colour=_SOFT))
+
+    page = stacked(blocks, content.COLOURS[verification.decision][0])
+    out = BytesIO()
+    page.save(out, "PNG", optimize=False)
+    return out.getvalue()
+
+
+def stacked(blocks: list[Picture], colour: str) -> Picture:
+    """Blocks of 1200 px width one below the other, under a bar of the verdict's colour."""
+    from PIL import Image as Pictures
 
     page = Pictures.new("RGB", (WIDTH, sum(b.height + _GAP for b in blocks) + _GAP), _PAPER)
     y = 0
     for block in blocks:
         page.paste(block, (0, y))
         y += block.height + _GAP
-    page.paste(content.COLOURS[verification.decision][0], (0, 0, WIDTH, 10))
-    out = BytesIO()
-    page.save(out, "PNG", optimize=False)
-    return out.getvalue()
+    page.paste(colour, (0, 0, WIDTH, 10))
+    return page
 
 
 def _font(size: float) -> Font:
@@ -105,23 +111,35 @@ def _blank(height: float) -> Picture:
 
 
 def _verdict(verification: Verification) -> Picture:
+    return heading(
+        content.TITLE,
+        content.HEADLINE[verification.decision],
+        content.reason(verification),
+        content.COLOURS[verification.decision][0],
+        content.figures(verification),
+    )
+
+
+def heading(
+    title: str, headline: str, reason: str, colour: str, figures: list[tuple[str, str]]
+) -> Picture:
+    """A report's first block: the verdict in its colour, why, and up to three figures."""
     from PIL import ImageDraw
 
-    reason = _wrap(content.reason(verification), _font(25), _INNER)
-    block = _blank(176 + 34 * len(reason) + 116)
+    lines = _wrap(reason, _font(25), _INNER)
+    block = _blank(176 + 34 * len(lines) + (116 if figures else 0))
     ink = ImageDraw.Draw(block)
-    colour = content.COLOURS[verification.decision][0]
-    ink.text((_EDGE, 52), content.TITLE, _SOFT, _font(22))
-    headline = content.HEADLINE[verification.decision]
+    ink.text((_EDGE, 52), title, _SOFT, _font(22))
     # The default font has no bold: a stroke in the same colour makes one.
     ink.text((_EDGE, 78), headline, colour, _font(74), stroke_width=1, stroke_fill=colour)
     y = 176
-    for line in reason:
+    for line in lines:
         ink.text((_EDGE, y), line, _INK, _font(25))
         y += 34
     y += 20
-    ink.line((_EDGE, y, WIDTH - _EDGE, y), _LINE, 2)
-    for n, (label, value) in enumerate(content.figures(verification)):
+    if figures:
+        ink.line((_EDGE, y, WIDTH - _EDGE, y), _LINE, 2)
+    for n, (label, value) in enumerate(figures):
         x = _EDGE + n * _INNER / 3
         ink.text((x, y + 20), label, _SOFT, _font(19))
         ink.text((x, y + 46), value, _INK, _font(36))
@@ -188,9 +206,10 @@ def _side(title: str, capture: Capture, width: int) -> Picture:
     return half
 
 
-def _paragraphs(
+def paragraphs(
     title: str | None, texts: list[str], *, colour: str = _INK, bar: str | None = None
 ) -> Picture:
+    """A block of texts, each in lines of its own, perhaps with a coloured bar beside it."""
     from PIL import ImageDraw
 
     indent = 20 if bar else 0
@@ -211,9 +230,10 @@ def _paragraphs(
     return block
 
 
-def _table(
+def table(
     title: str, rows: list[tuple[str, str, str]] | list[tuple[str, str]], columns: tuple[int, ...]
 ) -> Picture:
+    """A block of rows; `columns` says where each column begins, in px."""
     from PIL import ImageDraw
 
     ends = (*columns[1:], _INNER)

@@ -3,6 +3,9 @@
 Two photographs of one person agree in coarse structure and not in the fine one; two versions of
 one photograph (cropped, resized, coded again, mirrored, printed and scanned) agree in the fine one
 too, once they lie exactly on each other.
+
+Two heads are compared, wherever they are in their pictures. `renzheng.pictures` compares whole
+pictures, with or without faces.
 """
 
 from __future__ import annotations
