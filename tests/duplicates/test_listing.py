@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from renzheng import InvalidInput
+from renzheng import InvalidInput, RenzhengError
 from renzheng.duplicates import listing
 from renzheng.duplicates.listing import HIDDEN, LINK, OTHER, find, read_list
 
@@ -92,7 +92,15 @@ def test_a_list_names_files_from_its_own_folder_on(tree: Path, end: bytes) -> No
         read_list(path)
 
 
+def test_what_a_list_names_may_be_gone(tree: Path) -> None:
+    found = find([], listed=[tree / "a.jpg", tree / "gone.jpg"])
+    assert names(found, tree) == ["a.jpg"]
+    assert [(one.path.name, "No such file" in one.reason) for one in found.unread] == [
+        ("gone.jpg", True)
+    ]
+
+
 def test_there_is_an_end_to_what_is_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MOST_FILES", 2)
-    with pytest.raises(InvalidInput, match="more than 2"):
+    with pytest.raises(RenzhengError, match="more than 2"):
         find([tree])

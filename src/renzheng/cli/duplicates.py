@@ -90,16 +90,15 @@ def _duplicates(arguments: argparse.Namespace) -> int:
     from renzheng.duplicates.store import default_path
 
     _check(arguments)
-    sources = list(arguments.sources)
-    if arguments.list is not None:
-        sources += listing.read_list(arguments.list)
+    listed = [] if arguments.list is None else listing.read_list(arguments.list)
     for path in (arguments.report, arguments.plan):
-        options.check_output(path, [*sources, arguments.list])
+        options.check_output(path, [*arguments.sources, *listed, arguments.list])
     path = None if arguments.no_store else arguments.store or default_path()
     try:
         with studies.progress() as tell, duplicates.Store(path) as store:
             found = duplicates.find(
-                sources,
+                arguments.sources,
+                listed=listed,
                 store=store,
                 workers=arguments.workers or os.cpu_count() or 1,
                 hidden=arguments.hidden,
@@ -143,6 +142,8 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.plan is not None:
         plan.check(arguments.plan)
         options.check_output(arguments.plan, [arguments.report, arguments.store])
+        if arguments.plan == arguments.report:
+            raise InvalidInput("--plan and --report name one file")
     if arguments.report is not None:
         options.check_output(arguments.report, [arguments.store])
 

@@ -49,6 +49,7 @@ Progress = Callable[[str, int, int], None]  # what, done, of how many
 def find(
     sources: Iterable[Path | str],
     *,
+    listed: Iterable[Path | str] = (),
     store: Store | None = None,
     workers: int = 1,
     hidden: bool = False,
@@ -60,6 +61,8 @@ def find(
     ----------
     sources
         Folders, searched with all that is in them, and picture files.
+    listed
+        More of them, of which some may be gone; these are told among what is unread.
     store
         What was computed before, and where to keep it; by default nowhere.
     workers
@@ -80,7 +83,11 @@ def find(
     -----
     The answer does not depend on the number of workers, nor on what the store knows already.
     """
-    found = listing.find([Path(source) for source in sources], hidden=hidden)
+    found = listing.find(
+        [Path(source) for source in sources],
+        listed=[Path(source) for source in listed],
+        hidden=hidden,
+    )
     if not found.paths and not found.unread:
         skipped = ", ".join(f"{count} {what}" for what, count in found.skipped.items())
         raise InvalidInput(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from renzheng import files
 from renzheng.duplicates.results import Unread
-from renzheng.errors import InvalidInput
+from renzheng.errors import InvalidInput, RenzhengError
 
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
@@ -45,20 +45,24 @@ class Listing:
     unread: tuple[Unread, ...]
 
 
-def find(sources: Sequence[Path], *, hidden: bool = False) -> Listing:
+def find(sources: Sequence[Path], *, listed: Sequence[Path] = (), hidden: bool = False) -> Listing:
     """Look for pictures in folders, and in the folders within.
 
     Parameters
     ----------
     sources
         Folders, and files, which are taken whatever their names are.
+    listed
+        More of them, of which some may be gone.
     hidden
         Whether names that begin with a dot count too.
 
     Raises
     ------
     InvalidInput
-        If there is nothing of one of the names, or there are too many files.
+        If there is nothing of one of the sources' names.
+    RenzhengError
+        If there are too many files.
 
     Notes
     -----
@@ -68,6 +72,11 @@ def find(sources: Sequence[Path], *, hidden: bool = False) -> Listing:
     walk = _Walk(hidden)
     for source in sources:
         walk.begin(source)
+    for source in listed:
+        try:
+            walk.begin(source)
+        except InvalidInput as error:
+            walk.unread.append(Unread(source, error.reason))
     walk.finish()
     paths = sorted(walk.paths.values(), key=os.fsencode)
     links = frozenset(walk.linked)
@@ -178,6 +187,6 @@ class _Walk:
         name = real or os.path.realpath(path.parent) + os.sep + path.name
         self.paths.setdefault(name, path)
         if len(self.paths) > MOST_FILES:
-            raise InvalidInput(
+            raise RenzhengError(
                 f"there are more than {MOST_FILES:,} pictures", remedy="name fewer folders"
             )

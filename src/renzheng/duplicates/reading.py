@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -262,6 +263,8 @@ def _work(tasks: Iterator[_Read], workers: int) -> Iterator[tuple[_Read, Entry |
 
 
 def _start() -> None:
+    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 

@@ -90,7 +90,8 @@ class Link:
         Least distance of the hashes; None where the bytes are the same, or where the hashes of the
         two do not meet and only those of another member do.
     inliers
-        Local features that agree on one geometry.
+        Local features that agree on one geometry; 0 where there are too few to be asked, and the
+        hashes decided.
     share
         The same, of the features in the part that both show, 0 to 1.
     mirrored
@@ -142,11 +143,13 @@ class Member:
             words.append(f"shows {self.link.shown:.0%} of it")
         if self.link.filled < _WHOLE:
             words.append(f"{1 - self.link.filled:.0%} of its own is not from there")
-        known = f"{self.link.inliers} features agree"
+        known = []
         if self.link.bits is not None:
-            known = f"hashes {self.link.bits} bits apart, {known}"
+            known.append(f"hashes {self.link.bits} bits apart")
+        if self.link.inliers:
+            known.append(f"{self.link.inliers} features agree")
         what = "the same picture" if self.relation is Relation.SAME else ", ".join(words)
-        return f"{what or 'a near-duplicate'}; {known}"
+        return f"{what or 'a near-duplicate'}; {', '.join(known)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
