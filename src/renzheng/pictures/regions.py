@@ -183,8 +183,8 @@ def match_regions(a: LocalFeatures, b: LocalFeatures) -> RegionMatch:
         found = _match(b, a)
         back = None if found.matrix is None else np.linalg.inv(found.matrix)
         return RegionMatch(
-            found.inliers, found.share, found.density, found.mirrored, back, found.region_b, found.region_a,
-            found.points_b, found.points_a, found.near_duplicate,
+            found.inliers, found.share, found.density, found.mirrored, back, found.region_b,
+            found.region_a, found.points_b, found.points_a, found.near_duplicate,
         )  # fmt: skip
     return _match(a, b)
 

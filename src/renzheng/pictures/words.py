@@ -66,8 +66,9 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                 if regions.near_duplicate
                 else "no part of one is found in the other",
                 (
-                    f"near-duplicate from {LEAST_INLIERS} features and {LEAST_SHARE:.0%} on, or "
-                    f"{DENSE_INLIERS} and {LEAST_DENSITY:.0%} of the region's ({regions.density:.0%})",
+                    f"near-duplicate from {LEAST_INLIERS} and {LEAST_SHARE:.0%} on, or "
+                    f"{DENSE_INLIERS} and {LEAST_DENSITY:.0%} of what lies between them, "
+                    f"here {regions.density:.0%}",
                 ),
             )
         )

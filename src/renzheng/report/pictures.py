@@ -129,11 +129,9 @@ def _caption(similarity: PictureSimilarity) -> str:
     regions = similarity.regions
     if regions is None or not regions.near_duplicate:
         return "No region of the one is found in the other."
-    lines = min(_MOST_LINES, regions.inliers)
-    return (
-        f"Green: the region that agrees. Yellow: features that agree "
-        f"({lines} of {regions.inliers} drawn at most)."
-    )
+    many = regions.inliers > _MOST_LINES
+    shown = f"some of the {regions.inliers}" if many else f"the {regions.inliers}"
+    return f"Green: the region that agrees. Yellow: {shown} features that agree."
 
 
 def _names(similarity: PictureSimilarity) -> list[tuple[str, str]]:
