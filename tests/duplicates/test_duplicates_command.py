@@ -122,7 +122,7 @@ def test_the_page_is_bounded_and_says_so(collection: Path, store: Path, tmp_path
     run(collection, "--store", store, "--report", page, "--most-groups", 1)
     html = page.read_text()
     assert html.count("data:image/jpeg") == 3
-    assert "The first 1 groups are shown" in html
+    assert "Shown are 1 of them" in html
 
 
 def test_workers_stores_and_order_change_nothing(collection: Path, store: Path) -> None:

@@ -133,7 +133,7 @@ def _opening(found: Duplicates, shown: int) -> str:
     kinds = "; ".join(f"{TITLES[kind].lower()}: {counts[kind.value]}" for kind in Relation)
     told = f"Groups by kind: {kinds}. Nothing was removed, moved or changed."
     if shown < len(found.groups):
-        told += f" The first {shown} groups are shown, those that take most."
+        told += f" Shown are {shown} of them, those that take most."
     return (
         '<header><p class="kicker">renzheng duplicates</p><h1>Pictures that are there twice</h1>'
         f'<p class="reason">{escape(told)}</p><dl class="figures">{cells}</dl></header>\n'

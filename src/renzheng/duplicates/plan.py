@@ -59,7 +59,7 @@ def save(found: Duplicates, path: Path) -> None:
             "remove": str(member.item.path),
             "keep": str(group.keep.path),
             "kind": member.relation.value,
-            "reason": f"{member.reason}; kept is {group.why}",
+            "reason": f"{member.reason}; the other is {group.why}",
             "bytes_freed": member.frees,
         }
         for group in found.groups

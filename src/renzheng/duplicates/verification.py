@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,7 +25,8 @@ FEW_FEATURES = 3 * regions.LEAST_INLIERS
 # form agree in a small share of them.
 LEAST_SHARE = 0.15
 
-_KEPT = 4096  # pictures whose features are held: some 140 MB
+_KEPT = 1024  # pictures whose features are held: some 160 MB
+_AT_A_TIME = 64  # candidates
 _EVERY = 4096  # ties between two commits
 
 
@@ -46,7 +47,7 @@ class Verifier:
         self._store = store
         self._ordered = ordered
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
+        self._features: OrderedDict[int, _Seen] = OrderedDict()
         self._fresh: list[tuple[int, int, Link | None]] = []
         self.looked_at = 0
 
@@ -90,33 +91,73 @@ class Verifier:
     def _look(self, one: Known, others: Sequence[Known]) -> list[Link | None]:
         self.looked_at += len(others)
         mine = self._of(one)
-        # A part at a time, so that no more features are held than may be.
         found: list[Link | None] = []
-        for start in range(0, len(others), 64):
-            theirs = [self._of(other) for other in others[start : start + 64]]
+        # A part at a time, so that no more features are held than may be.
+        for start in range(0, len(others), _AT_A_TIME):
+            theirs = [self._of(other) for other in others[start : start + _AT_A_TIME]]
+            ties: list[Link | None] = [None] * len(theirs)
+            hopeful = _hopeful(mine, theirs)
             if self._pool is None:
-                found += [tie(mine, its) for its in theirs]
+                for k in hopeful:
+                    ties[k] = tie(mine.features, theirs[k].features)
             else:
-                found += self._pool.map(lambda its: tie(mine, its), theirs)
+                results = self._pool.map(
+                    lambda its: tie(mine.features, its.features), [theirs[k] for k in hopeful]
+                )
+                for k, result in zip(hopeful, results, strict=True):
+                    ties[k] = result
+            found += ties
         return found
 
-    def _of(self, known: Known) -> LocalFeatures:
-        features = self._features.pop(known.number, None)
-        if features is None:
-            features = self._store.features(known)
+    def _of(self, known: Known) -> _Seen:
+        seen = self._features.pop(known.number, None)
+        if seen is None:
+            seen = _Seen.of(self._store.features(known))
             while len(self._features) >= _KEPT:
                 self._features.popitem(last=False)
-        self._features[known.number] = features
-        return features
+        self._features[known.number] = seen
+        return seen
 
     def _by_hash(self, one: Known, other: Known) -> Link | None:
         """A tie of two pictures of which one has too few features to be told by them."""
-        if min(len(self._of(k).points) for k in (one, other)) >= FEW_FEATURES:
+        if min(len(self._of(k).roots) for k in (one, other)) >= FEW_FEATURES:
             return None
         # As they are, not one's crop or mirror image: this is the only witness.
         if _distance(one.whole, other.whole) > pictures.SAME_BITS:
             return None
         return Link(None, 0, 0.0, False, 1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A picture's local features, and the square roots of their descriptors, of unit length."""
+
+    features: LocalFeatures
+    roots: Floats  # (n, 128)
+
+    @classmethod
+    def of(cls, features: LocalFeatures) -> _Seen:
+        return cls(features, regions._roots(features.descriptors))
+
+
+def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
+    """Which pictures have as many features like the one's as a near-duplicate must have at least.
+
+    One large product tells strangers, who are most of the candidates, in a third of the time that
+    it takes to match each of them.
+    """
+    counts = [len(other.roots) for other in others]
+    whole = [k for k, count in enumerate(counts) if count]
+    if not len(one.roots) or not whole:
+        return []
+    mirrored = regions._roots(regions._mirrored(one.features).descriptors)
+    products = np.concatenate([one.roots, mirrored]) @ np.concatenate([o.roots for o in others]).T
+    starts = np.cumsum([0, *counts])[:-1][whole]
+    nearest = np.maximum.reduceat(products, starts, axis=1)  # (2 n, pictures)
+    # |a - b|^2 = 2 - 2 a b; a little more than what counts, for rounding
+    alike = nearest >= 1 - regions._ALIKE**2 / 2 - 1e-4
+    most = alike.reshape(2, len(one.roots), -1).sum(axis=1).max(axis=0)
+    return [k for k, count in zip(whole, most, strict=True) if count >= regions.LEAST_INLIERS]
 
 
 def tie(one: LocalFeatures, other: LocalFeatures) -> Link | None:
