@@ -75,6 +75,24 @@ def test_a_pipe_is_no_picture_whatever_its_name(tree: Path) -> None:
     assert find([tree]).skipped[OTHER] == 2
 
 
+def test_a_folder_that_may_not_be_read_is_named_and_the_rest_is_read(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if Path(folder).name == "er":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find([tree])
+    assert names(found, tree) == ["B.PNG", "a.jpg"]
+    (unread,) = found.unread
+    assert unread.path == tree / "deep" / "er"
+    assert "Permission denied" in unread.reason
+
+
 def test_what_is_not_there_is_an_error(tree: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         find([tree, tree / "gone"])

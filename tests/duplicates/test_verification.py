@@ -82,3 +82,22 @@ def test_where_there_is_little_to_see_the_hash_decides(tmp_path: Path) -> None:
     assert member.link.inliers == 0
     assert "bits apart" in member.reason
     assert "features" not in member.reason
+
+
+def test_turning_strangers_away_at_once_loses_no_version() -> None:
+    painted = [paint(seed) for seed in range(6)]
+    versions = [
+        painted[0][:, ::-1],
+        painted[0][30:, :-60],
+        cv2.resize(painted[1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+    ]
+    nothing = np.full((90, 90, 3), 7, np.uint8)
+    seen = [
+        verification._Seen.of(features(picture)) for picture in (*painted, *versions, nothing)
+    ]
+    for one in seen:
+        hopeful = verification._hopeful(one, seen)
+        tied = [k for k, other in enumerate(seen) if tie(one.features, other.features) is not None]
+        assert set(tied) <= set(hopeful)
+    assert verification._hopeful(seen[0], seen) == [0, 6, 7]  # the strangers are turned away
+    assert verification._hopeful(seen[0], [seen[-1]]) == []
