@@ -4,9 +4,10 @@
 
 Positives: the first picture of people of LFW, altered, against the original. Negatives: everyone's
 first picture against everyone's (hashes and features of --people, regions of --strangers), and
-the pictures of one person against each other (up to 14 of each, --seconds of them); the photographs
-that LFW holds twice are left out of these. Thresholds were chosen on the same pictures. The features of several layers of dlib's network are compared with two floors: a grey
-thumbnail and a colour histogram. Single process; some ten minutes.
+the pictures of one person against each other (up to 14 of each, for --seconds); the photographs that
+LFW holds twice are left out of these. Thresholds were chosen on the same pictures. The features of
+several layers of dlib's network are compared with two floors: a grey thumbnail and a colour
+histogram. Single process; some twenty minutes.
 """
 
 from __future__ import annotations

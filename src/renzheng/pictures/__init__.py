@@ -5,7 +5,8 @@ Three senses, from the narrow to the wide, each with a number and a decision of 
 1. *the same picture*: perceptual hashes agree (`hashes`), through coding, resizing, frames, mirrors
    and small crops;
 2. *a near-duplicate*: local features agree and lie alike (`regions`), through larger crops, turns,
-   collages and parts that were changed; which region of each picture shows the other is known;
+   collages and parts that were changed; which region of each picture shows the other is known, and
+   where in it the two differ (`changes`);
 3. *look-alikes*: a network's features lie close (`features`).
 
 `renzheng.same_picture` is another thing and knows about faces. It asks whether a live picture is
@@ -16,6 +17,7 @@ whole pictures are compared: two photographs of one person are different picture
 
 from __future__ import annotations
 
+from renzheng.pictures.changes import Changes, changes
 from renzheng.pictures.features import DEFAULT_FEATURES, Features
 from renzheng.pictures.hashes import (
     CANDIDATE_BITS,
@@ -44,6 +46,7 @@ __all__ = [
     "DEFAULT_FEATURES",
     "REVISION",
     "SAME_BITS",
+    "Changes",
     "FeatureDistance",
     "Features",
     "Fingerprint",
@@ -52,6 +55,7 @@ __all__ = [
     "LocalFeatures",
     "PictureSimilarity",
     "RegionMatch",
+    "changes",
     "fingerprint",
     "hash_distance",
     "local_features",

@@ -13,6 +13,7 @@ import numpy as np
 
 from renzheng import images
 from renzheng.packs import Pack
+from renzheng.pictures.changes import Changes, changes
 from renzheng.pictures.features import DEFAULT_FEATURES, Features
 from renzheng.pictures.hashes import (
     BITS,
@@ -23,6 +24,9 @@ from renzheng.pictures.hashes import (
 )
 from renzheng.pictures.regions import RegionMatch, local_features, match_regions
 from renzheng.types import Image
+
+# Crops, mirrors and other codings agree in 98 % and more, cards of one layout in 83 % at most.
+_UNCHANGED = 0.9
 
 
 class Likeness(StrEnum):
@@ -44,8 +48,8 @@ class HashMatch:
     distance
         Bits that differ, of 256.
     confirmed
-        Whether the pictures' local features say the same; asked where the hashes alone leave it
-        open.
+        Whether the regions say the same: a near-duplicate of which at least 90 % agrees. Two cards
+        of one layout, whose hashes come as near, agree in 83 % at most.
     same_picture
         The decision: at most 48 bits, or at most 82 and confirmed.
     """
@@ -117,6 +121,8 @@ class PictureSimilarity:
     hashes, regions, features
         The three senses; None for all where a picture has nothing in it, and for the last where
         it was not asked.
+    changes
+        Where the two differ; None unless they are near-duplicates.
     sources
         What the two are called.
     images
@@ -129,6 +135,7 @@ class PictureSimilarity:
     reason: str
     hashes: HashMatch | None
     regions: RegionMatch | None
+    changes: Changes | None
     features: FeatureDistance | None
     sources: tuple[str, str]
     images: tuple[Image, Image] = field(repr=False)
@@ -136,7 +143,12 @@ class PictureSimilarity:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        parts = {"hashes": self.hashes, "regions": self.regions, "features": self.features}
+        parts = {
+            "hashes": self.hashes,
+            "regions": self.regions,
+            "changes": self.changes,
+            "features": self.features,
+        }
         sides = zip(self.sources, self.images, strict=True)
         return {
             "likeness": str(self.likeness),
@@ -204,11 +216,16 @@ def similarity(
     if empty:
         reason = f"nothing in it to compare, it is plain: {' and '.join(dict.fromkeys(empty))}"
         return PictureSimilarity(
-            Likeness.NOT_COMPARABLE, reason, None, None, None, sources, pair, timings
+            Likeness.NOT_COMPARABLE, reason, None, None, None, None, sources, pair, timings
         )
     regions = match_regions(local_features(pair[0]), local_features(pair[1]))
     done("regions")
-    hashes = HashMatch(hash_distance(*prints), regions.near_duplicate)
+    changed = None
+    if regions.near_duplicate and regions.matrix is not None:
+        changed = changes(*pair, regions.matrix)
+        done("changes")
+    confirmed = changed is not None and changed.agreement >= _UNCHANGED
+    hashes = HashMatch(hash_distance(*prints), confirmed)
     found = None
     if features is not None:
         network = features if isinstance(features, Features) else Features(features)
@@ -216,30 +233,35 @@ def similarity(
         distance = float(np.linalg.norm(one - other))
         found = FeatureDistance(distance, network.threshold, network.to_dict())
         done("features")
-    likeness, reason = _decided(hashes, regions, found)
-    return PictureSimilarity(likeness, reason, hashes, regions, found, sources, pair, timings)
+    likeness, reason = _decided(hashes, regions, changed, found)
+    return PictureSimilarity(
+        likeness, reason, hashes, regions, changed, found, sources, pair, timings
+    )
 
 
 def _decided(
-    hashes: HashMatch, regions: RegionMatch, features: FeatureDistance | None
+    hashes: HashMatch,
+    regions: RegionMatch,
+    changed: Changes | None,
+    features: FeatureDistance | None,
 ) -> tuple[Likeness, str]:
     agree = f"{regions.inliers} local features agree and lie alike"
-    mirror = ", mirrored" if regions.mirrored and regions.near_duplicate else ""
+    how = ", mirrored" if regions.mirrored and regions.near_duplicate else ""
+    if changed is not None and changed.agreement < _UNCHANGED:
+        how += f"; {1 - changed.agreement:.0%} of what both show is changed"
     if hashes.same_picture:
         why = f"the hashes differ in {hashes.distance} of {BITS} bits"
         if hashes.distance > SAME_BITS:
             why += f", and {agree}"
-        return Likeness.SAME_PICTURE, f"{why}{mirror}"
+        return Likeness.SAME_PICTURE, f"{why}{how}"
     if regions.near_duplicate:
-        return Likeness.NEAR_DUPLICATE, f"{agree}{mirror}: a part of one is in the other"
+        return Likeness.NEAR_DUPLICATE, f"a part of one is in the other: {agree}{how}"
     if features is not None and features.look_alike:
         return Likeness.LOOK_ALIKE, (
             f"other pictures, but their features lie {features.distance:.3f} apart, within "
             f"{features.threshold:.3f}"
         )
-    open_question = ""
+    left_open = ""
     if features is not None and features.threshold is None:
-        open_question = (
-            "; whether they look alike is left open: no threshold is measured for this pack"
-        )
-    return Likeness.DIFFERENT, f"neither hashes nor local features agree{open_question}"
+        left_open = "; whether they look alike is left open: no threshold is measured for this pack"
+    return Likeness.DIFFERENT, f"neither hashes nor local features agree{left_open}"

@@ -42,7 +42,7 @@ def senses(result: PictureSimilarity) -> list[Sense]:
         elif hashes.same_picture:
             decision = "the same picture, as the regions agree"
         elif hashes.distance <= CANDIDATE_BITS:
-            decision = "near, but the regions do not agree"
+            decision = "near, but the regions do not agree enough"
         else:
             decision = "not the same picture"
         found.append(
@@ -51,12 +51,15 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                 "The same picture?",
                 f"{hashes.distance} of {BITS} bits differ",
                 decision,
-                (f"same up to {SAME_BITS}, or up to {CANDIDATE_BITS} where the regions agree",),
+                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} where regions agree to 90%",),
             )
         )
     if result.regions is not None:
         regions = result.regions
         how = ", one being mirrored" if regions.mirrored and regions.near_duplicate else ""
+        changed: tuple[str, ...] = ()
+        if result.changes is not None:
+            changed = (f"{result.changes.agreement:.0%} of what both show agrees",)
         found.append(
             Sense(
                 "regions",
@@ -69,6 +72,7 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                     f"near-duplicate from {LEAST_INLIERS} and {LEAST_SHARE:.0%} on, or "
                     f"{DENSE_INLIERS} and {LEAST_DENSITY:.0%} of what lies between them, "
                     f"here {regions.density:.0%}",
+                    *changed,
                 ),
             )
         )

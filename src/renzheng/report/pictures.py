@@ -40,6 +40,7 @@ _HIGH, _WIDE, _GAP = 560, 620, 36  # px: what one picture may take, and what lie
 _MOST_LINES = 60  # more hide the pictures
 _PAPER = (241, 243, 241)
 _OUTLINE, _REGION, _LINE = (16, 20, 24), (64, 224, 150), (255, 196, 64)
+_CHANGED = (255, 60, 60)
 _SUBPIXEL = 4  # bits that cv2 draws finer than a pixel
 
 
@@ -112,6 +113,13 @@ def joined(similarity: PictureSimilarity) -> Image:
         cv2.line(canvas, start, end, _LINE, 1, cv2.LINE_AA, _SUBPIXEL)
         for point in (start, end):
             cv2.circle(canvas, point, 3 << _SUBPIXEL, _LINE, -1, cv2.LINE_AA, _SUBPIXEL)
+    changed = similarity.changes
+    if changed is not None and len(changed.boxes):
+        tinted = canvas.copy()
+        for x1, y1, x2, y2 in changed.boxes:
+            box = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float32)
+            cv2.fillPoly(tinted, [placed(box, changed.side)], _CHANGED, cv2.LINE_8, _SUBPIXEL)
+        canvas = np.asarray(cv2.addWeighted(tinted, 0.35, canvas, 0.65, 0), np.uint8)
     for region, side in ((regions.region_a, 0), (regions.region_b, 1)):
         if region is not None:
             for ink, thickness in ((_OUTLINE, 5), (_REGION, 3)):
@@ -131,7 +139,10 @@ def _caption(similarity: PictureSimilarity) -> str:
         return "No region of the one is found in the other."
     many = regions.inliers > _MOST_LINES
     shown = f"some of the {regions.inliers}" if many else f"the {regions.inliers}"
-    return f"Green: the region that agrees. Yellow: {shown} features that agree."
+    red = ""
+    if similarity.changes is not None and len(similarity.changes.boxes):
+        red = f" Red, on {'AB'[similarity.changes.side]}: where the two differ."
+    return f"Green: the region that agrees. Yellow: {shown} features that agree.{red}"
 
 
 def _names(similarity: PictureSimilarity) -> list[tuple[str, str]]:
