@@ -31,7 +31,7 @@ class Made:
     def verify(self, best: int, candidates: Sequence[tuple[int, int | None]]) -> list[Link | None]:
         self.verified += [(best, k, bits) for k, bits in candidates]
         return [
-            Link(bits, 50, 0.5, False, 1.0, 1.0) if (best, k) in self.true else None
+            Link(bits, 50, 0.5, False, 1.0, 1.0, 1.0, 0.0) if (best, k) in self.true else None
             for k, bits in candidates
         ]
 

@@ -90,7 +90,7 @@ def test_features_and_ties_come_back_as_they_were(folder: Path, place: Path) -> 
             np.testing.assert_array_equal(getattr(features, name), getattr(entry.features, name))
         assert features.size == (360, 280)
         assert kept.links(one, [other, third]) == {}
-        link = Link(None, 30, 0.5, True, 0.75, 0.25)
+        link = Link(None, 30, 0.5, True, 0.75, 0.25, 0.875, 0.125)
         kept.put_links([(one.number, other.number, link), (one.number, third.number, None)])
         assert kept.links(one, [other, third]) == {other.number: link, third.number: None}
 

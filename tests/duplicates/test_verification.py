@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 
 from painted_pictures import paint, save
 from renzheng import pictures
-from renzheng.duplicates import find, verification
+from renzheng.duplicates import find, plan, verification
 from renzheng.duplicates.results import Relation, relation
 from renzheng.duplicates.verification import tie
 
@@ -22,11 +23,11 @@ def features(picture: np.ndarray) -> pictures.LocalFeatures:
 def test_shares_say_what_of_each_is_in_the_other() -> None:
     picture = paint(5)
     crop = picture[40:240, 60:360]
-    link = tie(features(picture), features(crop))
+    link = tie(picture, crop)
     assert link is not None
     assert link.shown == pytest.approx(300 * 200 / (360 * 280), abs=0.02)
     assert link.filled > 0.98
-    back = tie(features(crop), features(picture))
+    back = tie(crop, picture)
     assert back is not None
     assert (back.shown, back.filled) == pytest.approx((link.filled, link.shown), abs=0.01)
     assert relation(link) is Relation.NEAR
@@ -35,7 +36,7 @@ def test_shares_say_what_of_each_is_in_the_other() -> None:
 def test_a_frame_is_not_from_the_picture() -> None:
     picture = paint(6)
     framed = cv2.copyMakeBorder(picture, 28, 28, 36, 36, cv2.BORDER_CONSTANT, value=(9, 60, 120))
-    link = tie(features(picture), features(framed))
+    link = tie(picture, framed)
     assert link is not None
     assert link.shown > 0.98
     assert link.filled == pytest.approx(360 * 280 / (432 * 336), abs=0.02)
@@ -43,12 +44,12 @@ def test_a_frame_is_not_from_the_picture() -> None:
 
 def test_a_mirror_image_is_a_near_duplicate_and_a_smaller_one_the_same() -> None:
     picture = paint(7)
-    link = tie(features(picture), features(picture[:, ::-1]))
+    link = tie(picture, np.ascontiguousarray(picture[:, ::-1]))
     assert link is not None
     assert link.mirrored
     assert relation(link) is Relation.NEAR
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    link = tie(features(picture), features(half))
+    link = tie(picture, half)
     assert link is not None
     assert not link.mirrored
     assert relation(link) is Relation.SAME
@@ -70,7 +71,7 @@ def test_where_there_is_little_to_see_the_hash_decides(tmp_path: Path) -> None:
     cv2.rectangle(picture, (190, 120), (299, 239), (20, 40, 180), -1)
     picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 2), np.uint8)
     assert len(features(picture).points) < verification.FEW_FEATURES
-    assert tie(features(picture), features(picture)) is None
+    assert tie(picture, picture) is None
     save(picture, tmp_path / "a.png")
     save(picture, tmp_path / "b.jpg", quality=90)
     save(np.ascontiguousarray(picture[:, 40:-40]), tmp_path / "c.png")  # not by hash alone
@@ -92,12 +93,39 @@ def test_turning_strangers_away_at_once_loses_no_version() -> None:
         cv2.resize(painted[1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
     ]
     nothing = np.full((90, 90, 3), 7, np.uint8)
-    seen = [
-        verification._Seen.of(features(picture)) for picture in (*painted, *versions, nothing)
-    ]
-    for one in seen:
+    everyone = [np.ascontiguousarray(picture) for picture in (*painted, *versions, nothing)]
+    seen = [verification._Seen.of(features(picture)) for picture in everyone]
+    for n, one in enumerate(seen):
         hopeful = verification._hopeful(one, seen)
-        tied = [k for k, other in enumerate(seen) if tie(one.features, other.features) is not None]
+        tied = [k for k, other in enumerate(everyone) if tie(everyone[n], other) is not None]
         assert set(tied) <= set(hopeful)
     assert verification._hopeful(seen[0], seen) == [0, 6, 7]  # the strangers are turned away
     assert verification._hopeful(seen[0], [seen[-1]]) == []
+
+
+def test_what_is_written_over_is_changed_and_another_picture_on_one_ground_a_stranger() -> None:
+    picture = paint(8, 480, 360)
+    written = picture.copy()
+    cv2.putText(written, "SPECIMEN 2026", (60, 180), 0, 1.2, (255, 255, 255), 3, cv2.LINE_AA)
+    link = tie(picture, written)
+    assert link is not None
+    assert 0.7 < link.agreement < 0.97
+    assert relation(link) is Relation.CHANGED
+    other = picture.copy()
+    other[80:300, 40:220] = paint(9, 480, 360)[80:300, 40:220]  # as the portrait on a card
+    assert pictures.match_regions(features(picture), features(other)).near_duplicate
+    assert tie(picture, other) is None
+
+
+def test_a_changed_picture_is_in_no_plan(tmp_path: Path) -> None:
+    picture = paint(8, 480, 360)
+    save(picture, tmp_path / "a.png")
+    cv2.putText(picture, "SPECIMEN 2026", (60, 180), 0, 1.2, (255, 255, 255), 3, cv2.LINE_AA)
+    save(picture, tmp_path / "b.png")
+    found = find([tmp_path])
+    (group,) = found.groups
+    assert group.kind is Relation.CHANGED
+    assert "of what both show differs" in group.members[0].reason
+    assert (found.removable, found.frees) == (0, 0)
+    plan.save(found, tmp_path / "plan.json")
+    assert json.loads((tmp_path / "plan.json").read_text())["files"] == []

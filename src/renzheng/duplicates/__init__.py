@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from renzheng import pictures
+from renzheng import images, pictures
 from renzheng.duplicates import grouping, listing, verification
 from renzheng.duplicates.hash_search import HashIndex
 from renzheng.duplicates.keeping import copies, order, why
@@ -29,7 +29,8 @@ from renzheng.duplicates.results import (
     relation,
 )
 from renzheng.duplicates.store import REVISION, Known, Store
-from renzheng.errors import InvalidInput
+from renzheng.errors import InvalidInput, UnreadableImage
+from renzheng.types import Image
 
 __all__ = [
     "Duplicates",
@@ -106,7 +107,7 @@ def _find(
     read = survey(found, store, workers=workers, progress=progress)
     ranked = sorted(copies(read.items).values(), key=lambda same: order(same[0]))
     known = [read.known[same[0].digest] for same in ranked]
-    stars, dropped = _compare(known, store, workers, progress)
+    stars, dropped = _compare(ranked, known, store, workers, progress)
     groups = _groups(ranked, stars)
     return Duplicates(
         groups=groups,
@@ -122,13 +123,19 @@ def _find(
             "same_bits": pictures.SAME_BITS,
             "least_inliers": pictures.regions.LEAST_INLIERS,
             "least_share": verification.LEAST_SHARE,
+            "least_agreement": verification.LEAST_AGREEMENT,
+            "other_picture": verification.OTHER_PICTURE,
             "most_candidates": grouping.MOST_CANDIDATES,
         },
     )
 
 
 def _compare(
-    known: Sequence[Known], store: Store, workers: int, progress: Progress | None
+    ranked: Sequence[Sequence[Item]],
+    known: Sequence[Known],
+    store: Store,
+    workers: int,
+    progress: Progress | None,
 ) -> tuple[list[tuple[int, dict[int, Link]]], int]:
     nothing = np.empty((0, known[0].whole.shape[1] if known else 1), np.uint64)
     index = HashIndex(
@@ -136,7 +143,9 @@ def _compare(
         [one.views if one.informative else nothing for one in known],
         threads=workers,
     )
-    verifier = verification.Verifier(store, known, threads=workers)
+    verifier = verification.Verifier(
+        store, known, lambda number: _image(ranked[number]), threads=workers
+    )
     try:
         return grouping.group(
             len(known),
@@ -147,6 +156,16 @@ def _compare(
         )
     finally:
         verifier.close()
+
+
+def _image(same: Sequence[Item]) -> Image | None:
+    """A picture, from the first of its copies that can still be read."""
+    for item in same:
+        try:
+            return images.read(item.path)
+        except UnreadableImage:
+            continue
+    return None
 
 
 def _groups(

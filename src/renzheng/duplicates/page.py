@@ -25,6 +25,7 @@ TITLES = {
     Relation.IDENTICAL: "Identical bytes",
     Relation.SAME: "The same picture",
     Relation.NEAR: "Near-duplicates",
+    Relation.CHANGED: "Changed in part",
 }
 
 _OWN_STYLE = """

@@ -43,7 +43,8 @@ def save(found: Duplicates, path: Path) -> None:
     found
         What is there twice.
     path
-        ``.csv``: a comment, a header, a line for every file that could go. ``.json``: the same.
+        ``.csv``: a comment, a header, a line for every file that could go; those that are changed
+        in part are not among them. ``.json``: the same.
         Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
 
     Raises
@@ -63,7 +64,7 @@ def save(found: Duplicates, path: Path) -> None:
             "bytes_freed": member.frees,
         }
         for group in found.groups
-        for member in group.members
+        for member in group.removable
     ]
     if path.suffix.lower() == ".json":
         plan = {"note": NOTHING_DONE, "bytes_freed": found.frees, "files": rows}

@@ -16,7 +16,8 @@ class Relation(StrEnum):
 
     IDENTICAL = "identical"  # the same bytes
     SAME = "same_picture"  # all of it, perhaps scaled, coded or toned anew
-    NEAR = "near_duplicate"  # a part of it, its mirror image, or it with something added
+    NEAR = "near_duplicate"  # a part of it, its mirror image, or it with something around it
+    CHANGED = "changed"  # some of what both show differs: written over, retouched
 
 
 _ORDER = tuple(Relation)
@@ -100,6 +101,10 @@ class Link:
         Which share of the picture to keep is seen in it, 0 to 1.
     filled
         Which share of itself that is.
+    agreement
+        Share of what both show that agrees, 0 to 1.
+    changed_side
+        Side of the largest square in which nothing agrees, of the longer side of a picture.
     """
 
     bits: int | None
@@ -108,6 +113,8 @@ class Link:
     mirrored: bool
     shown: float
     filled: float
+    agreement: float
+    changed_side: float
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,8 @@ class Member:
             words.append(f"shows {self.link.shown:.0%} of it")
         if self.link.filled < _WHOLE:
             words.append(f"{1 - self.link.filled:.0%} of its own is not from there")
+        if self.relation is Relation.CHANGED:
+            words.append(f"{1 - self.link.agreement:.0%} of what both show differs")
         known = []
         if self.link.bits is not None:
             known.append(f"hashes {self.link.bits} bits apart")
@@ -164,15 +173,19 @@ class Member:
             "share_of_features": None if link is None else round(link.share, 3),
             "mirrored": False if link is None else link.mirrored,
             "share_of_best": 1.0 if link is None else round(link.shown, 3),
+            "agreement": 1.0 if link is None else round(link.agreement, 3),
             "share_of_itself": 1.0 if link is None else round(link.filled, 3),
         }
 
 
+_UNCHANGED = 0.97  # of what both show; crops, mirror images and other codings reach 98 %
 _WHOLE = 0.93  # share of a picture from which all of it is meant: corners are found to 1 or 2 %
 
 
 def relation(link: Link) -> Relation:
     """What a tie amounts to."""
+    if link.agreement < _UNCHANGED:
+        return Relation.CHANGED
     whole = min(link.shown, link.filled) >= _WHOLE
     return Relation.SAME if whole and not link.mirrored else Relation.NEAR
 
@@ -201,9 +214,14 @@ class Group:
         return max((member.relation for member in self.members), key=_ORDER.index)
 
     @property
+    def removable(self) -> tuple[Member, ...]:
+        """Members of which nothing would be lost, or a version only: all that are not changed."""
+        return tuple(m for m in self.members if m.relation is not Relation.CHANGED)
+
+    @property
     def frees(self) -> int:
-        """Bytes that its members take."""
-        return sum(member.frees for member in self.members)
+        """Bytes that the removable members take."""
+        return sum(member.frees for member in self.removable)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -250,8 +268,8 @@ class Duplicates:
 
     @property
     def removable(self) -> int:
-        """Files that the groups could do without."""
-        return sum(len(group.members) for group in self.groups)
+        """Files that the groups could do without; not those that are changed."""
+        return sum(len(group.removable) for group in self.groups)
 
     @property
     def frees(self) -> int:

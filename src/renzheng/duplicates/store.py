@@ -26,7 +26,7 @@ from renzheng.pictures import LocalFeatures, regions
 REVISION = f"1.{pictures.REVISION}.{regions.MOST_FEATURES}"
 # What is said of a pair depends on these as well; a number, since there are many pairs.
 _RULE = zlib.crc32(
-    f"1 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
+    f"2 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
     f"{regions.LEAST_DENSITY}".encode()
 )
 
@@ -42,7 +42,8 @@ _TABLES = (
     " whole BLOB, views BLOB)",
     "CREATE TABLE features (id INTEGER PRIMARY KEY, points BLOB, frames BLOB, descriptors BLOB)",
     "CREATE TABLE links (one INTEGER, other INTEGER, rule INTEGER, inliers INTEGER, share REAL,"
-    " mirrored INTEGER, shown REAL, filled REAL, PRIMARY KEY (one, other)) WITHOUT ROWID",
+    " mirrored INTEGER, shown REAL, filled REAL, agreement REAL,"
+    " changed_side REAL, PRIMARY KEY (one, other)) WITHOUT ROWID",
 )
 
 Stamp = tuple[int, int, int]  # size, and nanoseconds of the last writing and the last change
@@ -234,38 +235,28 @@ class Store:
         The distance of the hashes is not kept.
         """
         query = (
-            "SELECT other, inliers, share, mirrored, shown, filled FROM links "
-            f"WHERE one = {one.number} AND rule = {_RULE} AND other IN ({{}})"
+            "SELECT other, inliers, share, mirrored, shown, filled, agreement, changed_side "
+            f"FROM links WHERE one = {one.number} AND rule = {_RULE} AND other IN ({{}})"
         )
         return {
-            other: None
-            if share is None
-            else Link(None, inliers, share, bool(mirrored), shown, filled)
-            for other, inliers, share, mirrored, shown, filled in self._select(
+            other: None if share is None else Link(None, inliers, share, bool(mirrored), *rest)
+            for other, inliers, share, mirrored, *rest in self._select(
                 query, [other.number for other in others]
             )
         }
 
     def put_links(self, found: Iterable[tuple[int, int, Link | None]]) -> None:
         """Keep ties, all or none."""
-        rows = [
-            (one, other, _RULE, None, None, None, None, None)
-            if link is None
-            else (
-                one,
-                other,
-                _RULE,
-                link.inliers,
-                link.share,
-                int(link.mirrored),
-                link.shown,
-                link.filled,
-            )
-            for one, other, link in found
-        ]
+        rows = []
+        for one, other, link in found:
+            values: tuple[float | None, ...] = (None,) * 7
+            if link is not None:
+                values = (link.inliers, link.share, int(link.mirrored), link.shown, link.filled,
+                          link.agreement, link.changed_side)  # fmt: skip
+            rows.append((one, other, _RULE, *values))
         with self._explained(), self._base:
             self._base.executemany(
-                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
     # --- SQLite ----------------------------------------------------------------------------
