@@ -238,9 +238,9 @@ def timing(arguments: argparse.Namespace) -> None:
     result = run(arguments, arguments.data, arguments.work / "time.sqlite3", arguments.workers)
     count = result["pictures"]
     print(f"{arguments.workers} workers: {count} pictures in {result['seconds']:.0f} s,", end=" ")
-    print(
-        f"{count / result['seconds']:.0f} a second; {result['peak_mib']:.0f} MiB at most,", end=" "
-    )
+    print(f"{count / result['seconds']:.0f} a second;", end=" ")
+    print(f"{1e3 * result['processor_seconds'] / count:.1f} ms of a processor each;", end=" ")
+    print(f"{result['peak_mib']:.0f} MiB at most,", end=" ")
     print(f"store {result['store_bytes'] / 2**20:.0f} MiB; {result['groups_by_kind']}")
 
 
