@@ -4,7 +4,7 @@
 
 Positives: the first picture of people of LFW, altered, against the original. Negatives: everyone's
 first picture against everyone's (hashes and features of --people, regions of --strangers), and
-the pictures of one person against each other (up to 14 of each, for --seconds); the photographs that
+the pictures of one person against each other (up to 14 of each, for --seconds); photographs that
 LFW holds twice are left out of these. Thresholds were chosen on the same pictures. The features of
 several layers of dlib's network are compared with two floors: a grey thumbnail and a colour
 histogram. Single process; some twenty minutes.
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from renzheng import images, packs, pictures
+from renzheng import Verifier, images, packs, pictures, specimens
 from renzheng.evaluation.proportion import Proportion
 from renzheng.pictures import hashes as hashing
 from renzheng.types import Floats, Image
@@ -109,6 +109,8 @@ def share(found: Sequence[bool]) -> str:
 
 
 def rate(count: int, of: int) -> str:
+    if not of:
+        return "none asked"
     part = Proportion.exact(count, of)
     return f"{count} of {of:,} ({part.count / part.of:.2g} [{part.low:.2g}, {part.high:.2g}])"
 
@@ -149,20 +151,25 @@ def same_and_near(
     local = {path: pictures.local_features(images.read(path)) for path in some}
     each = (time.process_time() - start) / len(some)
     print(f"\nLocal features take {each * 1e3:.1f} ms a picture with reading.\n")
-    print("| altered | same by hash alone | candidate by hash | near-duplicate | same or near |")
-    print("|---|---|---|---|---|")
+    print("| altered | same by hash alone | candidate by hash | near-duplicate |", end=" ")
+    print("same or near | agreement: lowest, 1 %, 5 %, median |")
+    print("|---|---|---|---|---|---|")
     by_path = dict(zip(data, prints, strict=True))
     for name in ALTERATIONS:
-        rows = []
+        rows, agreements = [], []
         for k, path in enumerate(some):
-            image = altered(path, name, images.read(path), images.read(some[k - 1]))
+            original = images.read(path)
+            image = altered(path, name, original, images.read(some[k - 1]))
             distance = pictures.hash_distance(by_path[path], pictures.fingerprint(image))
             match = pictures.match_regions(local[path], pictures.local_features(image))
             rows.append(
                 (distance <= pictures.SAME_BITS, distance <= pictures.CANDIDATE_BITS,
                  match.near_duplicate, distance <= pictures.SAME_BITS or match.near_duplicate)
             )  # fmt: skip
+            if match.near_duplicate and match.matrix is not None:
+                agreements.append(pictures.changes(original, image, match.matrix).agreement)
         cells = [share(column) for column in zip(*rows, strict=True)]
+        cells.append(", ".join(f"{v:.2f}" for v in np.quantile(agreements, (0, 0.01, 0.05, 0.5))))
         print(f"| {name} | {' | '.join(cells)} |")
 
     strangers = [pictures.local_features(images.read(path)) for path in data[: arguments.strangers]]
@@ -199,6 +206,31 @@ def same_and_near(
             print(f"({match.share:.0%}, {match.density:.0%})")
     both = [d <= pictures.SAME_BITS for d, _, _ in twice], [m.near_duplicate for _, m, _ in twice]
     print(f"Held twice: {len(twice)} pairs, {sum(both[0])} same by hash, {sum(both[1])} near")
+
+
+def cards(data: Sequence[Path]) -> None:
+    """Of four people in every layout: what two cards of one layout have in common."""
+    verifier, portraits = Verifier(threads=1), []
+    for path in data:
+        image = images.read(path)
+        faces = verifier.detect(image)
+        if faces and len(portraits) < 4:
+            portraits.append((image, faces[0]))
+    print("\n| two cards of one layout | bits | near-duplicates | agreement |\n|---|---|---|---|")
+    for layout in specimens.LAYOUTS:
+        drawn = [
+            specimens.make(image, face, layout=layout, seed=seed).image
+            for seed, (image, face) in enumerate(portraits)
+        ]
+        bits, near, agreements = [], 0, []
+        for a, b in itertools.combinations(drawn, 2):
+            match = pictures.match_regions(pictures.local_features(a), pictures.local_features(b))
+            bits.append(pictures.hash_distance(pictures.fingerprint(a), pictures.fingerprint(b)))
+            near += match.near_duplicate
+            if match.matrix is not None:
+                agreements.append(pictures.changes(a, b, match.matrix).agreement)
+        print(f"| {layout} | {min(bits)} to {max(bits)} | {near} of {len(bits)} |", end=" ")
+        print(f"{min(agreements):.2f} to {max(agreements):.2f} |")
 
 
 LAYERS = ("block6.relu2", "block9.relu2", "block12.relu2", "block13.relu2")
@@ -322,6 +354,7 @@ def main() -> None:
     several = [sorted(folder.glob("*.jpg")) for folder in folders]
     several = [paths for paths in several if len(paths) > 1]
     same_and_near(data, several, arguments)
+    cards(data[:10])
     look_alikes(data, several, arguments)
 
 

@@ -202,6 +202,7 @@ def test_embeddings_agree_in_both_formats(pictures: Path, tmp_path: Path) -> Non
 def test_packs_and_doctor() -> None:
     listing = json.loads(run("packs", "list", "--json").stdout)
     assert {row["name"]: row["licence"] for row in listing} == {
+        "dlib-features": "CC0-1.0",
         "dlib-resnet": "CC0-1.0",
         "minifasnet": "Apache-2.0",
         "mtcnn": "MIT",

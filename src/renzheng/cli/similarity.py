@@ -17,10 +17,12 @@ _DESCRIPTION = """\
 Say how alike two pictures are as pictures, whatever they show, in three senses:
 
   hashes    the same picture: perceptual hashes (ImageHash) differ in few of 256 bits. They stand
-            coding, resizing, brightness, a uniform frame, text, mirroring, and crops of a tenth.
+            coding, resizing, brightness, a uniform frame, mirroring, and crops of a tenth. Where
+            the regions show that a part was changed (text over it, another portrait on the same
+            card) it is a near-duplicate instead.
   regions   a near-duplicate: local features (SIFT) agree and lie alike, so a part of the one is in
             the other, cropped, turned, mirrored, seen aslant or beside something else. --report
-            shows which part.
+            shows which part, and what differs in it.
   features  look-alikes: the distance between a network's features, its classifier removed. The
             default features are a FACE network's (dlib's ResNet below its top): good at finding a
             changed picture again, poor at what scenes and things mean. --features takes a pack of

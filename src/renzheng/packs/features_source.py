@@ -203,7 +203,9 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
                 remedy=f"name another with --tensor; the last ones are: {', '.join(_last(graph))}",
             )
         del part.graph.output[:]
-        part.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+        part.graph.output.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None])
+        )
         content = bytes(part.SerializeToString())
     except PackError:
         raise

@@ -45,6 +45,8 @@ class Features:
         How many features a picture has.
     threshold
         Up to which distance two pictures count as look-alikes; None where nobody measured one.
+    measured_on
+        What pictures the threshold was measured on, in words; empty where that is not known.
     network
         Whose features they are and from which layer, in words.
 
@@ -71,6 +73,7 @@ class Features:
             self.network = f"{said['network']}; {said['layer']}"
             threshold = said.get("threshold")
             self.threshold = None if threshold is None else float(threshold)
+            self.measured_on = str(said.get("measured_on", ""))
             if self._size < 1 or self.dimension < 1 or not (self._scale != 0).all():
                 raise ValueError("sizes are at least 1, and no scale is 0")
             if self.threshold is not None and not 0 < self.threshold < 2:
@@ -124,6 +127,7 @@ class Features:
             "digest": self.pack.digest,
             "dimension": self.dimension,
             "network": self.network,
+            "measured_on": self.measured_on,
         }
 
     def _square(self, image: Image) -> Image:

@@ -25,7 +25,7 @@ from renzheng.pictures.hashes import (
 from renzheng.pictures.regions import RegionMatch, local_features, match_regions
 from renzheng.types import Image
 
-# Crops, mirrors and other codings agree in 98 % and more, cards of one layout in 83 % at most.
+# Crops, mirrors and other codings agree in 98 % and more, cards of one layout in 84 % at most.
 _UNCHANGED = 0.9
 
 
@@ -48,20 +48,22 @@ class HashMatch:
     distance
         Bits that differ, of 256.
     confirmed
-        Whether the regions say the same: a near-duplicate of which at least 90 % agrees. Two cards
-        of one layout, whose hashes come as near, agree in 83 % at most.
+        What the regions say: True for a near-duplicate of which at least 90 % agrees, False for one
+        of which less does, None where there is none. The hashes of two cards of one layout come as
+        near as 48 bits, and the cards agree in 84 % at most.
     same_picture
-        The decision: at most 48 bits, or at most 82 and confirmed.
+        The decision: at most 48 bits unless the regions contradict, or at most 82 and confirmed.
     """
 
     distance: int
-    confirmed: bool
+    confirmed: bool | None
 
     @property
     def same_picture(self) -> bool:
         """Whether it is the same picture, perhaps coded again, resized, framed or cropped a bit."""
-        near = self.distance <= CANDIDATE_BITS
-        return self.distance <= SAME_BITS or (near and self.confirmed)
+        if self.confirmed is None:
+            return self.distance <= SAME_BITS
+        return self.confirmed and self.distance <= CANDIDATE_BITS
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -70,7 +72,7 @@ class HashMatch:
             "distance": self.distance,
             "bits": BITS,
             "same_up_to": SAME_BITS,
-            "same_if_regions_agree_up_to": CANDIDATE_BITS,
+            "same_if_confirmed_up_to": CANDIDATE_BITS,
             "confirmed": self.confirmed,
         }
 
@@ -224,7 +226,7 @@ def similarity(
     if regions.near_duplicate and regions.matrix is not None:
         changed = changes(*pair, regions.matrix)
         done("changes")
-    confirmed = changed is not None and changed.agreement >= _UNCHANGED
+    confirmed = None if changed is None else changed.agreement >= _UNCHANGED
     hashes = HashMatch(hash_distance(*prints), confirmed)
     found = None
     if features is not None:

@@ -37,10 +37,11 @@ def senses(result: PictureSimilarity) -> list[Sense]:
     found = []
     if result.hashes is not None:
         hashes = result.hashes
-        if hashes.distance <= SAME_BITS:
-            decision = "the same picture"
-        elif hashes.same_picture:
-            decision = "the same picture, as the regions agree"
+        if hashes.same_picture:
+            agreed = hashes.distance > SAME_BITS
+            decision = f"the same picture{', as the regions agree' if agreed else ''}"
+        elif hashes.confirmed is False and hashes.distance <= CANDIDATE_BITS:
+            decision = "near, but a part is changed"
         elif hashes.distance <= CANDIDATE_BITS:
             decision = "near, but the regions do not agree enough"
         else:
@@ -51,7 +52,7 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                 "The same picture?",
                 f"{hashes.distance} of {BITS} bits differ",
                 decision,
-                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} where regions agree to 90%",),
+                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} where the regions agree in 90%",),
             )
         )
     if result.regions is not None:
@@ -82,7 +83,9 @@ def senses(result: PictureSimilarity) -> list[Sense]:
             decision = "no threshold is measured for this pack"
         else:
             word = "look-alikes" if features.look_alike else "no look-alikes"
-            decision = f"{word} (up to {features.threshold:.3f})"
+            on = features.pack["measured_on"]
+            where = f", measured on {on}" if on else ""
+            decision = f"{word} (up to {features.threshold:.3f}{where})"
         pack = features.pack
         found.append(
             Sense(
