@@ -12,7 +12,7 @@ import pytest
 from painted_pictures import paint, save
 from renzheng import pictures
 from renzheng.duplicates import find, plan, verification
-from renzheng.duplicates.results import Relation, relation
+from renzheng.duplicates.results import Group, Item, Member, Relation, relation
 from renzheng.duplicates.verification import tie
 
 
@@ -129,3 +129,15 @@ def test_a_changed_picture_is_in_no_plan(tmp_path: Path) -> None:
     assert (found.removable, found.frees) == (0, 0)
     plan.save(found, tmp_path / "plan.json")
     assert json.loads((tmp_path / "plan.json").read_text())["files"] == []
+
+
+def test_two_views_of_one_scene_are_a_group_of_which_nothing_can_go() -> None:
+    scene = paint(11, 560, 280)
+    link = tie(scene[:, :480], scene[:, 80:])
+    assert link is not None
+    assert link.shown == pytest.approx(400 / 480, abs=0.02)
+    item = Item(Path("a.png"), b"", 10, 480, 280, 0, (0, 0))
+    member = Member(item, relation(link), link, 10)
+    assert member.relation is Relation.NEAR
+    assert member.has_its_own
+    assert Group(item, "", (member,)).frees == 0

@@ -43,8 +43,8 @@ def save(found: Duplicates, path: Path) -> None:
     found
         What is there twice.
     path
-        ``.csv``: a comment, a header, a line for every file that could go; those that are changed
-        in part are not among them. ``.json``: the same.
+        ``.csv``: a comment, a header, a line for every file that could go; those that show
+        something of their own are not among them. ``.json``: the same.
         Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
 
     Raises

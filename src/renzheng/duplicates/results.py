@@ -139,6 +139,13 @@ class Member:
     frees: int
 
     @property
+    def has_its_own(self) -> bool:
+        """Whether something would be lost with it: it was changed, or only a part is from there."""
+        if self.link is None:
+            return False
+        return self.relation is Relation.CHANGED or self.link.filled < _WHOLE
+
+    @property
     def reason(self) -> str:
         """Its tie to the picture to keep, in words."""
         if self.link is None:
@@ -166,6 +173,7 @@ class Member:
         return {
             **self.item.to_dict(),
             "relation": self.relation.value,
+            "removable": not self.has_its_own,
             "reason": self.reason,
             "bytes_freed": self.frees,
             "hash_distance": None if link is None else link.bits,
@@ -215,8 +223,8 @@ class Group:
 
     @property
     def removable(self) -> tuple[Member, ...]:
-        """Members of which nothing would be lost, or a version only: all that are not changed."""
-        return tuple(m for m in self.members if m.relation is not Relation.CHANGED)
+        """Members that show nothing which the picture to keep does not."""
+        return tuple(member for member in self.members if not member.has_its_own)
 
     @property
     def frees(self) -> int:
@@ -268,7 +276,7 @@ class Duplicates:
 
     @property
     def removable(self) -> int:
-        """Files that the groups could do without; not those that are changed."""
+        """Files that the groups could do without; not those that show something of their own."""
         return sum(len(group.removable) for group in self.groups)
 
     @property
