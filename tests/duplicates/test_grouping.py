@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,19 @@ def test_too_many_candidates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch
     assert found == []
     assert dropped == 3
     assert [k for _, k, _ in made.verified if _ is not None] == [1, 2, 3, 4, 5]  # the nearest
+
+
+def test_a_changed_member_may_be_the_best_of_another_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Made(3, near={(0, 1), (1, 2)}, true={(0, 1), (1, 2)})
+    verify = made.verify
+
+    def changed(best: int, asked: Sequence[tuple[int, int | None]]) -> list[Link | None]:
+        return [
+            link and replace(link, agreement=0.8 if (best, k) == (0, 1) else 1.0)
+            for (k, _), link in zip(asked, verify(best, asked), strict=True)
+        ]
+
+    monkeypatch.setattr(made, "verify", changed)
+    assert made.groups() == [(0, [1]), (1, [2])]

@@ -173,7 +173,7 @@ def _groups(
 ) -> tuple[Group, ...]:
     """Groups of files, of groups of contents."""
     around = dict(stars)
-    inside = {other for members in around.values() for other in members}
+    inside = {k for members in around.values() for k, link in members.items() if not link.changed}
     groups = []
     for best, same in enumerate(ranked):
         if best in inside:

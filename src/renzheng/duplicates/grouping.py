@@ -51,8 +51,9 @@ def group(
     The best picture that is in no group yet takes in every candidate that is verified against
     itself. Close candidates of those are candidates, too, but they as well must be verified against
     the best: so a picture may find its crop through its copy, and two strangers are not joined
-    because a collage shows both. Each group is a star. Hence a version that agrees with
-    another version and not with the best stays outside, and may found a group of its own.
+    because a collage shows both. Each group is a star. A version that agrees with another version
+    and not with the best stays outside, and may found a group of its own. A member that is changed
+    stays free: it may be the best of its own versions, or changed in another group, too.
     """
     taken = np.zeros(count, np.bool_)
     groups: list[tuple[int, dict[int, Link]]] = []
@@ -84,7 +85,7 @@ def group(
                 np.where(row <= close, row, FAR) for row in _rows_of(list(joined), best, rows, near)
             ]
         if members:
-            taken[list(members)] = True
+            taken[[k for k, link in members.items() if not link.changed]] = True
             groups.append((best, members))
     if progress:
         progress(count, count)

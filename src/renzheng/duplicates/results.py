@@ -116,6 +116,11 @@ class Link:
     agreement: float
     changed_side: float
 
+    @property
+    def changed(self) -> bool:
+        """Whether some of what both show differs."""
+        return self.agreement < _UNCHANGED
+
 
 @dataclass(frozen=True)
 class Member:
@@ -192,7 +197,7 @@ _WHOLE = 0.93  # share of a picture from which all of it is meant: corners are f
 
 def relation(link: Link) -> Relation:
     """What a tie amounts to."""
-    if link.agreement < _UNCHANGED:
+    if link.changed:
         return Relation.CHANGED
     whole = min(link.shown, link.filled) >= _WHOLE
     return Relation.SAME if whole and not link.mirrored else Relation.NEAR
