@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from renzheng.cli import (
         documents,
+        duplicates,
         evaluation,
         faces,
         gallery,
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         documents,
         quality,
         similarity,
+        duplicates,
         specimen,
         gallery,
         evaluation,

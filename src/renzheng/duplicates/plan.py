@@ -1,0 +1,79 @@
+"""What could be removed, written down for a person. A plan does nothing, and nothing reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from renzheng import files
+from renzheng.duplicates.results import Duplicates
+from renzheng.errors import InvalidInput
+
+NOTHING_DONE = (
+    "Dry run: nothing was removed, moved or changed. Look at the pictures before you remove any."
+)
+_COLUMNS = ("remove", "keep", "kind", "reason", "bytes_freed")
+
+
+def check(path: Path) -> None:
+    """Make sure that a plan can have this name.
+
+    Raises
+    ------
+    InvalidInput
+        If it ends in neither ``.csv`` nor ``.json``, or its folder is missing.
+    """
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise InvalidInput(
+            "a plan is written as .csv or .json", source=str(path), remedy="name it so"
+        )
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+
+
+def save(found: Duplicates, path: Path) -> None:
+    """Write the plan.
+
+    Parameters
+    ----------
+    found
+        What is there twice.
+    path
+        ``.csv``: a comment, a header, a line for every file that could go; those that show
+        something of their own are not among them. ``.json``: the same.
+        Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
+
+    Raises
+    ------
+    InvalidInput
+        If the path ends in anything else.
+    RenzhengError
+        If the file cannot be written.
+    """
+    check(path)
+    rows = [
+        {
+            "remove": str(member.item.path),
+            "keep": str(group.keep.path),
+            "kind": member.relation.value,
+            "reason": f"{member.reason}; the other is {group.why}",
+            "bytes_freed": member.frees,
+        }
+        for group in found.groups
+        for member in group.removable
+    ]
+    if path.suffix.lower() == ".json":
+        plan = {"note": NOTHING_DONE, "bytes_freed": found.frees, "files": rows}
+        # ASCII, since names may hold what no encoding takes
+        files.write(path, json.dumps(plan, indent=1).encode("ascii"))
+        return
+    text = io.StringIO(newline="")
+    text.write(f"# {NOTHING_DONE}\r\n")
+    writer = csv.DictWriter(text, _COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write(path, text.getvalue().encode("utf-8", "surrogateescape"))
