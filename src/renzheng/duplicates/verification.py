@@ -160,7 +160,7 @@ class _Seen:
 
     @classmethod
     def of(cls, features: LocalFeatures) -> _Seen:
-        return cls(features, regions._roots(features.descriptors))
+        return cls(features, regions.roots(features.descriptors))
 
 
 def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
@@ -173,12 +173,12 @@ def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
     whole = [k for k, count in enumerate(counts) if count]
     if not len(one.roots) or not whole:
         return []
-    mirrored = regions._roots(regions._mirrored(one.features).descriptors)
+    mirrored = regions.roots(regions.mirrored(one.features).descriptors)
     products = np.concatenate([one.roots, mirrored]) @ np.concatenate([o.roots for o in others]).T
     starts = np.cumsum([0, *counts])[:-1][whole]
     nearest = np.maximum.reduceat(products, starts, axis=1)  # (2 n, pictures)
     # |a - b|^2 = 2 - 2 a b; a little more than what counts, for rounding
-    alike = nearest >= 1 - regions._ALIKE**2 / 2 - 1e-4
+    alike = nearest >= 1 - regions.ALIKE**2 / 2 - 1e-4
     most = alike.reshape(2, len(one.roots), -1).sum(axis=1).max(axis=0)
     return [k for k, count in zip(whole, most, strict=True) if count >= regions.LEAST_INLIERS]
 

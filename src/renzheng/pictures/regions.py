@@ -35,7 +35,7 @@ DENSE_INLIERS, LEAST_DENSITY = 25, 0.45
 _LARGEST, _SMALLEST = 512, 256  # px of the longer side that features are looked for at
 _DOUBLING = 0.25  # px
 _RATIO = 0.8  # Lowe's
-_ALIKE = 0.25  # between root descriptors, 0 to 1.41: copies keep to 0.2, other shots begin at 0.25
+ALIKE = 0.25  # between root descriptors, 0 to 1.41: copies keep to 0.2, other shots begin at 0.25
 # Of the longer side: how far off a match may be by a single proposal, an affine map, a homography.
 _COARSE, _AFFINE, _FINE = 0.06, 0.015, 0.004
 _FEWEST = 6  # matches; four fix a homography
@@ -200,10 +200,10 @@ def _order(one: LocalFeatures) -> tuple[int, bytes]:
 def _match(a: LocalFeatures, b: LocalFeatures) -> RegionMatch:
     best: tuple[Pairs, Map] | None = None
     turned = False
-    for mirrored in (False, True):
-        found = _located(_mirrored(a) if mirrored else a, b)
+    for flipped in (False, True):
+        found = _located(mirrored(a) if flipped else a, b)
         if found is not None and (best is None or len(found[0]) > len(best[0])):
-            best, turned = found, mirrored
+            best, turned = found, flipped
     if best is None:
         nothing = np.zeros((0, 2), np.float32)
         return RegionMatch(0, 0.0, 0.0, False, None, None, None, nothing, nothing, False)
@@ -233,7 +233,8 @@ def _match(a: LocalFeatures, b: LocalFeatures) -> RegionMatch:
     )
 
 
-def _mirrored(one: LocalFeatures) -> LocalFeatures:
+def mirrored(one: LocalFeatures) -> LocalFeatures:
+    """The features of the mirror image, without looking at it."""
     points = one.points.copy()
     points[:, 0] = one.size[0] - 1 - points[:, 0]
     frames = one.frames.copy()
@@ -246,11 +247,11 @@ def _mirrored(one: LocalFeatures) -> LocalFeatures:
 def _pairs(a: LocalFeatures, b: LocalFeatures) -> tuple[Pairs, Floats]:
     """Matches that are each other's nearest and pass the ratio test both ways, and how far apart.
 
-    RootSIFT (Arandjelovic and Zisserman 2012): the Euclidean distance between square roots.
+    By `roots` (Arandjelovic and Zisserman 2012).
     """
     if len(a.points) < 2 or len(b.points) < 2:
         return np.zeros((0, 2), np.intp), np.zeros(0, np.float32)
-    one, other = _roots(a.descriptors), _roots(b.descriptors)
+    one, other = roots(a.descriptors), roots(b.descriptors)
     squared = np.maximum(2 - 2 * (one @ other.T), 0)
     forth, back = squared.argmin(axis=1), squared.argmin(axis=0)
     rows = np.arange(len(one))
@@ -263,7 +264,8 @@ def _pairs(a: LocalFeatures, b: LocalFeatures) -> tuple[Pairs, Floats]:
     return pairs, np.asarray(np.sqrt(nearest[kept]), np.float32)
 
 
-def _roots(descriptors: npt.NDArray[np.uint8]) -> Floats:
+def roots(descriptors: npt.NDArray[np.uint8]) -> Floats:
+    """Descriptors whose Euclidean distance is Hellinger's (RootSIFT): float32 (n, 128)."""
     rows = descriptors.astype(np.float32)
     rows /= np.maximum(rows.sum(axis=1, keepdims=True), 1)
     return np.asarray(np.sqrt(rows), np.float32)
@@ -283,7 +285,7 @@ def _located(a: LocalFeatures, b: LocalFeatures) -> tuple[Pairs, Map] | None:
         if matrix is None:
             return None
         kept = _near(matrix, x, y, tolerance * reach)
-    alike = apart <= _ALIKE
+    alike = apart <= ALIKE
     kept &= alike
     for tolerance in (3 * _FINE, _FINE, _FINE):
         matrix = _homography(x[kept], y[kept]) if kept.sum() >= _FEWEST else None
