@@ -111,6 +111,8 @@ def test_from_an_empty_folder_to_an_answer_and_back(
     done = run("remove", place, "--where", "id=Eileen/2", "--dry-run")
     assert done.stdout.strip() == "Eileen/2"
     assert run("remove", place, "Eileen/2", "nobody").stdout.startswith("1 removed; the gallery")
+    assert "nothing of removed ones" in run("purge", place).stdout
+    assert "1 entries; every search compares them all" in run("optimize", place).stdout
     done = run("stats", place, "--json")
     assert (told(done)["entries"], told(done)["unpurged"]) == (1, False)
 

@@ -86,7 +86,8 @@ class Condition:
         else:
             kind = f"{kept} NOT LIKE '\"%' AND {kept} NOT IN ('true', 'false')"
             column, literal = "json_get_float", repr(float(value))
-        return f"({kind} AND {column}(metadata, '{self.key}') {self.operator} {literal})"
+        # The kind last: it is then asked of those only that are left.
+        return f"({column}(metadata, '{self.key}') {self.operator} {literal} AND {kind})"
 
 
 def where(conditions: Iterable[Condition]) -> str | None:

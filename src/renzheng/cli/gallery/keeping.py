@@ -38,6 +38,8 @@ def register(actions: Any) -> None:
 
     common.add_action(actions, "optimize", "make searches fast", _optimize, _OPTIMIZE)
 
+    common.add_action(actions, "purge", "remove the bytes of removed entries", _purge, _PURGE)
+
     stats = common.add_action(actions, "stats", "what it holds", _stats)
     options.add_json(stats)
 
