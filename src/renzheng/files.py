@@ -79,6 +79,8 @@ def new(path: Path) -> Iterator[BinaryIO]:
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
+                file.flush()
+                os.fsync(file.fileno())  # else a power failure could leave the name and no content
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):

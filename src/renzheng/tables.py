@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from renzheng import files
@@ -14,17 +15,21 @@ MOST_BYTES = 256 << 20  # some millions of rows
 Row = dict[str, str]
 
 
-def read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
+def read(
+    path: Path, fold: Collection[str] | None = None
+) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
     """Read a table of texts.
 
     Parameters
     ----------
     path
         CSV with a header; separated by comma, semicolon or tab; UTF-8.
+    fold
+        Columns whose case does not matter, in lower case; by default that of none does.
 
     Returns
     -------
-    the columns in lower case, and the rows with the number of each in the file
+    the columns, in lower case where theirs does not matter, and the rows with the number of each
 
     Raises
     ------
@@ -38,17 +43,27 @@ def read(path: Path) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
         raise InvalidInput(
             "the table is not UTF-8", source=str(path), remedy="save it as CSV UTF-8"
         ) from error
-    lines = text.splitlines()
-    if not lines or not lines[0].strip():
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if not first.strip():
         raise InvalidInput("the table is empty", source=str(path))
-    separator = max(",;\t", key=lines[0].count)
+    separator = max(",;\t", key=first.count)
     try:
+        lines = io.StringIO(text, newline="")  # the reader's own lines: a quoted cell may hold some
         table = list(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
         raise InvalidInput(f"the table is not CSV: {error}", source=str(path)) from error
-    columns = [name.strip().lower() for name in table[0]]
+    table = table[next(k for k, cells in enumerate(table) if any(cells)) :]
+    columns = [name.strip() for name in table[0]]
+    columns = [c.lower() if fold is None or c.lower() in fold else c for c in columns]
     if len(set(columns)) < len(columns):
         raise InvalidInput("two columns have one name", source=str(path))
+    for number, cells in enumerate(table[1:], start=2):
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            raise InvalidInput(
+                f"row {number} has more cells than there are columns",
+                source=str(path),
+                remedy=f"put cells that hold {separator!r} into double quotes",
+            )
 
     def rows() -> Iterator[tuple[int, Row]]:
         for number, cells in enumerate(table[1:], start=2):

@@ -32,6 +32,11 @@ from renzheng.types import Floats
         ("n=[1]", Condition("n", "=", "[1]")),
         ("n=1e999", Condition("n", "=", "1e999")),
         ("person=17", Condition("person", "=", "17")),
+        ("id=1e5", Condition("id", "=", "1e5")),
+        ("id=-0", Condition("id", "=", "-0")),
+        ('id="a b"', Condition("id", "=", "a b")),
+        ('note="=x"', Condition("note", "=", "=x")),
+        ("name=Jose\u0301", Condition("name", "=", "José")),
     ],
 )
 def test_reads_conditions_as_people_write_them(text: str, expected: Condition) -> None:
@@ -40,7 +45,10 @@ def test_reads_conditions_as_people_write_them(text: str, expected: Condition) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "country", "=CN", "1st=x", "a b=c", "a'b=c", "vip>true", "country~CN", "x" * 99 + "=1"],
+    [
+        *("", "country", "=CN", "1st=x", "a b=c", "a'b=c", "vip>true", "country~CN"),
+        *("country==CN", "age=>10", "country<>US", "x" * 99 + "=1"),
+    ],
 )
 def test_refuses_what_is_no_condition(text: str) -> None:
     with pytest.raises(InvalidInput):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -206,6 +207,7 @@ def test_another_packs_embeddings_are_refused(
 def test_places_that_are_no_gallery(tmp_path: Path, gallery: Gallery, verifier: Verifier) -> None:
     with pytest.raises(InvalidInput, match="no gallery"):
         Gallery.open(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     with pytest.raises(InvalidInput, match="not empty"):
         Gallery.create(tmp_path / "gallery", verifier)
     (tmp_path / "file").write_text("x")
@@ -290,7 +292,9 @@ _VALUES = st.one_of(
     st.booleans(),
     st.integers(-(2**53), 2**53),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30).map(
+        lambda text: unicodedata.normalize("NFC", text)
+    ),
 )
 
 
@@ -322,6 +326,123 @@ def test_metadata_comes_back_as_it_was_and_is_found(
                 and isinstance(other[key], bool) == isinstance(value, bool)
             }
             assert found == expected, (key, value)
+
+
+def test_an_index_and_a_condition_miss_nobody(
+    monkeypatch: pytest.MonkeyPatch, gallery: Gallery, unit: Unit
+) -> None:
+    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 1000)
+    gallery.add(
+        Entry(f"e{k}", row, metadata={"rare": k % 400 == 0, "half": k % 2})
+        for k, row in enumerate(unit(4000))
+    )
+    gallery.optimize()
+    assert gallery.stats().indexed == 4000
+    for probe in unit(10, seed=3):
+        found = gallery.search(probe, 10, where=["rare=true"])
+        assert (found.searched, len(found.candidates), found.exact) == (10, 10, True)
+        found = gallery.search(probe, 10, where=["half=1"])  # too many to be compared all
+        assert (found.searched, len(found.candidates), found.exact) == (2000, 10, False)
+        [by_name] = gallery.nearest(probe[None], 3, where=["id=e77"])
+        assert [each.entry.id for each in by_name] == ["e77"]
+        # Even where the engine is told to look into few partitions first.
+        [rare] = gallery._engine.nearest(
+            probe[None], 10, "json_get_bool(metadata, 'rare')", partitions=1
+        )
+        assert len(rare) == 10
+
+
+def test_an_index_of_a_gallery_that_shrank_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
+) -> None:
+    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 900)
+    entries = people(1000)
+    gallery.add(entries)
+    gallery.optimize()
+    assert not gallery.search(entries[0].embedding).exact
+    gallery.remove([f"p{k}" for k in range(500)])
+    assert gallery.search(entries[600].embedding).exact
+    assert gallery.stats().recall is None
+
+
+def test_recall_is_not_spoilt_by_twins(
+    monkeypatch: pytest.MonkeyPatch, gallery: Gallery, unit: Unit
+) -> None:
+    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 900)
+    rows = unit(500)
+    gallery.add(Entry(f"{name}{k}", row) for name in "ab" for k, row in enumerate(rows))
+    gallery.optimize()
+    assert (gallery.stats().recall or 0) >= indexing.RECALL
+
+
+def test_calibration_counts_people_and_not_pictures(gallery: Gallery, unit: Unit) -> None:
+    gallery.add(
+        Entry(f"{k}-{n}", row, person=f"P{k}") for k, row in enumerate(unit(50)) for n in range(20)
+    )
+    measured = gallery.calibrate()
+    assert (measured.searches, measured.entries) == (50, 980)
+    gallery.add(Entry(f"x{k}", row, person="P0") for k, row in enumerate(unit(500, seed=1)))
+    assert gallery.calibrate().entries == 980  # what the person with most entries was held against
+
+
+def test_names_are_the_same_however_their_accents_are_typed(gallery: Gallery, unit: Unit) -> None:
+    gallery.add([Entry("José", unit(1)[0], metadata={"stadt": "Köln"})])
+    assert "Jose\u0301" not in gallery or gallery.add([Entry("Jose\u0301", unit(1)[0])]).refused
+    assert gallery.add([Entry("Jose\u0301", unit(1)[0])]).refused == ("José",)
+    [entry] = gallery.entries(["stadt=Ko\u0308ln"])
+    assert entry.id == "José"
+
+
+def test_what_is_kept_is_told_even_if_tidying_fails(
+    monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
+) -> None:
+    gallery._engine._commits = 15
+
+    def full(self: object, name: str = "") -> None:
+        raise OSError(28, "No space left on device")
+
+    table = gallery._engine._table("entries")
+    monkeypatch.setattr(type(table), "stats", full)
+    assert gallery.add(people(1)).ids == ("p0",)
+    assert len(gallery) == 1
+
+
+def test_an_interrupted_creation_is_done_again(tmp_path: Path, verifier: Verifier) -> None:
+    from renzheng.gallery.engine import NOTES, Engine
+
+    Gallery.create(tmp_path / "whole", verifier)
+    (tmp_path / "part").mkdir()
+    (tmp_path / "whole" / f"{NOTES}.lance").rename(tmp_path / "part" / f"{NOTES}.lance")
+    with pytest.raises(InvalidInput, match="no gallery"):
+        Gallery.open(tmp_path / "part")
+    assert len(Gallery.create(tmp_path / "part", verifier)) == 0
+    with pytest.raises(InvalidInput, match="not supported"):
+        Engine("db://cluster/x")
+    there = Gallery.create((tmp_path / "by address").as_uri(), verifier)
+    assert (tmp_path / "by address" / "entries.lance").is_dir()
+    assert there.stats().bytes
+
+
+def test_a_pack_of_ones_own_is_never_looked_for_in_the_working_folder(
+    tmp_path: Path, verifier: Verifier, monkeypatch: pytest.MonkeyPatch, people: Make
+) -> None:
+    import shutil
+
+    from renzheng.packs.manifest import MANIFEST
+
+    folder = tmp_path / "mine"
+    shutil.copytree(verifier.pack.folder, folder)
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
+    (folder / MANIFEST).write_text(text.replace('name = "dlib-resnet"', 'name = "mine"'))
+    own = Verifier(folder, threads=1)
+    Gallery.create(tmp_path / "g", own).add(people(2))
+    monkeypatch.chdir(tmp_path)
+    gallery = Gallery.open(tmp_path / "g")
+    with pytest.raises(PackError, match="--pack"):
+        gallery.check()
+    assert gallery.remove(["p0"]) == ("p0",)  # needs no network
+    assert gallery.stats().lowest_fpir is None
+    assert Gallery.open(tmp_path / "g", own).check() == ([], 0)
 
 
 def _write(where: str, name: str, start: int, count: int) -> None:

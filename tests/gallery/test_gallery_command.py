@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,7 +111,9 @@ def test_from_an_empty_folder_to_an_answer_and_back(
 
     done = run("remove", place, "--where", "id=Eileen/2", "--dry-run")
     assert done.stdout.strip() == "Eileen/2"
-    assert run("remove", place, "Eileen/2", "nobody").stdout.startswith("1 removed; the gallery")
+    done = run("remove", place, "Eileen/2", "nobody")
+    assert done.stdout.startswith("1 removed; the gallery")
+    assert done.returncode == 4
     assert "nothing of removed ones" in run("purge", place).stdout
     assert "1 entries; every search compares them all" in run("optimize", place).stdout
     done = run("stats", place, "--json")
@@ -139,7 +142,8 @@ def test_check_export_and_import(tmp_path: Path, verifier: Verifier, run: Run) -
     assert run("key", tmp_path / "key").returncode == 2
     out = tmp_path / "out.age"
     assert "51 entries, encrypted" in run("export", tmp_path / "g", out, "--to", public).stdout
-    assert "NOT encrypted" in run("export", tmp_path / "g", tmp_path / "plain").stdout
+    assert run("export", tmp_path / "g", tmp_path / "plain").returncode == 2  # not by an oversight
+    assert "NOT encrypted" in run("export", tmp_path / "g", tmp_path / "plain", "--plain").stdout
     assert run("create", tmp_path / "h").returncode == 0
     assert run("import", tmp_path / "h", out).returncode == 2
     secret = (tmp_path / "key").read_text().splitlines()[-1]
@@ -226,13 +230,24 @@ def test_one_process_or_several_give_the_same(
     assert one == two
     again = {outcome.id: outcome.known for outcome in enrol(gallery, wanted[:4])}
     assert again == {"0": True, "1": True, "2": False, "3": True}
+    # An id that is there with another picture is no success, and one that comes twice is none.
+    other = [Enrolment("0", pictures / "gate.jpg"), Enrolment("new", pictures / "gate.jpg")]
+    other.append(Enrolment("new", pictures / "people" / "Eileen" / "1.png"))
+    told = [(o.id, o.entry is not None, o.known, o.reason) for o in enrol(gallery, other)]
+    assert ("new", True, False, "") in told
+    assert sum("another picture" in reason for *_, reason in told) == 1
+    assert sum("comes twice" in reason for *_, reason in told) == 1
+    assert len(gallery) == 46
 
 
 def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "gallery_crash.py", "--entries", "1200",
+        [sys.executable, ROOT / "benchmarks" / "gallery_crash.py", "--entries", "4000",
          "--folder", str(tmp_path / "g")],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every acknowledged entry was there whole" in done.stdout
+    found = re.search(r"(\d+) kills, (\d+) of them within a step", done.stdout)
+    assert found
+    assert int(found[2]) >= 1

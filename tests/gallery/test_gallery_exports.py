@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,6 +79,9 @@ def test_others_read_it_with_the_tools_of_the_field(tmp_path: Path, full: Galler
     table = pa.ipc.open_stream(plain).read_all()
     assert table.num_rows == 2500
     assert table.column_names[:3] == ["id", "person", "metadata"]
+    exports.export_gallery(full, tmp_path / "plain.arrow")
+    with pa.OSFile(str(tmp_path / "plain.arrow")) as file:
+        assert pa.ipc.open_stream(file).read_all().num_rows == 2500
     assert '"note": "secret"' in table.column("metadata")[0].as_py()
 
 
@@ -94,10 +100,70 @@ def test_a_part_of_an_export_is_told_as_one(
     assert all(whole[id] == entry for id, entry in _content(empty).items())
 
 
+def test_no_changed_bit_of_a_plain_export_is_believed(
+    tmp_path: Path, full: Gallery, empty: Gallery
+) -> None:
+    path = tmp_path / "out"
+    exports.export_gallery(full, path)
+    whole = path.read_bytes()
+    for place in (
+        0,
+        9,
+        300,
+        2509,
+        len(whole) // 2,
+        len(whole) - 90,
+        len(whole) - 70,
+        len(whole) - 1,
+    ):
+        for bit in (1, 4, 128):
+            content = bytearray(whole)
+            content[place] ^= bit
+            path.write_bytes(content)
+            with pytest.raises(InvalidInput):
+                exports.import_gallery(empty, path)
+    assert len(empty) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": "[1]"},
+        {"metadata": "[" * 5000},
+        {"source": None},
+        {"person": None},
+        {"enrolled": None},
+        {"id": ""},
+        {"embedding": [0.0] * 128},
+    ],
+)
+def test_a_crafted_export_is_refused(
+    tmp_path: Path, empty: Gallery, unit: Unit, change: dict[str, object]
+) -> None:
+    import pyrage
+
+    key = exports.new_key()
+    about = {"layout": 1, "pack": dict(empty.pack), "dimension": 128}
+    schema = exports._schema(128).with_metadata({exports._ABOUT: json.dumps(about).encode()})
+    row = {
+        "id": "x", "person": "x", "metadata": "{}", "source": "", "picture": "",
+        "enrolled": datetime.now(UTC), "embedding": unit(1)[0].tolist(), **change,
+    }  # fmt: skip
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist([row], schema=schema))
+    recipient = pyrage.x25519.Recipient.from_str(exports.recipient_of(key))
+    path = tmp_path / "crafted"
+    path.write_bytes(pyrage.encrypt(sink.getvalue(), [recipient]))
+    with pytest.raises(InvalidInput):
+        exports.import_gallery(empty, path, key=key)
+    assert len(empty) == 0
+
+
 def test_a_stream_without_its_end_is_damaged(tmp_path: Path, full: Gallery, empty: Gallery) -> None:
     path = tmp_path / "out"
     exports.export_gallery(full, path)
-    path.write_bytes(path.read_bytes()[:-8])  # the mark of the end, and no entry
+    path.write_bytes(path.read_bytes()[:-81])  # what is behind the entries, and no entry
     with pytest.raises(InvalidInput, match="end is missing"):
         exports.import_gallery(empty, path)
 

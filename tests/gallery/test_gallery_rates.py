@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from renzheng import Calibration, InvalidInput
 from renzheng.comparison import promised_fpir
-from renzheng.gallery import NearestStrangers
+from renzheng.gallery import NearestStrangers, rates
 from renzheng.gallery.rates import Rates
 
 CALIBRATION = Calibration(
@@ -54,23 +54,30 @@ def test_the_share_of_searches_with_a_stranger_as_near() -> None:
     rate = measured.rate_at(0.8, 500)
     assert rate.measured
     assert not rate.at_most
-    # Between the points that are kept it errs to the higher side, by a point's step at most.
-    assert 0.5 <= rate.value <= 0.52
+    assert rate.value == pytest.approx(501 / 1001)
     assert measured.rate_at(2.0, 500).value == 1
     assert measured.rate_at(0.0, 500).at_most
     assert measured.rate_at(0.0, 500).value == pytest.approx(30 / 1001)
 
 
-@given(st.lists(st.floats(0, 2), min_size=40, max_size=300), st.floats(0, 2), st.integers(1, 9999))
-def test_a_measured_rate_is_never_below_the_share(
-    nearest: list[float], distance: float, entries: int
+@given(
+    st.lists(st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.9, 1.5]), min_size=40, max_size=300),
+    st.floats(0, 2),
+    st.integers(1, 9999),
+    st.sampled_from([5, 20_000]),
+)
+def test_a_measured_rate_is_the_share_or_above(
+    nearest: list[float], distance: float, entries: int, points: int
 ) -> None:
-    measured = NearestStrangers.of(np.array(nearest), 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rates, "_POINTS", points)
+        measured = NearestStrangers.of(np.array(nearest), 100)
     share = float(np.mean(np.array(nearest) <= distance))
-    assert measured.rate_at(distance, 100).value >= share - 1e-9
-    assert (
-        measured.rate_at(distance, entries + 1).value >= measured.rate_at(distance, entries).value
-    )
+    assert measured.share_at(distance) >= share - 1e-12
+    if points > len(nearest):
+        assert measured.share_at(distance) == pytest.approx(share)
+    one, more = (measured.rate_at(distance, n).value for n in (entries, entries + 1))
+    assert more >= one
     again = NearestStrangers.from_dict(measured.to_dict())
     assert again.rate_at(distance, entries) == measured.rate_at(distance, entries)
 
@@ -81,6 +88,18 @@ def test_measured_where_it_speaks_to_lower_rates() -> None:
     assert Rates(CALIBRATION, measured).fpir_at(0.1, 100_000).value == pytest.approx(0.01)
     # Among 10 entries it is the other way round.
     assert not Rates(CALIBRATION, measured).fpir_at(0.1, 10).measured
+
+
+def test_a_promise_that_the_gallery_itself_breaks_is_not_given() -> None:
+    # Among 100 entries the pack promises 0.1 % at 0.2, and every tenth search found a stranger.
+    nearest = np.concatenate([np.full(100, 0.15), np.full(900, 1.0)])
+    rates = Rates(CALIBRATION, NearestStrangers.of(nearest, 100))
+    rate = rates.fpir_at(0.2, 100)
+    assert (rate.measured, rate.at_most) == (True, False)
+    assert rate.value == pytest.approx(0.1)
+    assert rates.fpir_at(0.2, 10).value == pytest.approx(1 - 0.9**0.1)  # of a part of them
+    assert rates.fpir_at(0.2, 200).value == pytest.approx(1 - 0.9**2)
+    assert Rates(CALIBRATION).fpir_at(0.2, 100).value == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_one_person_has_no_strangers() -> None:

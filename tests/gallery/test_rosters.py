@@ -72,6 +72,16 @@ def test_a_table_with_metadata(tmp_path: Path) -> None:
     assert first.picture == tmp_path / "root" / "anna.jpg"
 
 
+def test_cells_keep_their_lines_and_columns_their_case(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text('\n"Picture","Country","note"\nx.jpg,CN,"two\nlines\u2028three"\n', "utf-8")
+    [only] = read_table(path).enrolments
+    assert only.metadata == {"Country": "CN", "note": "two\nlines\u2028three"}
+    path.write_text("picture,person\nx.jpg,Smith, John\n")
+    with pytest.raises(InvalidInput, match="row 2 has more cells"):
+        read_table(path)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

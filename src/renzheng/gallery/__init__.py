@@ -7,8 +7,9 @@ rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 
 from __future__ import annotations
 
+from renzheng.gallery.acquiring import Enrolment, Outcome
 from renzheng.gallery.conditions import Condition
-from renzheng.gallery.enrolling import Enrolment, Outcome, enrol
+from renzheng.gallery.enrolling import enrol
 from renzheng.gallery.entries import (
     Added,
     Candidate,

@@ -76,14 +76,14 @@ def suspicions(
 def measure_strangers(
     engine: Engine, searches: int, seed: int, progress: Progress | None = None
 ) -> NearestStrangers:
-    """Search with entries among those of all other people.
+    """Search with an entry of each person among those of all other people.
 
     Parameters
     ----------
     engine
         The gallery's.
     searches
-        How many, drawn with the seed; all entries if there are no more.
+        How many, drawn with the seed; all people if there are no more.
     seed
         Of the draw.
     progress
@@ -97,27 +97,35 @@ def measure_strangers(
     if searches < 1:
         raise InvalidInput(f"searches must be 1 or more, not {searches}")
     _, person, rows = _everyone(engine)
-    if len(np.unique(person)) < 2:
+    of_person = np.bincount(person)
+    if len(of_person) < 2:
         raise InvalidInput(
             "FPIR is measured between people, and the gallery holds fewer than two",
             source=engine.where,
             remedy="enrol more",
         )
-    drawn = np.arange(len(rows))
-    if len(drawn) > searches:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(rows), searches, replace=False))
-    return NearestStrangers.of(nearest_strangers(rows, person, drawn, progress), len(rows) - 1)
+    # One search for each person: those for one person are not independent and count as one.
+    order = np.random.default_rng(seed).permutation(len(rows))
+    drawn = order[np.unique(person[order], return_index=True)[1]]
+    drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:searches])
+    fewest = len(rows) - int(of_person[person[drawn]].max())
+    return NearestStrangers.of(nearest_strangers(rows, person, drawn, progress), fewest)
 
 
 def _everyone(engine: Engine) -> tuple[list[str], Indices, Floats]:
     """Ids, people as numbers, and embeddings of the whole gallery."""
-    ids: list[str] = []
-    persons: list[str] = []
-    parts = [np.zeros((0, engine.dimension), np.float32)]
-    for some, whose, rows in engine.scan_embeddings():
-        ids += some
-        persons += whose
-        parts.append(rows)
-    number = {name: k for k, name in enumerate(dict.fromkeys(persons))}
-    person = np.array([number[name] for name in persons], np.intp)
-    return ids, person, np.concatenate(parts)
+
+    def load() -> tuple[list[str], Indices, Floats]:
+        ids: list[str] = []
+        number: dict[str, int] = {}
+        person: list[int] = []
+        rows = np.empty((engine.count(), engine.dimension), np.float32)
+        for some, whose, embeddings in engine.scan_embeddings():
+            if len(ids) + len(some) > len(rows):  # somebody adds meanwhile
+                rows = np.concatenate([rows, np.empty((len(some) + _BATCH, rows.shape[1]), "f4")])
+            rows[len(ids) : len(ids) + len(some)] = embeddings
+            ids += some
+            person += [number.setdefault(name, len(number)) for name in whose]
+        return ids, np.array(person, np.intp), rows[: len(ids)]
+
+    return engine.again(load)

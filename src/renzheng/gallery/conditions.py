@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -52,8 +53,10 @@ class Condition:
         if isinstance(self.value, bool) and self.operator not in ("=", "!="):
             raise InvalidInput(f"{self.key}: true and false can be equal or not, no more")
         if self.key in _COLUMNS and not isinstance(self.value, str):
-            # `person=123` means the person of that name.
-            object.__setattr__(self, "value", json.dumps(self.value))
+            raise InvalidInput(f"{self.key} is a text, not {self.value!r}")
+        if isinstance(self.value, str):
+            object.__setattr__(self, "value", normal(self.value))
+        object.__setattr__(self, "key", normal(self.key))
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -70,7 +73,15 @@ class Condition:
                 f"{text!r} is no condition", remedy="write it like country=CN or 'age>=18'"
             )
         key, operator, value = found.groups()
-        return cls(key, operator, parse_value(value))
+        if value[:1] in ("=", "<", ">"):
+            raise InvalidInput(
+                f"{text!r} is no condition",
+                remedy=f"the operators are {' '.join(_OPERATORS)}; put such a value into "
+                "double quotes",
+            )
+        read = parse_value(value)
+        # Of an entry's own everything is a text, and 1e5 the text that was typed.
+        return cls(key, operator, value if key in _COLUMNS and not isinstance(read, str) else read)
 
     def sql(self) -> str:
         """The condition in the engine's language; nothing in it can end a text early."""
@@ -170,11 +181,14 @@ def check_metadata(metadata: Mapping[str, Value]) -> dict[str, Value]:
         if key in _COLUMNS:
             raise InvalidInput(f"{key!r} is an entry's own: metadata cannot have it as a key")
         check_value(key, value)
-    return dict(metadata)
+    return {
+        normal(key): normal(value) if isinstance(value, str) else value
+        for key, value in metadata.items()
+    }
 
 
 def check_name(what: str, name: object) -> str:
-    """Make sure that this can name an entry or a person.
+    """Make sure that this can name an entry or a person; in Unicode's composed form.
 
     Raises
     ------
@@ -184,7 +198,12 @@ def check_name(what: str, name: object) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > 255:
         raise InvalidInput(f"{what} is a text of 1 to 255 characters, not {name!r}")
     _check_text(what, name)
-    return name
+    return normal(name)
+
+
+def normal(text: str) -> str:
+    """Unicode's composed form: José is one name, however its accent was typed."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _check_text(what: str, text: str) -> None:

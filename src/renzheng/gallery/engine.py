@@ -1,14 +1,15 @@
 """The vector engine: the one module that knows LanceDB.
 
 LanceDB is a library over files: the same code works on a folder of this machine and on an object
-store (``s3://``, ``gs://``, ``az://``) that many machines read and write at once, or on its
-vendor's cluster (``db://``). Every change is one transaction that is there whole or not at all.
+store (``s3://``, ``gs://``, ``az://``) that many machines read and write at once. Every change is
+one transaction that is there whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 
@@ -41,17 +44,31 @@ Result = TypeVar("Result")
 
 LAYOUT = 1
 ENTRIES, NOTES = "entries", "notes"
+UNPURGED = "unpurged"  # a note: removed entries' bytes may lie in the files
 _WAIT = 120.0  # seconds for another writer
 _TRIES = 3  # of a reader whose version was cleaned away under it
 _BATCH = 8192  # rows of a scan
 _FRAGMENTS = 128  # pieces of a table before they are joined
 _INDEX_CACHE, _METADATA_CACHE = 1 << 30, 1 << 28  # bytes; by itself it takes up to 7 GiB
-_KEEP = timedelta(minutes=5)  # versions that a reader may still be at
+_KEEP = timedelta(minutes=15)  # versions that a reader may still be at
 
 
 def is_remote(where: str) -> bool:
-    """Whether this names an object store or a cluster, and no folder of this machine."""
+    """Whether this names an object store, and no folder of this machine."""
     return "://" in where
+
+
+def _place(where: str) -> str:
+    """A folder's path, or the address of an object store."""
+    if where.startswith("file:"):
+        return url2pathname(urlsplit(where).path)
+    if where.startswith("db:"):
+        raise InvalidInput(
+            "LanceDB's own cluster is not supported",
+            source=where,
+            remedy="name a folder, or an object store",
+        )
+    return where
 
 
 class Engine:
@@ -66,17 +83,20 @@ class Engine:
     """
 
     def __init__(self, where: str, options: Mapping[str, str] | None = None):
+        where = _place(where)
         self.where = where
         lance = _library()
+        self._lock: Any = nullcontext() if is_remote(where) else _lock(where)
         # Every read sees what other processes have written; without an interval none would.
-        self._base = lance.connect(
-            where,
-            storage_options=dict(options or {}),
-            read_consistency_interval=timedelta(0),
-            session=lance.Session(
-                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
-            ),
-        )
+        with _explained(where):
+            self._base = lance.connect(
+                where,
+                storage_options=dict(options or {}),
+                read_consistency_interval=timedelta(0),
+                session=lance.Session(
+                    index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+                ),
+            )
         self._tables: dict[str, lancedb.table.Table] = {}
         self._commits = 0
 
@@ -93,11 +113,13 @@ class Engine:
         RenzhengError
             If it cannot be made.
         """
+        where = _place(where)
         if not is_remote(where):
             folder = Path(where)
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                if any(folder.iterdir()):
+                # What an interrupted attempt may have left.
+                if {path.name for path in folder.iterdir()} - {f"{NOTES}.lance", ".lock"}:
                     raise InvalidInput(
                         "the folder is not empty", source=where, remedy="name a new one"
                     )
@@ -113,8 +135,7 @@ class Engine:
             schema = entries_schema(int(about["dimension"]), {"layout": LAYOUT, **about})
             # Notes first: a gallery is there when its entries are.
             engine._base.create_table(NOTES, schema=notes_schema(), exist_ok=True)
-            # What makes an id unique even if two machines add at once.
-            engine._base.create_table(ENTRIES, schema=schema).set_unenforced_primary_key("id")
+            engine._base.create_table(ENTRIES, schema=schema)
         return engine
 
     @classmethod
@@ -128,19 +149,21 @@ class Engine:
         RenzhengError
             If it cannot be opened.
         """
+        where = _place(where)
+        missing = InvalidInput(
+            "there is no gallery", source=where, remedy="make one: renzheng gallery create"
+        )
+        # The engine would make the folder.
         if not is_remote(where) and not (Path(where) / f"{ENTRIES}.lance").is_dir():
-            raise InvalidInput(
-                "there is no gallery", source=where, remedy="make one: renzheng gallery create"
-            )
+            raise missing
         with _explained(where):
             engine = cls(where, options)
             if not engine._there(ENTRIES):
-                raise InvalidInput(
-                    "there is no gallery", source=where, remedy="make one: renzheng gallery create"
-                )
-        if engine.about.get("layout") != LAYOUT:
+                raise missing
+            layout = engine.about.get("layout")
+        if layout != LAYOUT:
             raise RenzhengError(
-                f"the gallery's layout is {engine.about.get('layout')}, {LAYOUT} is known",
+                f"the gallery's layout is {layout}, {LAYOUT} is known",
                 source=where,
                 remedy="use the version of renzheng that wrote it",
             )
@@ -177,6 +200,17 @@ class Engine:
         for batch in self._scan(COLUMNS, condition):
             yield entries_of(batch)
 
+    def people(self) -> set[str]:
+        """Whose the entries are."""
+
+        def read() -> set[str]:
+            found: set[str] = set()
+            for batch in self._scan(("person",), None):
+                found.update(batch.column("person").to_pylist())
+            return found
+
+        return self.again(read)
+
     def scan_embeddings(
         self, condition: str | None = None
     ) -> Iterator[tuple[list[str], list[str], Floats]]:
@@ -207,6 +241,8 @@ class Engine:
     def upsert(self, entries: Sequence[Entry]) -> None:
         """Add entries, all at once, in the place of those that have their ids."""
         with self._writing():
+            if self.get([entry.id for entry in entries]):
+                self.write_note(UNPURGED, True)
             merge = self._table(ENTRIES).merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge.execute(self._arrow(entries))
@@ -215,6 +251,8 @@ class Engine:
     def delete(self, condition: str) -> int:
         """Remove the entries that fulfil a condition; `purge` removes their bytes."""
         with self._writing():
+            # Before, so that a killed process leaves the note, and no bytes that nobody knows of.
+            self.write_note(UNPURGED, True)
             return int(self._table(ENTRIES).delete(condition).num_deleted_rows)
 
     def nearest(
@@ -236,7 +274,8 @@ class Engine:
         condition
             Only entries that fulfil it.
         partitions
-            How many partitions of the index are looked into; None compares every entry.
+            How many partitions of the index are looked into, and more where these hold too few
+            entries that fulfil the condition; None compares every entry.
         """
 
         def search(table: Any) -> Any:
@@ -244,8 +283,9 @@ class Engine:
             query = query.distance_type("l2").limit(count).select([*COLUMNS, "_distance"])
             if condition is not None:
                 query = query.where(condition, prefilter=True)
-            exact = partitions is None
-            return (query.bypass_vector_index() if exact else query.nprobes(partitions)).to_arrow()
+            if partitions is None:
+                return query.bypass_vector_index().to_arrow()
+            return query.minimum_nprobes(partitions).maximum_nprobes(0).to_arrow()
 
         if not len(probes) or not self.count():
             return [[] for _ in probes]
@@ -300,12 +340,15 @@ class Engine:
         """
         with self._writing():
             table = self._table(ENTRIES)
+            self.write_note("index", None)
             self._drop_indices()  # they hold embeddings of their own
             table.update(where="true", values_sql={"id": "id"})
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # of what the lock prevents
-                for each in (table, self._table(NOTES)):
-                    each.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+                self.write_note(UNPURGED, None)  # by now they are gone
+                notes = self._table(NOTES)
+                notes.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
     def note(self, name: str) -> Any:
         """A note about the gallery, or None."""
@@ -346,26 +389,26 @@ class Engine:
         with _explained(self.where):
             yield from query.to_batches(batch_size=_BATCH)
 
-    def _read(self, work: Callable[[Any], Result], name: str = ENTRIES) -> Result:
-        """Read, once more where another process cleaned away what was being read."""
+    def again(self, work: Callable[[], Result]) -> Result:
+        """Do what reads, and do it anew where another process cleaned away what was being read."""
         for left in reversed(range(_TRIES)):
             try:
                 with _explained(self.where):
-                    return work(self._table(name))
+                    return work()
             except RenzhengError:
                 if not left:
                     raise
-                self._tables.pop(name, None)
+                self._tables.clear()
                 time.sleep(0.05)
         raise AssertionError  # the last try returns or raises
+
+    def _read(self, work: Callable[[Any], Result], name: str = ENTRIES) -> Result:
+        return self.again(lambda: work(self._table(name)))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One writer at a time, where the gallery is a folder; a killed one holds nothing."""
-        lock: Any = nullcontext()
-        if not is_remote(self.where):
-            lock = _lock(self.where)
-        with _explained(self.where), lock:
+        with _explained(self.where), self._lock:  # it may be taken again by who holds it
             yield
 
     def _tidy_now_and_then(self) -> None:
@@ -373,9 +416,11 @@ class Engine:
         self._commits += 1
         if self._commits % 16:
             return
-        table = self._table(ENTRIES)
-        if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
-            table.optimize(cleanup_older_than=_KEEP)
+        # What was to be kept is kept already: a failure here must not make it look as if not.
+        with suppress(OSError, RuntimeError, ValueError):
+            table = self._table(ENTRIES)
+            if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
+                table.optimize(cleanup_older_than=_KEEP)
 
     def _drop_indices(self) -> None:
         table = self._table(ENTRIES)
@@ -434,5 +479,11 @@ def _explained(where: str) -> Iterator[None]:
             remedy="try again when it is done",
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
+        # The engine tells where in its own sources it noticed.
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RenzhengError(f"the gallery cannot be used: {told[:500]}", source=where) from error
+        told = re.sub(r",? \S*/registry/src/\S*|lance error: |LanceError\(\w+\): ", "", told)
+        raise RenzhengError(
+            f"the gallery cannot be used: {told[:500]}",
+            source=where,
+            remedy="if another process was removing entries, try again",
+        ) from error

@@ -1,104 +1,26 @@
-"""From pictures to entries, in several processes and so that an interrupted run goes on."""
+"""Many pictures into a gallery, in several processes and so that an interrupted run goes on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from renzheng import findings, images, processes
-from renzheng.comparison import Policy
+from renzheng import images, processes
 from renzheng.errors import RenzhengError
-from renzheng.gallery.conditions import Value
+from renzheng.gallery.acquiring import Enrolment, Outcome, acquire
 from renzheng.gallery.entries import Entry
-from renzheng.types import Effect, Role
+from renzheng.types import Role
 from renzheng.verifier import Verifier
 
 if TYPE_CHECKING:
     from renzheng.gallery.gallery import Gallery
 
 _BATCH = 64  # entries of one transaction, which is what a killed run does again
+_THERE = "the gallery holds this id already"
 _WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
-
-
-@dataclass(frozen=True, eq=False)
-class Enrolment:
-    """Somebody to be enrolled.
-
-    Attributes
-    ----------
-    id, person, metadata
-        As in `Entry`.
-    picture
-        Anything that `renzheng.images.read` takes; a path where several processes work.
-    """
-
-    id: str
-    picture: Any
-    person: str = ""
-    metadata: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of an enrolment.
-
-    Attributes
-    ----------
-    id, source
-        Whose.
-    entry
-        The new entry; None where there is none.
-    reason
-        Why there is none: the failure to enrol (ISO/IEC 19795-1), or that the id was there.
-    known
-        Whether the gallery held the id before.
-    warnings
-        What speaks against the picture, though it was taken.
-    """
-
-    id: str
-    source: str
-    entry: Entry | None = None
-    reason: str = ""
-    known: bool = False
-    warnings: tuple[str, ...] = ()
-
-
-def acquire(
-    wanted: Enrolment, verifier: Verifier, role: Role, *, accept_doubtful: bool = False
-) -> Outcome:
-    """Read a picture, find the face and embed it; adds nothing to any gallery."""
-    source = images.describe(wanted.picture)
-    picture, digest = wanted.picture, ""
-    if isinstance(picture, (str, Path)):
-        try:
-            picture = images.read_bytes(picture)
-        except RenzhengError as error:
-            return Outcome(wanted.id, source, reason=error.reason)
-    if isinstance(picture, bytes):
-        digest = hashlib.sha256(picture).hexdigest()
-    capture = verifier.acquire(picture, role)
-    found = list(findings.of_capture("reference", capture, Policy()))
-    effects = {Effect.REFUSAL} if accept_doubtful else {Effect.REFUSAL, Effect.DOUBT}
-    against = [each.message for each in found if each.effect in effects]
-    if against or capture.crop is None:
-        return Outcome(wanted.id, source, reason="; ".join(against) or "no face was found")
-    embedding = capture.embedding
-    if embedding is None:
-        embedding = verifier.embed_crops(capture.crop[None])[0]
-    entry = Entry(
-        id=wanted.id,
-        embedding=embedding,
-        person=wanted.person,
-        metadata=wanted.metadata,
-        source=source,
-        picture=digest,
-    )
-    return Outcome(wanted.id, source, entry, warnings=tuple(each.message for each in found))
 
 
 def enrol(
@@ -112,8 +34,9 @@ def enrol(
 ) -> Iterator[Outcome]:
     """Enrol many.
 
-    An outcome is yielded once its entry is kept for good. Ids that the gallery holds are passed
-    over without reading their pictures, so that an interrupted run goes on where it stopped.
+    An outcome is yielded once its entry is kept for good. Ids that the gallery holds come first and
+    are passed over, so that an interrupted run goes on where it stopped; if the picture's file is
+    not the one that was enrolled under the id, that is a failure.
 
     Parameters
     ----------
@@ -126,34 +49,47 @@ def enrol(
     workers
         Processes that find and embed faces.
     """
-    passed: list[Outcome] = []  # not acquired, since their ids are there
-    ready: list[Outcome] = []
-    for outcome in _acquired(
-        _unknown(gallery, enrolments, passed, replace),
-        gallery.verifier,
-        role,
-        accept_doubtful,
-        workers,
-    ):
-        ready.append(outcome)
-        if len(ready) + len(passed) >= _BATCH:
-            yield from _kept(gallery, ready, passed, replace)
-            ready, passed[:] = [], []
-    yield from _kept(gallery, ready, passed, replace)
+    wanted = list(enrolments)
+    known = {} if replace else gallery.held([each.id for each in wanted])
+    fresh: list[Enrolment] = []
+    seen: set[str] = set()
+    for each in wanted:
+        if each.id in seen:
+            source = images.describe(each.picture)
+            yield Outcome(each.id, source, reason="its id comes twice: name another")
+        elif each.id in known:
+            yield _known(each, known[each.id])
+        else:
+            fresh.append(each)
+        seen.add(each.id)
+    outcomes = _acquired(iter(fresh), gallery.verifier, role, accept_doubtful, workers)
+    while ready := list(islice(outcomes, _BATCH)):
+        entries = [outcome.entry for outcome in ready if outcome.entry is not None]
+        # Only what is kept is told. What somebody else has added meanwhile is not kept.
+        refused = set(gallery.add(entries, replace=replace).refused) if entries else set()
+        for outcome in ready:
+            if outcome.id in refused:
+                outcome = Outcome(outcome.id, outcome.source, reason=_THERE)
+            yield outcome
 
 
-def _unknown(
-    gallery: Gallery, enrolments: Iterable[Enrolment], passed: list[Outcome], replace: bool
-) -> Iterator[Enrolment]:
-    """Enrolments whose ids the gallery does not hold; the others' outcomes go to `passed`."""
-    queue = iter(enrolments)
-    while batch := list(islice(queue, _BATCH)):
-        known = set() if replace else gallery.known([each.id for each in batch])
-        for each in batch:
-            if each.id in known:
-                passed.append(_known(each.id, images.describe(each.picture)))
-            else:
-                yield each
+def _known(wanted: Enrolment, held: Entry) -> Outcome:
+    """The id is there: with this picture, or with another one?"""
+    source = images.describe(wanted.picture)
+    digest = held.picture
+    if held.picture and isinstance(wanted.picture, (str, Path)):
+        try:
+            digest = hashlib.sha256(images.read_bytes(wanted.picture)).hexdigest()
+        except RenzhengError as error:
+            return Outcome(wanted.id, source, reason=error.reason)
+    if digest == held.picture:
+        return Outcome(wanted.id, source, reason=_THERE, known=True)
+    return Outcome(
+        wanted.id,
+        source,
+        reason=f"the gallery holds the id {wanted.id!r} with another picture, {held.source} "
+        "(give this one another id, or replace that one)",
+    )
 
 
 def _acquired(
@@ -180,21 +116,6 @@ def _acquired(
         everyone, _as_is, _work, workers=workers, start=_start, settings=settings
     ):
         yield outcome
-
-
-def _kept(
-    gallery: Gallery, ready: list[Outcome], passed: list[Outcome], replace: bool
-) -> Iterator[Outcome]:
-    """Add what is ready; only then is it told."""
-    entries = [outcome.entry for outcome in ready if outcome.entry is not None]
-    refused = set(gallery.add(entries, replace=replace).refused) if entries else set()
-    yield from passed
-    for outcome in ready:
-        yield _known(outcome.id, outcome.source) if outcome.id in refused else outcome
-
-
-def _known(id: str, source: str) -> Outcome:
-    return Outcome(id, source, reason="the gallery holds this id already", known=True)
 
 
 def _as_is(enrolment: Enrolment) -> Enrolment:

@@ -53,9 +53,14 @@ class Entry:
     enrolled: datetime = field(default_factory=_now)
 
     def __post_init__(self) -> None:
-        check_name("an entry's id", self.id)
+        object.__setattr__(self, "id", check_name("an entry's id", self.id))
         object.__setattr__(self, "person", check_name("a person", self.person or self.id))
         object.__setattr__(self, "metadata", check_metadata(self.metadata))
+        texts = isinstance(self.source, str) and isinstance(self.picture, str)
+        if not texts or not isinstance(self.enrolled, datetime) or self.enrolled.tzinfo is None:
+            raise InvalidInput(
+                "source and picture are texts, and enrolled a moment with its zone", source=self.id
+            )
         row = np.asarray(self.embedding, np.float32)
         if row.ndim != 1 or not abs(float(np.linalg.norm(row.astype(np.float64))) - 1) < 1e-3:
             raise InvalidInput("an embedding is float32 (d,) of unit length", source=self.id)

@@ -1,12 +1,14 @@
 """A gallery as one file, encrypted if wanted: to keep, to move, to read with other tools.
 
-The file is an Arrow stream, which pandas, polars, DuckDB and others read; an encrypted one is that
-in an age file (age-encryption.org/v1: X25519, ChaCha20-Poly1305), which `age --decrypt` reads too.
+The file is an Arrow stream, which pandas, polars, DuckDB and others read, with its SHA-256 behind
+it; an encrypted one is an Arrow stream in an age file (age-encryption.org/v1: X25519,
+ChaCha20-Poly1305), which `age --decrypt` reads too.
 Plain bytes of an encrypted export never touch a disk.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -28,7 +30,8 @@ KEY_VARIABLE = "RENZHENG_GALLERY_KEY"
 _LAYOUT = 1
 _ABOUT = b"renzheng.gallery.export"
 _AGE = b"age-encryption.org/v1\n"
-_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # of an Arrow stream; without it some of it is missing
+_SUM = b"renzheng sha256 "  # and 64 hexadecimal digits: after the end of a plain Arrow stream
+_ARMOUR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _BATCH = 1000
 _MOST_KEY = 1 << 16
 Progress = Callable[[int], None]  # entries so far
@@ -107,7 +110,7 @@ def export_gallery(
     keys = [_recipient(each) for each in recipients]
     count = 0
 
-    def fill(sink: BinaryIO) -> None:
+    def fill(sink: Any) -> None:
         nonlocal count
         for count in _write(gallery, sink):
             if progress:
@@ -118,7 +121,9 @@ def export_gallery(
             with _piped(fill) as plain:
                 _age().encrypt_io(plain, file, keys)
         else:
-            fill(file)
+            summing = _Summing(file)
+            fill(summing)
+            file.write(_SUM + summing.digest)
     return count
 
 
@@ -162,8 +167,15 @@ def import_gallery(
     refused: list[str] = []
     try:
         with path.open("rb") as file:
-            encrypted = file.read(len(_AGE)) == _AGE
+            start = file.read(len(_ARMOUR))
+            encrypted = start.startswith(_AGE)
             file.seek(0)
+            if start == _ARMOUR:
+                raise InvalidInput(
+                    "the export is in age's form for mails",
+                    source=str(path),
+                    remedy="turn it into the binary one: age --decrypt, and import that",
+                )
             if encrypted and key is None:
                 raise InvalidInput(
                     "the export is encrypted",
@@ -171,6 +183,8 @@ def import_gallery(
                     remedy=f"give its key with --key-file or in ${KEY_VARIABLE}",
                 )
             identity = _identity(key, "the key") if encrypted and key is not None else None
+            if not encrypted:
+                _check_sum(file, path)  # before anything in it is believed
             source = _decrypted(file, identity, path) if identity else _plain(file)
             with source as plain:
                 for batch in _read(plain, gallery, path):
@@ -186,7 +200,7 @@ def import_gallery(
     return Added(tuple(added), tuple(refused))
 
 
-def _write(gallery: Gallery, sink: BinaryIO) -> Iterator[int]:
+def _write(gallery: Gallery, sink: Any) -> Iterator[int]:
     import pyarrow as pa
 
     about = {"layout": _LAYOUT, "pack": dict(gallery.pack), "dimension": gallery.dimension}
@@ -211,27 +225,60 @@ def _write(gallery: Gallery, sink: BinaryIO) -> Iterator[int]:
 def _read(plain: BinaryIO, gallery: Gallery, path: Path) -> Iterator[list[Entry]]:
     import pyarrow as pa
 
-    remembered = _Remembering(plain)
     try:
-        reader = pa.ipc.open_stream(pa.PythonFile(remembered, mode="r"))
+        reader = pa.ipc.open_stream(pa.PythonFile(plain, mode="r"))
     except (pa.ArrowInvalid, OSError) as error:
-        raise InvalidInput(
-            "it is no export of a gallery",
-            source=str(path),
-            remedy="make one: renzheng gallery export",
-        ) from error
+        raise _no_export(path) from error
     _check_about(reader.schema, gallery, path)
     while True:
         try:
             batch = reader.read_next_batch()
+            batch.validate(full=True)
             entries = [_entry(row) for row in batch.to_pylist()]
         except StopIteration:
-            break
-        except (pa.ArrowInvalid, OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidInput(f"the export is damaged: {error}", source=str(path)) from error
+            return
+        except Exception as error:  # Arrow and what is in it raise nearly everything
+            raise InvalidInput(
+                f"the export is damaged: {error}", source=str(path), remedy="export it again"
+            ) from error
         yield entries
-    if remembered.last != _END:
-        raise InvalidInput("the export is damaged: its end is missing", source=str(path))
+
+
+def _check_sum(file: BinaryIO, path: Path) -> None:
+    """See that a plain export is as it was written."""
+    length = len(_SUM) + 64
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(whole - length, 0))
+    if not file.read().startswith(_SUM):
+        file.seek(0)
+        if file.read(4) == b"\xff\xff\xff\xff":  # as Arrow streams begin
+            raise InvalidInput(
+                "it is no export of a gallery, or its end is missing", source=str(path)
+            )
+        raise _no_export(path)
+    file.seek(0)
+    digest, left = hashlib.sha256(), whole - length
+    while left:
+        content = file.read(min(left, 1 << 20))
+        if not content:
+            raise InvalidInput("the file has changed while it was read", source=str(path))
+        digest.update(content)
+        left -= len(content)
+    if file.read() != _SUM + digest.hexdigest().encode():
+        raise InvalidInput(
+            "the export is damaged: it is not as it was written",
+            source=str(path),
+            remedy="copy or export it again",
+        )
+    file.seek(0)
+
+
+def _no_export(path: Path) -> InvalidInput:
+    return InvalidInput(
+        "it is no export of a gallery",
+        source=str(path),
+        remedy="make one: renzheng gallery export",
+    )
 
 
 def _check_about(schema: pa.Schema, gallery: Gallery, path: Path) -> None:
@@ -240,7 +287,7 @@ def _check_about(schema: pa.Schema, gallery: Gallery, path: Path) -> None:
         layout, pack = about["layout"], about["pack"]
         digest, name = pack["network_digest"], pack["name"]
     except (KeyError, ValueError, TypeError) as error:
-        raise InvalidInput("it is no export of a gallery", source=str(path)) from error
+        raise _no_export(path) from error
     if layout != _LAYOUT:
         raise InvalidInput(
             f"the export's layout is {layout}, {_LAYOUT} is known",
@@ -292,25 +339,34 @@ def _to_batch(entries: Sequence[Entry], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(**{**row, "metadata": json.loads(row["metadata"])})
+    metadata = json.loads(row["metadata"])
+    if not isinstance(metadata, dict) or not isinstance(row["person"], str):
+        raise InvalidInput("an entry is none", source=str(row["id"]))
+    return Entry(**{**row, "metadata": metadata})
 
 
-class _Remembering:
-    """A stream that knows the last bytes that were read of it."""
+class _Summing:
+    """A file that knows the SHA-256 of what was written into it."""
 
     closed = False
 
-    def __init__(self, stream: BinaryIO):
-        self._stream = stream
-        self.last = b""
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._sum = hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
-        content = self._stream.read(size)
-        self.last = (self.last + content)[-len(_END) :]
-        return content
+    def write(self, content: Any) -> int:
+        self._sum.update(content)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
 
     def close(self) -> None:
-        """The stream's owner closes it."""
+        """The file's owner closes it."""
+
+    @property
+    def digest(self) -> bytes:
+        return self._sum.hexdigest().encode()
 
 
 @contextmanager

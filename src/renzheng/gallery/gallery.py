@@ -13,13 +13,15 @@ import numpy as np
 
 import renzheng
 from renzheng import findings as speaking
+from renzheng import packs
 from renzheng.clock import Clock
 from renzheng.comparison import Calibration, Policy
 from renzheng.errors import InvalidInput, PackError
 from renzheng.gallery import indexing
+from renzheng.gallery.acquiring import Enrolment, acquire
 from renzheng.gallery.auditing import measure_strangers, suspicions
 from renzheng.gallery.conditions import Condition, quoted, where
-from renzheng.gallery.engine import Engine, is_remote
+from renzheng.gallery.engine import UNPURGED, Engine, is_remote
 from renzheng.gallery.entries import (
     Added,
     Candidate,
@@ -188,7 +190,14 @@ class Gallery:
             If the gallery's pack is not here, or has changed.
         """
         if self._verifier is None:
-            verifier = Verifier(self.pack["name"])
+            name = self.pack["name"]
+            if name not in packs.names():  # a name is no folder, even where there is one so called
+                raise PackError(
+                    f"the gallery's pack {name!r} is not one of renzheng's own",
+                    source=self._engine.where,
+                    remedy="say where it lies: --pack FOLDER, or in Python Verifier(FOLDER)",
+                )
+            verifier = Verifier(name)
             self._check_pack(verifier)
             self._verifier = verifier
         return self._verifier
@@ -211,10 +220,10 @@ class Gallery:
         """The entry of this id, or None."""
         return next(iter(self._engine.get([id])), None)
 
-    def known(self, ids: Sequence[str]) -> set[str]:
-        """Which of these ids the gallery holds."""
+    def held(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Those of these entries that the gallery holds, by id."""
         parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
-        return {entry.id for part in parts for entry in self._engine.get(part)}
+        return {entry.id: entry for part in parts for entry in self._engine.get(part)}
 
     def entries(self, where: Filter = ()) -> Iterator[Entry]:
         """All entries that fulfil the conditions, in no order."""
@@ -259,8 +268,6 @@ class Gallery:
                     raise InvalidInput("the id comes twice", source=entry.id)
                 seen.add(entry.id)
             if replace:
-                if self._engine.get([entry.id for entry in batch]):
-                    self._engine.write_note("unpurged", True)
                 self._engine.upsert(batch)
                 kept += [entry.id for entry in batch]
                 continue
@@ -301,8 +308,6 @@ class Gallery:
         InvalidInput
             If the picture is refused, or the id is there already.
         """
-        from renzheng.gallery.enrolling import Enrolment, acquire
-
         wanted = Enrolment(id=id, picture=picture, person=person, metadata=metadata or {})
         outcome = acquire(wanted, self.verifier, Role(role), accept_doubtful=accept_doubtful)
         if outcome.entry is None:
@@ -326,13 +331,7 @@ class Gallery:
             Whether to remove their bytes from the files at once, see `purge`. By default that is
             done in a folder of this machine and not in an object store.
         """
-        there: list[str] = []
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
-            there += sorted(entry.id for entry in self._engine.get(part))
-        if there:
-            # Before, so that a killed process leaves the note and not the bytes unnoticed.
-            self._engine.write_note("unpurged", True)
+        there = sorted(self.held(ids))
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]
             self._engine.delete(f"id IN ({', '.join(map(quoted, part))})")
@@ -347,12 +346,10 @@ class Gallery:
         file system or the disk itself still keeps of deleted files is beyond this library. In an
         object store nobody else may use the gallery meanwhile.
         """
-        had_index = bool(self._engine.indexed())
+        radius = indexing.radius(self._engine)
         self._engine.purge()
-        # First gone, then noted as gone.
-        self._engine.write_note("unpurged", None)
-        if had_index:
-            self.optimize()
+        if radius is not None:
+            indexing.prepare(self._engine, radius)
 
     def nearest(
         self,
@@ -389,11 +386,9 @@ class Gallery:
         if not np.all(np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1) < 1e-3):
             raise InvalidInput("a probe is not of unit length", remedy="divide it by its norm")
         _check_count(count)
+        condition = _sql(where)
         return self._engine.nearest(
-            rows,
-            count,
-            _sql(where),
-            partitions=None if exact else indexing.partitions(self._engine),
+            rows, count, condition, partitions=self._looked_into(exact, condition)
         )
 
     def search(
@@ -442,6 +437,7 @@ class Gallery:
                     capture, embedding = self._acquire(probe, Role(role))
                 found = list(speaking.of_capture("probe", capture, Policy()))
             candidates: tuple[Candidate, ...] = ()
+            looked = self._looked_into(exact, _sql(conditions))
             if embedding is None or any(each.effect is Effect.REFUSAL for each in found):
                 searched = 0
             else:
@@ -457,7 +453,7 @@ class Gallery:
             searched=searched,
             policy=policy.to_dict(),
             pack={**self.pack, "digest": self.verifier.pack.digest},
-            exact=bool(exact) or indexing.partitions(self._engine) is None,
+            exact=looked is None,
             probe=capture,
             findings=tuple(found),
             timings_ms=clock.milliseconds,
@@ -514,15 +510,16 @@ class Gallery:
     ) -> NearestStrangers:
         """Measure the false positive identification rate on the gallery's own entries.
 
-        Entries are searched among those of all other people, and how near the nearest stranger
-        comes is kept with the gallery: from then on searches rest on it where it speaks to lower
-        rates than the pack's calibration does. It holds for probes that are like the entries.
-        Somebody who is enrolled under two names makes the rates too high: `check` first.
+        An entry of each person is searched for among those of all other people, and how near the
+        nearest stranger comes is kept with the gallery: from then on searches rest on it where it
+        speaks to lower rates than the pack's calibration does, or against it. It holds for probes
+        that are like the entries. Somebody who is enrolled under two names makes the rates too
+        high: `check` first.
 
         Parameters
         ----------
         searches
-            How many; all entries if there are no more. 30 divided by it is the lowest rate that it
+            How many; all people if there are no more. 30 divided by it is the lowest rate that it
             can speak of.
         seed
             Of the draw.
@@ -554,29 +551,35 @@ class Gallery:
     def stats(self) -> Stats:
         """What the gallery holds."""
         about = self._engine.about
-        people: set[str] = set()
-        entries = 0
-        for _, persons, _ in self._engine.scan_embeddings():
-            people.update(persons)
-            entries += len(persons)
+        entries = len(self)
         indexed = self._engine.indexed()
         measured = self._measured()
         try:
-            lowest = self._rates().fpir_at(0.0, entries).value if entries else None
+            lowest = self.lowest_fpir()
         except (InvalidInput, PackError):
             lowest = None
         return Stats(
             entries=entries,
-            people=len(people),
+            people=len(self._engine.people()),
             pack=dict(self.pack),
             created=about["created"],
             bytes=self._engine.size(),
             indexed=indexed,
             recall=indexing.recall(self._engine) if indexed else None,
-            unpurged=bool(self._engine.note("unpurged")),
+            unpurged=self.unpurged,
             lowest_fpir=lowest,
             calibrated=0 if measured is None else measured.searches,
         )
+
+    @property
+    def unpurged(self) -> bool:
+        """Whether removed entries' bytes may still lie in its files."""
+        return bool(self._engine.note(UNPURGED))
+
+    def lowest_fpir(self) -> float | None:
+        """The lowest rate that a search can promise; None for an empty gallery."""
+        entries = len(self)
+        return self._rates().fpir_at(0.0, entries).value if entries else None
 
     @property
     def _calibration(self) -> Calibration:
@@ -594,6 +597,15 @@ class Gallery:
 
     def _rates(self) -> Rates:
         return Rates(self._calibration, self._measured())
+
+    def _looked_into(self, exact: bool | None, condition: str | None) -> int | None:
+        """How many partitions a search looks into; None for exact search."""
+        looked = None if exact else indexing.partitions(self._engine)
+        if looked is None or condition is None:
+            return looked
+        # Few are compared sooner than found by an index that knows nothing of the condition.
+        few = self._engine.count(condition) < indexing.APPROXIMATE_FROM
+        return None if few else looked
 
     def _candidates(self, near: Sequence[Neighbour], searched: int) -> tuple[Candidate, ...]:
         rates = self._rates()

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.comparison import Calibration, promised_fpir
+from renzheng.comparison import Calibration, fmr_for_fpir, promised_fpir
 from renzheng.errors import InvalidInput
 from renzheng.types import FalseMatchRate
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
 _RULE_OF = 30
-_POINTS = 512
+_POINTS = 20_000  # that are kept
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class NearestStrangers:
     Attributes
     ----------
     distance
-        float64 (k,): increasing distances.
-    rate
-        float64 (k,): the share of searches that found somebody else at that distance or nearer.
+        float64 (k,): distances in order.
+    rank
+        int (k,): how many searches found somebody else at that distance or nearer, at least.
     searches
-        How many were made.
+        How many were made, each for another person.
     entries
-        Among how many entries of other people.
+        Among how many entries of other people, at least.
     """
 
     distance: npt.NDArray[np.float64]
-    rate: npt.NDArray[np.float64]
+    rank: npt.NDArray[np.int64]
     searches: int
     entries: int
 
@@ -79,16 +79,16 @@ class NearestStrangers:
         nearest
             float64 (n,): for each search, the distance of its nearest stranger.
         entries
-            Among how many.
+            Among how many, at least.
         """
         if not len(nearest) or entries < 1:
             raise InvalidInput("a gallery of one person has no strangers to measure on")
         apart = np.sort(nearest)
-        # Every one of the nearest, where decisions fall, and fewer and fewer of the others.
-        ranks = np.unique(np.geomspace(1, len(apart), _POINTS).round().astype(int))
-        distance = np.unique(apart[ranks - 1])
-        rate = np.searchsorted(apart, distance, side="right") / len(apart)
-        return cls(distance, rate, len(apart), entries)
+        rank = np.arange(1, len(apart) + 1)
+        if len(apart) > _POINTS:
+            # The nearest, where decisions fall, all; fewer and fewer of the others.
+            rank = np.unique(np.geomspace(1, len(apart), _POINTS).round().astype(np.int64))
+        return cls(apart[rank - 1], rank, len(apart), entries)
 
     @property
     def resolution(self) -> float:
@@ -99,15 +99,18 @@ class NearestStrangers:
         """The lowest rate that they can speak of in a search among so many entries."""
         return _promised(self.resolution, self._share(entries))
 
+    def share_at(self, distance: float) -> float:
+        """The share of searches that found somebody else at this distance or nearer, or more."""
+        known = int(np.searchsorted(self.distance, distance, side="right"))
+        # Up to the next distance that was kept there may be as many as lie between the two.
+        most = int(self.rank[known]) - 1 if known < len(self.rank) else self.searches
+        return most / self.searches
+
     def rate_at(self, distance: float, entries: int) -> FalsePositiveRate:
         """FPIR of a threshold at this distance in a search among so many entries."""
-        # Between two points the rate of the farther one: no lower than the true one.
-        known = int(np.searchsorted(self.distance, distance, side="left"))
-        rate = float(self.rate[known]) if known < len(self.rate) else 1.0
-        known_rate = max(rate, self.resolution)
-        return FalsePositiveRate(
-            _promised(known_rate, self._share(entries)), rate <= self.resolution, measured=True
-        )
+        share = self.share_at(distance)
+        rate = _promised(max(share, self.resolution), self._share(entries))
+        return FalsePositiveRate(rate, share <= self.resolution, measured=True)
 
     def _share(self, entries: int) -> float:
         # Among fewer entries the rate is no higher. How much lower cannot be told: false positives
@@ -118,7 +121,7 @@ class NearestStrangers:
         """Plain numbers, from which `from_dict` makes the same."""
         return {
             "distance": self.distance.tolist(),
-            "rate": self.rate.tolist(),
+            "rank": self.rank.tolist(),
             "searches": self.searches,
             "entries": self.entries,
         }
@@ -128,7 +131,7 @@ class NearestStrangers:
         """The reverse of `to_dict`."""
         return cls(
             np.asarray(data["distance"], np.float64),
-            np.asarray(data["rate"], np.float64),
+            np.asarray(data["rank"], np.int64),
             int(data["searches"]),
             int(data["entries"]),
         )
@@ -143,8 +146,9 @@ class Rates:
     calibration
         The pack's.
     measured
-        What was measured on the gallery itself, or None. It is used where it speaks to a lower
-        rate than the calibration does, which in all but small galleries it does.
+        What was measured on the gallery itself, or None. It is used where it speaks to lower
+        rates than the calibration does, which in all but small galleries it does, and where it
+        has seen more false positives than the calibration promises.
     """
 
     calibration: Calibration
@@ -157,12 +161,18 @@ class Rates:
     def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
         """FPIR of a threshold at this distance in a search among so many entries."""
         fmr = self.calibration.fmr_at(distance)
-        computed = FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
         if self.measured is None:
-            return computed
-        lowest = _promised(self.calibration.resolution, entries)
+            return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
         own = self.measured.rate_at(distance, entries)
-        return own if self.measured.floor(entries) <= lowest else computed
+        if self.measured.floor(entries) <= _promised(self.calibration.resolution, entries):
+            return own
+        # It cannot speak to rates as low as the calibration, but it can speak against it: here
+        # more false positives were seen than it promises.
+        seen = 0.0 if own.at_most else self.measured.share_at(distance)
+        alone = fmr_for_fpir(min(seen, 1 - 1e-9), self.measured.entries) if seen else 0.0
+        if alone > fmr.value:
+            return FalsePositiveRate(min(own.value, _promised(alone, entries)), False, True)
+        return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
 
     def threshold_at(self, max_fpir: float, entries: int) -> float:
         """The largest distance with this FPIR, or with the lowest that can be promised."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from renzheng import images, tables
 from renzheng.errors import InvalidInput
+from renzheng.gallery.acquiring import Enrolment
 from renzheng.gallery.conditions import check_metadata, check_name, parse_value
-from renzheng.gallery.enrolling import Enrolment
 
 _KNOWN = ("id", "picture", "person")
 
@@ -90,7 +90,7 @@ def read_table(path: Path, root: Path | None = None) -> Roster:
     InvalidInput
         If it is no such table, or leaves nobody to enrol.
     """
-    columns, rows = tables.read(path)
+    columns, rows = tables.read(path, _KNOWN)
     tables.require(path, columns, ("picture",))
     root = path.parent if root is None else root
     found: dict[str, Enrolment] = {}

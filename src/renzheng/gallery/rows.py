@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ABOUT = b"renzheng.gallery"  # key of the table's own metadata
+# What makes an id unique even if two machines add at once.
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 COLUMNS = ("id", "person", "metadata", "source", "picture", "enrolled", "embedding")
 
 
@@ -77,7 +79,7 @@ def entries_schema(dimension: int, about: Mapping[str, Any]) -> pa.Schema:
 
     return pa.schema(
         [
-            pa.field("id", pa.string(), nullable=False),
+            pa.field("id", pa.string(), nullable=False, metadata=_KEY),
             pa.field("person", pa.string(), nullable=False),
             pa.field("metadata", pa.json_(), nullable=False),
             pa.field("source", pa.string(), nullable=False),

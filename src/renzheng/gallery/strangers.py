@@ -97,9 +97,7 @@ def near_pairs(
     kept = np.zeros((0, 2), np.intp), np.zeros(0)
     left_out = 0
     everyone = np.arange(len(rows))
-    for start, _, span, similarity in _blocks(rows, everyone, progress):
-        if span.stop <= start:
-            continue  # each pair once
+    for start, _, span, similarity in _blocks(rows, everyone, progress, each_pair_once=True):
         a, b = np.nonzero(similarity >= least)
         a, b = a + start, b + span.start
         wanted = (a < b) & (person[a] != person[b])
@@ -115,12 +113,15 @@ def near_pairs(
 
 
 def _blocks(
-    rows: Floats, searches: Indices, progress: Progress | None
+    rows: Floats, searches: Indices, progress: Progress | None, *, each_pair_once: bool = False
 ) -> Iterator[tuple[int, Indices, slice, Floats]]:
-    """(first search, searches, span of entries, their similarities) in bounded memory."""
+    """(first search, searches, span of entries, their similarities) in bounded memory.
+
+    Where every entry is searched with, entries before the searches need no second look.
+    """
     for start in range(0, len(searches), _BLOCK):
         chosen = searches[start : start + _BLOCK]
-        for first in range(0, len(rows), _SPAN):
+        for first in range(start if each_pair_once else 0, len(rows), _SPAN):
             span = slice(first, min(first + _SPAN, len(rows)))
             yield start, chosen, span, rows[chosen] @ rows[span].T
         if progress:

@@ -31,17 +31,15 @@ def add_action(
     parser.add_argument(
         "--storage", action="append", default=[], metavar="KEY=VALUE", help=_STORAGE_HELP
     )
+    if name != "create":
+        parser.add_argument(
+            "--pack",
+            metavar="FOLDER",
+            help="where the gallery's pack lies, if it is not one of renzheng's own; another is "
+            "refused",
+        )
     parser.set_defaults(run=run)
     return parser
-
-
-def add_pack(parser: argparse.ArgumentParser) -> None:
-    """``--pack``: where the gallery's pack lies."""
-    parser.add_argument(
-        "--pack",
-        metavar="FOLDER",
-        help="where the gallery's pack lies, if it is not known by its name; another is refused",
-    )
 
 
 def add_role(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,11 @@ on where it stopped. What is counted as enrolled is kept, whatever happens.
 """
 
 
+_REMOVE_CODES = (
+    "exit codes: 0 all are removed, 2 usage, 4 some were not there, 5 the command failed"
+)
+
+
 def register(actions: Any) -> None:
     """Add the actions of this module."""
     add = common.add_action(
@@ -53,10 +58,11 @@ def register(actions: Any) -> None:
     add.add_argument(
         "--workers", type=int, metavar="N", help="processes that embed (default: one a core)"
     )
-    common.add_pack(add)
     options.add_json(add)
 
-    remove = common.add_action(actions, "remove", "remove entries, and their bytes", _remove)
+    remove = common.add_action(
+        actions, "remove", "remove entries, and their bytes", _remove, codes=_REMOVE_CODES
+    )
     remove.add_argument("ids", nargs="*", metavar="ID")
     common.add_where(remove)
     remove.add_argument("--dry-run", action="store_true", help="only say what would be removed")
@@ -163,6 +169,9 @@ def _roster(arguments: argparse.Namespace) -> Roster:
         if several:
             raise InvalidInput("--id names one picture, and there are more")
         parts = [Roster((replace(parts[0].enrolments[0], id=arguments.id),))]
+    people = {each.person for part in parts for each in part.enrolments if each.person}
+    if arguments.person is not None and len(people) > 1:
+        raise InvalidInput("--person names one person, and these pictures are of several")
     texts = common.pairs(arguments.metadata, "--set")
     metadata = {key: parse_value(value) for key, value in texts.items()}
     found: dict[str, Enrolment] = {}
@@ -184,8 +193,9 @@ def _remove(arguments: argparse.Namespace) -> int:
     if bool(arguments.ids) == bool(arguments.where):
         raise InvalidInput("name the entries by their ids, or by conditions with --where")
     ids = arguments.ids or [entry.id for entry in gallery.entries(arguments.where)]
-    there = gallery.known(ids)
+    there = gallery.held(ids)
     missing = [id for id in ids if id not in there]
+    code = EXIT_CODES["not_comparable"] if missing else 0
     if not arguments.dry_run:
         gallery.remove(ids)
     if arguments.json:
@@ -194,18 +204,18 @@ def _remove(arguments: argparse.Namespace) -> int:
                 "removed": [] if arguments.dry_run else sorted(there),
                 "would_remove": sorted(there) if arguments.dry_run else [],
                 "missing": missing,
-                "unpurged": gallery.stats().unpurged,
+                "unpurged": gallery.unpurged,
                 "entries": len(gallery),
             }
         )
-        return 0
+        return code
     for id in missing:
         print(f"renzheng: there is no {id!r} in it", file=sys.stderr)
     if arguments.dry_run:
         print("\n".join(sorted(there)))
         print(f"{len(there):,} would be removed; nothing was", file=sys.stderr)
-        return 0
+        return code
     print(f"{len(there):,} removed; the gallery holds {len(gallery):,}")
-    if gallery.stats().unpurged:
+    if gallery.unpurged:
         print("their bytes are in its files until `renzheng gallery purge`")
-    return 0
+    return code

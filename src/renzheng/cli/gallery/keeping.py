@@ -157,6 +157,12 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.plain and (arguments.to or arguments.key_file):
         raise InvalidInput("--plain does not encrypt, and a key is named")
     recipients = [*arguments.to, *([] if key is None else [exports.recipient_of(key)])]
+    if not recipients and not arguments.plain:
+        raise InvalidInput(
+            "there is no key to encrypt for",
+            remedy="name one with --key-file, --to or $RENZHENG_GALLERY_KEY (`renzheng gallery "
+            "key` makes one), or say --plain",
+        )
     gallery = common.opened(arguments)
     whole = len(gallery)
     with studies.progress() as tell:

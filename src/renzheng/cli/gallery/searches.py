@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import options, studies
@@ -57,7 +58,6 @@ def register(actions: Any) -> None:
     search.add_argument(
         "--exact", action="store_true", help="compare every entry, even where there is an index"
     )
-    common.add_pack(search)
     common.add_report(search, "with the pictures of the candidates whose files are still there")
     options.add_json(search)
 
@@ -142,6 +142,13 @@ def _check(arguments: argparse.Namespace) -> int:
             policy,
             most=arguments.most,
             progress=lambda done, whole: tell("comparing", done, whole),
+        )
+    lowest = gallery.lowest_fpir() or 0.0
+    if lowest > policy.max_fpir * (1 + 1e-9):
+        print(
+            f"renzheng: in a gallery of this size an FPIR of {policy.max_fpir:.2g} cannot be "
+            f"promised: pairs up to {lowest:.2g} are listed (`renzheng gallery calibrate` helps)",
+            file=sys.stderr,
         )
     if arguments.report is not None:
         from renzheng.gallery import page
