@@ -145,9 +145,15 @@ class Member:
 
     @property
     def has_its_own(self) -> bool:
-        """Whether something would be lost with it: it was changed, or only a part is from there."""
+        """Whether something would be lost with it.
+
+        It was changed, only a part of it is from there, or one is the mirror image of the other:
+        nobody knows which of the two is the right way round.
+        """
         if self.link is None:
             return False
+        if self.link.mirrored:
+            return True
         return self.relation is Relation.CHANGED or self.link.filled < _WHOLE
 
     @property
