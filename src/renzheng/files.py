@@ -72,6 +72,13 @@ def new(path: Path) -> Iterator[BinaryIO]:
         If the file cannot be written; what was there before stays.
     """
     try:
+        if path.exists() and not path.is_file():
+            # A rename would put a file in the place of a device, for whoever may do that.
+            raise RenzhengError(
+                "it cannot be written: what is there is no regular file",
+                source=str(path),
+                remedy="name a file",
+            )
         # In the same folder, since a rename is atomic within one file system only. mkstemp lets
         # nobody but the owner read the file.
         handle, name = tempfile.mkstemp(prefix=".renzheng-", suffix=path.suffix, dir=path.parent)
