@@ -13,9 +13,14 @@ from renzheng import RenzhengError, files
 def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "out"
     files.write(path, b"before")
-    with pytest.raises(KeyboardInterrupt), files.new(path) as file:
-        file.write(b"after")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with files.new(path) as file:
+            file.write(b"after")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"before"
     assert path.stat().st_mode & 0o077 == 0
     files.write(path, b"after")
