@@ -334,7 +334,13 @@ def test_two_at_once_on_one_store_agree(collection: Path, store: Path, tmp_path:
 def test_a_damaged_store_is_an_error_and_can_be_done_without(
     collection: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "store").write_bytes(b"nonsense " * 1000)
+    letter = b"Dear sirs, " * 1000
+    (tmp_path / "letter").write_bytes(letter)
+    done = run(collection, "--store", tmp_path / "letter")
+    assert done.returncode == 2
+    assert "stays as it is" in done.stderr
+    assert (tmp_path / "letter").read_bytes() == letter
+    (tmp_path / "store").write_bytes(b"SQLite format 3\0" + b"nonsense " * 1000)
     done = run(collection, "--store", tmp_path / "store")
     assert done.returncode == 5
     assert "--no-store" in done.stderr

@@ -108,6 +108,11 @@ def test_what_is_no_store_is_refused_and_left_alone(place: Path) -> None:
         Store(place)
     assert place.read_bytes().startswith(b"a letter")
     place.unlink()
+    empty = place.with_name("empty.png")  # whose place no store takes
+    empty.touch()
+    with pytest.raises(RenzhengError, match="stays as it is"):
+        Store(empty)
+    assert not empty.read_bytes()
     with closing(sqlite3.connect(place)) as base:
         base.execute("CREATE TABLE letters (text)")
         base.commit()

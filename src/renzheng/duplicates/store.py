@@ -6,7 +6,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from renzheng import pictures
+from renzheng import images, pictures
 from renzheng.duplicates.hash_search import Words
 from renzheng.duplicates.results import Link
-from renzheng.errors import RenzhengError
+from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.pictures import LocalFeatures, regions
 
+_MAGIC = b"SQLite format 3\0"  # as every file of SQLite begins
 # What is kept of a picture depends on these; entries under another name are computed anew.
 REVISION = f"1.{pictures.REVISION}.{regions.MOST_FEATURES}"
 # What is said of a pair depends on these as well; a number, since there are many pairs.
@@ -115,6 +116,7 @@ class Store:
     def __init__(self, path: Path | None):
         self.path = path
         if path is not None:
+            _check_place(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -295,6 +297,20 @@ class Store:
                 source=None if self.path is None else str(self.path),
                 remedy="delete it, name another with --store, or do without: --no-store",
             ) from error
+
+
+def _check_place(path: Path) -> None:
+    """See that a store would not come into, nor be blamed on, somebody's picture or letter."""
+    head = b""
+    if path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    if path.suffix.lower() in images.SUFFIXES or (head and head != _MAGIC):
+        raise InvalidInput(
+            "this is no store but something else, and stays as it is",
+            source=str(path),
+            remedy="name another file with --store, or do without: --no-store",
+        )
 
 
 def _array(blob: bytes, kind: Any, width: int) -> npt.NDArray[Any]:
