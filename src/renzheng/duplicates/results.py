@@ -145,16 +145,12 @@ class Member:
 
     @property
     def has_its_own(self) -> bool:
-        """Whether something would be lost with it.
+        """Whether something could be lost with it: whenever its bytes are not the same.
 
-        It was changed, only a part of it is from there, or one is the mirror image of the other:
-        nobody knows which of the two is the right way round.
+        What is compared tells versions from strangers, and not a form from the same form with
+        another entry: small text, colour, fine detail and further frames are not looked at.
         """
-        if self.link is None:
-            return False
-        if self.link.mirrored:
-            return True
-        return self.relation is Relation.CHANGED or self.link.filled < _WHOLE
+        return self.link is not None
 
     @property
     def reason(self) -> str:
