@@ -119,6 +119,12 @@ def test_what_is_no_store_is_refused_and_left_alone(place: Path) -> None:
     with pytest.raises(RenzhengError, match="something else"):
         Store(place)
     with closing(sqlite3.connect(place)) as base:
+        base.execute("PRAGMA user_version = 1")  # as many programs have it
+    with pytest.raises(RenzhengError, match="stays as it is"):
+        Store(place)
+    place.unlink()
+    Store(place).__exit__(None, None, None)
+    with closing(sqlite3.connect(place)) as base:
         base.execute("PRAGMA user_version = 99")
     with pytest.raises(RenzhengError, match="layout is 99"):
         Store(place)

@@ -142,10 +142,15 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.plan is not None:
         plan.check(arguments.plan)
         options.check_output(arguments.plan, [arguments.report, arguments.store])
-        if arguments.plan == arguments.report:
-            raise InvalidInput("--plan and --report name one file")
     if arguments.report is not None:
         options.check_output(arguments.report, [arguments.store])
+    named = {"--report": arguments.report, "--plan": arguments.plan, "--store": arguments.store}
+    places: dict[str, str] = {}
+    for option, path in named.items():
+        if path is not None:  # before there is any of them
+            first = places.setdefault(os.path.realpath(path), option)
+            if first != option:
+                raise InvalidInput(f"{first} and {option} name one file", source=str(path))
 
 
 def _show(found: Duplicates, arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ moved: a plan is a list for people.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -108,14 +109,18 @@ def _find(
     ranked = sorted(copies(read.items).values(), key=lambda same: order(same[0]))
     known = [read.known[same[0].digest] for same in ranked]
     stars, dropped = _compare(ranked, known, store, workers, progress)
+    # What was read is what is told of: not what has taken its place meanwhile.
+    altered = {item.path for same in ranked for item in same if read.altered(item.path)}
+    ranked = [[item for item in same if item.path not in altered] for same in ranked]
     groups = _groups(ranked, stars)
+    lost = [Unread(path, "it was changed or went away meanwhile") for path in altered]
     return Duplicates(
         groups=groups,
-        pictures=len(read.items),
+        pictures=len(read.items) - len(altered),
         contents=len(ranked),
         plain=sum(not one.informative for one in known),
         skipped=found.skipped,
-        unread=(*found.unread, *sorted(read.unread, key=lambda one: str(one.path))),
+        unread=(*found.unread, *sorted([*read.unread, *lost], key=lambda one: str(one.path))),
         dropped=dropped,
         rule={
             "revision": REVISION,
@@ -159,10 +164,12 @@ def _compare(
 
 
 def _image(same: Sequence[Item]) -> Image | None:
-    """A picture, from the first of its copies that can still be read."""
+    """A picture, from the first of its copies that still has its bytes."""
     for item in same:
         try:
-            return images.read(item.path)
+            content = images.read_bytes(item.path)
+            if hashlib.sha256(content).digest() == item.digest:
+                return images.read(content)
         except UnreadableImage:
             continue
     return None
@@ -176,14 +183,16 @@ def _groups(
     inside = {k for members in around.values() for k, link in members.items() if not link.changed}
     groups = []
     for best, same in enumerate(ranked):
-        if best in inside:
+        if not same:
             continue
         keep = same[0]
         seen = {keep.node}
+        # Copies of what is in a group of others have a group of their own.
         members = [_member(item, None, Relation.IDENTICAL, seen) for item in same[1:]]
-        for other, link in around.get(best, {}).items():
+        ties = {} if best in inside else around.get(best, {})
+        for other, link in ties.items():
             kind = relation(link)
-            members += [_member(item, link, kind, seen) for item in ranked[other]]
+            members += [_member(item, link, kind, seen) for item in ranked[other][:1]]
         if members:
             members.sort(key=_nearness)
             reason = why(keep, [member.item for member in members])

@@ -97,7 +97,7 @@ def read_list(path: Path) -> list[Path]:
     InvalidInput
         If it cannot be read, or names nothing.
     """
-    content = files.read(path, _LONGEST_LIST)
+    content = files.read(path, _LONGEST_LIST).removeprefix(b"\xef\xbb\xbf")  # Windows begins so
     lines = content.split(b"\0") if b"\0" in content else content.splitlines()
     named = [path.parent / os.fsdecode(line) for line in lines if line.strip()]
     if not named:
@@ -115,6 +115,7 @@ class _Walk:
         self.unread: list[Unread] = []
         self._hidden = hidden
         self._folders: set[tuple[int, int]] = set()  # device and inode of those that were entered
+        self._named: set[Path] = set()  # links that were asked for, whatever their names are
         self._later: list[Path] = []  # links, so that what is no link comes first
 
     def begin(self, source: Path) -> None:
@@ -128,6 +129,7 @@ class _Walk:
         if stat.S_ISDIR(status.st_mode):
             self._enter(source)
         elif source.is_symlink():
+            self._named.add(source)
             self._later.append(source)
         else:
             self._take(source)
@@ -141,13 +143,19 @@ class _Walk:
                     real = os.path.realpath(link, strict=True)
                     if os.path.isdir(real):  # noqa: PTH112 - a name, not a Path
                         self._enter(link)
+                    elif Path(link).suffix.lower() not in SUFFIXES and link not in self._named:
+                        self.skipped[OTHER] += 1
                     elif real in self.paths:
                         self.skipped[LINK] += 1
                     else:
                         self._take(link, real)
                         self.linked.add(link)
                 except OSError as error:
-                    self.unread.append(Unread(link, f"the link leads nowhere: {error.strerror}"))
+                    if link.suffix.lower() in SUFFIXES or link in self._named:
+                        told = f"the link leads nowhere: {error.strerror}"
+                        self.unread.append(Unread(link, told))
+                    else:
+                        self.skipped[OTHER] += 1
 
     def _enter(self, folder: Path) -> None:
         waiting = [folder]
@@ -171,10 +179,8 @@ class _Walk:
             if entry.name.startswith(".") and not self._hidden:
                 self.skipped[HIDDEN] += 1
             elif entry.is_symlink():
-                if path.suffix.lower() in SUFFIXES or entry.is_dir():
-                    self._later.append(path)
-                else:
-                    self.skipped[OTHER] += 1
+                # Where it leads is looked at later: one bad link must not cost the whole folder.
+                self._later.append(path)
             elif entry.is_dir():
                 within.append(path)
             elif entry.is_file() and path.suffix.lower() in SUFFIXES:

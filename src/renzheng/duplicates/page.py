@@ -126,7 +126,7 @@ def _opening(found: Duplicates, shown: int) -> str:
     figures = (
         ("Pictures", f"{found.pictures:,}"),
         ("Groups", f"{len(found.groups):,}"),
-        ("Files one could do without", f"{found.removable:,}"),
+        ("Files with the same bytes as another", f"{found.removable:,}"),
         ("They take", sized(found.frees)),
     )
     cells = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
@@ -147,7 +147,7 @@ def _group(number: int, group: Group, shelf: _Shelf) -> str:
         title = member.relation.value.replace("_", " ")
         figures.append(_figure(member.item, f"{title}: {member.reason}", shelf))
     more = len(group.members) - _MOST_MEMBERS
-    note = f'<p class="note">{more} more are in the JSON and in the plan.</p>' if more > 0 else ""
+    note = f'<p class="note">{more} more are in the JSON.</p>' if more > 0 else ""
     title = f"{number}. {TITLES[group.kind]}, {sized(group.frees)}"
     return (
         f'<section><h2>{escape(title)}</h2>\n<div class="shelf">{"".join(figures)}</div>{note}'

@@ -39,12 +39,19 @@ class Survey:
         Files that could not be read, and why.
     computed
         Pictures that were not in the store.
+    stamps
+        How the files were when they were read.
     """
 
     items: list[Item] = field(default_factory=list)
     known: dict[bytes, Known] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
     computed: int = 0
+    stamps: dict[Path, Stamp | None] = field(default_factory=dict)
+
+    def altered(self, path: Path) -> bool:
+        """Whether a file is gone, or another one than was read."""
+        return self.stamps.get(path) is None or _stamp(path) != self.stamps[path]
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def survey(
                 new.append(path)
             else:
                 digests[path] = digest
+                found.stamps[path] = _stamp(path)
     done = len(digests)
 
     def tell() -> None:
@@ -109,6 +117,7 @@ def survey(
                 done += 1
                 continue
             digests[path] = one.digest
+            found.stamps[path] = one.stamp
             if one.digest in underway or store.has([one.digest]):
                 waiting.add(one)
                 done += 1

@@ -27,11 +27,12 @@ _MAGIC = b"SQLite format 3\0"  # as every file of SQLite begins
 REVISION = f"1.{pictures.REVISION}.{regions.MOST_FEATURES}"
 # What is said of a pair depends on these as well; a number, since there are many pairs.
 _RULE = zlib.crc32(
-    f"2 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
+    f"3 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
     f"{regions.LEAST_DENSITY}".encode()
 )
 
 _LAYOUT = 1
+_APPLICATION = int.from_bytes(b"rzdp", "big")  # by which SQLite's files are told apart
 _MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for long
 _NAME = "pictures.sqlite3"
 
@@ -265,19 +266,26 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the tables, or see that they are there."""
+        (owner,) = self._base.execute("PRAGMA application_id").fetchone()
         (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-        if layout == _LAYOUT:
+        if (owner, layout) == (_APPLICATION, _LAYOUT):
             return
         with self._base:
             self._base.execute("BEGIN IMMEDIATE")  # another process may be at the same
+            (owner,) = self._base.execute("PRAGMA application_id").fetchone()
             (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-            if layout not in (0, _LAYOUT):
+            if owner == _APPLICATION and layout != _LAYOUT:
                 raise sqlite3.DatabaseError(f"its layout is {layout}, {_LAYOUT} is known")
-            if layout == 0:
-                if self._base.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise sqlite3.DatabaseError("it is a database of something else")
+            if owner != _APPLICATION:
+                if layout or self._base.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise InvalidInput(
+                        "this is a database of something else, and stays as it is",
+                        source=str(self.path),
+                        remedy="name another file with --store, or do without: --no-store",
+                    )
                 for table in _TABLES:
                     self._base.execute(table)
+                self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
                 self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def _select(self, query: str, keys: Sequence[bytes] | Sequence[int]) -> Iterator[Any]:
@@ -295,7 +303,8 @@ class Store:
             raise RenzhengError(
                 f"the store cannot be used: {error}",
                 source=None if self.path is None else str(self.path),
-                remedy="delete it, name another with --store, or do without: --no-store",
+                remedy="see that there is space on the disk; if the store is damaged, delete it; "
+                "or name another with --store, or do without: --no-store",
             ) from error
 
 

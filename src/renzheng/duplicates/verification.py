@@ -79,20 +79,24 @@ class Verifier:
         others = [self._ordered[k] for k, _ in candidates]
         seen = self._store.links(one, others)
         missing = [k for k, _ in candidates if self._ordered[k].number not in seen]
-        for k, link in zip(missing, self._look(best, missing), strict=True):
+        ties, unseen = self._look(best, missing)
+        for k, link in zip(missing, ties, strict=True):
             seen[self._ordered[k].number] = link
-            self._fresh.append((one.number, self._ordered[k].number, link))
+            # Nothing is known of a file that is away, and so nothing is kept for the next time.
+            if k not in unseen:
+                self._fresh.append((one.number, self._ordered[k].number, link))
         if len(self._fresh) >= _EVERY:
             self.flush()
-        ties = []
-        for other, (_, bits) in zip(others, candidates, strict=True):
+        found = []
+        for other, (k, bits) in zip(others, candidates, strict=True):
             link = seen[other.number]
-            if link is not None and _is_stranger(link):
-                link = None
-            if link is None and bits is not None and bits <= pictures.SAME_BITS:
+            near = bits is not None and bits <= pictures.SAME_BITS
+            if link is None and near and k not in unseen:
                 link = self._by_hash(one, other)
-            ties.append(None if link is None else replace(link, bits=bits))
-        return ties
+            elif link is not None and _is_stranger(link):
+                link = None  # whatever the hashes say: the features have spoken
+            found.append(None if link is None else replace(link, bits=bits))
+        return found
 
     def flush(self) -> None:
         """Write what was seen."""
@@ -106,10 +110,12 @@ class Verifier:
             self._pool.shutdown(cancel_futures=True)
         self.flush()
 
-    def _look(self, best: int, others: Sequence[int]) -> list[Link | None]:
+    def _look(self, best: int, others: Sequence[int]) -> tuple[list[Link | None], set[int]]:
+        """The ties, and the pictures that could not be looked at, since a file was away."""
         self.looked_at += len(others)
         mine = self._of(self._ordered[best])
         found: list[Link | None] = []
+        unseen: set[int] = set()
         # A part at a time, so that no more features are held than may be.
         for start in range(0, len(others), _AT_A_TIME):
             part = others[start : start + _AT_A_TIME]
@@ -126,11 +132,16 @@ class Verifier:
             image = None
             for k, its, match in zip(hopeful, chosen, matches, strict=True):
                 link = _link(match, mine.features, its)
-                if link is not None:
-                    image = self._read(best) if image is None else image
-                    ties[k] = _with_changes(link, match, image, self._read(part[k]))
+                if link is None:
+                    continue
+                image = self._read(best) if image is None else image
+                other = self._read(part[k])
+                if image is None or other is None:
+                    unseen.add(part[k])
+                else:
+                    ties[k] = _with_changes(link, match, image, other)
             found += ties
-        return found
+        return found, unseen
 
     def _of(self, known: Known) -> _Seen:
         seen = self._features.pop(known.number, None)
@@ -212,12 +223,9 @@ def _link(match: RegionMatch, one: LocalFeatures, other: LocalFeatures) -> Link 
     return Link(None, match.inliers, match.share, match.mirrored, *shares, 1.0, 0.0)
 
 
-def _with_changes(
-    link: Link, match: RegionMatch, one: Image | None, other: Image | None
-) -> Link | None:
-    """A tie, with how much of what both show differs; None if a picture is gone."""
-    if one is None or other is None or match.matrix is None:
-        return None
+def _with_changes(link: Link, match: RegionMatch, one: Image, other: Image) -> Link:
+    """A tie, with how much of what both show differs."""
+    assert match.matrix is not None
     found = pictures.changes(one, other, match.matrix)
     side = _largest_square(found.boxes, (one, other)[found.side].shape[:2])
     return replace(link, agreement=found.agreement, changed_side=side)
