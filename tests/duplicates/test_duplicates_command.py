@@ -238,7 +238,7 @@ def test_a_hard_link_frees_nothing(tmp_path: Path) -> None:
     result = found(run(tmp_path, "--no-store", "--json"))
     (group,) = result["groups"]
     assert group["bytes_freed"] == 0
-    assert group["members"][0]["reason"] == "the same file under another name"
+    assert group["members"][0]["reason"] == "the same bytes, by a link or another name"
 
 
 # --- interruption ----------------------------------------------------------------------------

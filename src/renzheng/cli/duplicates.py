@@ -72,7 +72,8 @@ def register(commands: Any) -> None:
         "--plan",
         type=Path,
         metavar="FILE",
-        help="write what could be removed, as .csv or .json: a list for you, nothing is done",
+        help="write which files have the same bytes as another, as .csv or .json: a list for you, "
+        "nothing is done",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--store", type=Path, metavar="FILE", help="where to keep what is computed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 from renzheng import files
@@ -43,8 +44,8 @@ def save(found: Duplicates, path: Path) -> None:
     found
         What is there twice.
     path
-        ``.csv``: a comment, a header, a line for every file that could go; those that show
-        something of their own are not among them. ``.json``: the same.
+        ``.csv``: a comment, a header, a line for every file with the same bytes as one to keep.
+        ``.json``: the same.
         Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
 
     Raises
@@ -57,8 +58,9 @@ def save(found: Duplicates, path: Path) -> None:
     check(path)
     rows = [
         {
-            "remove": str(member.item.path),
-            "keep": str(group.keep.path),
+            # Whole paths: they mean the same anywhere, and no spreadsheet takes one for a formula.
+            "remove": os.path.abspath(member.item.path),  # noqa: PTH100 - links stay
+            "keep": os.path.abspath(group.keep.path),  # noqa: PTH100
             "kind": member.relation.value,
             "reason": f"{member.reason}; the other is {group.why}",
             "bytes_freed": member.frees,

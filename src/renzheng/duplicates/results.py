@@ -156,7 +156,7 @@ class Member:
     def reason(self) -> str:
         """Its tie to the picture to keep, in words."""
         if self.link is None:
-            return "the same bytes" if self.frees else "the same file under another name"
+            return "the same bytes" + ("" if self.frees else ", by a link or another name")
         words = []
         if self.link.mirrored:
             words.append("mirrored")
@@ -230,7 +230,7 @@ class Group:
 
     @property
     def removable(self) -> tuple[Member, ...]:
-        """Members that show nothing which the picture to keep does not."""
+        """Members with the same bytes as the picture to keep."""
         return tuple(member for member in self.members if not member.has_its_own)
 
     @property
@@ -283,7 +283,7 @@ class Duplicates:
 
     @property
     def removable(self) -> int:
-        """Files that the groups could do without; not those that show something of their own."""
+        """Files with the same bytes as one that is kept."""
         return sum(len(group.removable) for group in self.groups)
 
     @property
