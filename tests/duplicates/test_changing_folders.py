@@ -11,7 +11,7 @@ import pytest
 
 from painted_pictures import paint, save
 from renzheng import duplicates
-from renzheng.duplicates import Relation, Store, listing, verification
+from renzheng.duplicates import Store, listing, verification
 from renzheng.duplicates.results import Link
 
 pytest.importorskip("imagehash", reason="needs ImageHash: pip install 'renzheng[similarity]'")
@@ -139,4 +139,21 @@ def test_outputs_do_not_take_each_others_place(tmp_path: Path) -> None:
     words = ["duplicates", str(tmp_path / "pictures"), "--store", both, "--plan", both]
     assert main(words) == 2
     assert not Path(both).exists()
-    assert Relation.IDENTICAL.value == "identical"
+    # Nor that of a picture which is read through a link.
+    photo = tmp_path / "photo.csv"
+    save(paint(2), tmp_path / "photo.png").rename(photo)
+    before = photo.read_bytes()
+    (tmp_path / "pictures" / "x.png").symlink_to(photo)
+    words = ["duplicates", str(tmp_path / "pictures"), "--no-store", "--plan", str(photo)]
+    assert main(words) == 2
+    assert photo.read_bytes() == before
+    (tmp_path / "folder.html").mkdir()
+    words = ["duplicates", str(tmp_path / "pictures"), "--report", str(tmp_path / "folder.html")]
+    assert main([*words, "--no-store"]) == 2
+
+
+def test_a_store_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    place.touch(mode=0o644)
+    with Store(place):
+        assert place.stat().st_mode & 0o077 == 0

@@ -112,6 +112,9 @@ def _duplicates(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         raise
+    for path in (arguments.report, arguments.plan):
+        # A picture may be read under another name than its own, through a link.
+        options.check_output(path, found.files)
     if arguments.report is not None:
         page.save(
             found, arguments.report, command=studies.command(), most_groups=arguments.most_groups

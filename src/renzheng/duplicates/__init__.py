@@ -122,6 +122,7 @@ def _find(
         skipped=found.skipped,
         unread=(*found.unread, *sorted([*read.unread, *lost], key=lambda one: str(one.path))),
         dropped=dropped,
+        files=found.paths,
         rule={
             "revision": REVISION,
             "candidate_bits": pictures.CANDIDATE_BITS,

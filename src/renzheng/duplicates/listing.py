@@ -17,7 +17,7 @@ SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
     ".heic", ".heif", ".avif",
 })  # fmt: skip
-MOST_FILES = 2_000_000  # what is kept in memory of each is some 300 bytes
+MOST_FILES = 2_000_000  # what is kept in memory of each is some 3 KiB, hashes included
 _LONGEST_LIST = 256 << 20  # bytes
 
 HIDDEN, OTHER, LINK = "hidden", "not a picture by its name", "a link to what is listed already"

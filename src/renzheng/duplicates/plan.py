@@ -34,6 +34,8 @@ def check(path: Path) -> None:
         raise InvalidInput(
             "there is no such folder", source=str(path.parent), remedy="make it first"
         )
+    if path.exists() and not path.is_file():
+        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
 
 
 def save(found: Duplicates, path: Path) -> None:

@@ -270,6 +270,8 @@ class Duplicates:
         Candidates that were not looked at, being too many for one picture.
     rule
         The settings that decided, by name.
+    files
+        All that was listed.
     """
 
     groups: tuple[Group, ...]
@@ -280,6 +282,7 @@ class Duplicates:
     unread: tuple[Unread, ...]
     dropped: int
     rule: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def removable(self) -> int:

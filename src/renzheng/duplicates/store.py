@@ -120,7 +120,12 @@ class Store:
             _check_place(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+                handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+                try:
+                    if hasattr(os, "fchmod"):
+                        os.fchmod(handle, 0o600)  # an older file may have been open to others
+                finally:
+                    os.close(handle)
             except OSError as error:
                 raise RenzhengError(
                     f"the store cannot be written: {error.strerror}",
