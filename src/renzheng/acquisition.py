@@ -38,6 +38,7 @@ def acquire(
     name: str | None = None,
     clock: Clock | None = None,
     side: str = "picture",
+    limits: images.Limits = images.DEFAULT_LIMITS,
 ) -> Capture:
     """Read a picture, find its faces, choose one, align and measure it.
 
@@ -55,6 +56,8 @@ def acquire(
         What to call the picture; by default `renzheng.images.describe` says.
     clock
         Told how long each step takes, under the name of `side`.
+    limits
+        The sizes of pictures that are accepted.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def acquire(
     name = images.describe(picture) if name is None else name
     try:
         with clock(f"{side}_read"):
-            image = images.read(picture)
+            image = images.read(picture, limits=limits)
     except UnreadableImage as error:
         return Capture(source=name, role=role, error=told(error))
     try:

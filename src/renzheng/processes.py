@@ -81,16 +81,20 @@ def in_order(
 
 def _begin(start: Callable[..., None], settings: tuple[Any, ...]) -> None:
     """What a process does first."""
-    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    end_with_parent()
     start(*settings)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when its parent is gone, however it went.
 
     A killed parent tells nobody to stop, and the queue that its workers wait on never ends, since
     each of them holds it open.
     """
+    threading.Thread(target=_watch_parent, name="end with parent", daemon=True).start()
+
+
+def _watch_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return

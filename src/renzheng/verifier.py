@@ -71,6 +71,8 @@ class Verifier:
         on, and looking for them takes most of the time.
     threads
         Threads per network call; by default the runtime decides.
+    limits
+        The sizes of pictures that are accepted.
 
     Raises
     ------
@@ -90,9 +92,11 @@ class Verifier:
         liveness: Named | Liveness | None = None,
         min_face_size: int = 40,
         threads: int | None = None,
+        limits: images.Limits = images.DEFAULT_LIMITS,
     ):
         self.policy = _policy(policy)
         self.roles = _roles(roles)
+        self.limits = limits
         self.min_face_size = min_face_size
         self.instruments = Instruments.load(
             pack, detector, min_face_size=min_face_size, threads=threads
@@ -100,16 +104,36 @@ class Verifier:
         self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
         self.calibration = self.instruments.calibration
         self.liveness = _liveness(liveness, threads)
-        if self.liveness is not None and self.roles[1] is not Role.LIVE:
-            raise InvalidInput(
-                f"liveness is asked of a live picture, and the probe is a {self.roles[1]}",
-                remedy="leave liveness out, or let the second role be live",
-            )
+        self._check_liveness()
 
     def with_policy(self, policy: Policy) -> Verifier:
         """This verifier under another policy; the networks are shared."""
         other = copy.copy(self)
         other.policy = _policy(policy)
+        return other
+
+    def with_roles(
+        self, roles: tuple[Role | str, Role | str], *, liveness: bool = True
+    ) -> Verifier:
+        """This verifier for pictures of something else; the networks are shared.
+
+        Parameters
+        ----------
+        roles
+            As in the constructor.
+        liveness
+            Whether to go on asking for liveness, if this verifier does.
+
+        Raises
+        ------
+        InvalidInput
+            If a role is none, or liveness is asked of a probe that is not live.
+        """
+        other = copy.copy(self)
+        other.roles = _roles(roles)
+        if not liveness:
+            other.liveness = None
+        other._check_liveness()
         return other
 
     def detect(self, picture: Any) -> list[Face]:
@@ -120,7 +144,7 @@ class Verifier:
         UnreadableImage
             If the picture cannot be read.
         """
-        return self.instruments.detect(images.read(picture))
+        return self.instruments.detect(images.read(picture, limits=self.limits))
 
     def align(self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO) -> Image:
         """The aligned crop that the embedding network sees.
@@ -145,7 +169,7 @@ class Verifier:
         NoFace
             If no face is found.
         """
-        image = images.read(picture)
+        image = images.read(picture, limits=self.limits)
         if face is None:
             name = images.describe(picture)
             try:
@@ -265,12 +289,18 @@ class Verifier:
         Capture
             With an `error` where there is no picture or no face.
         """
-        return acquisition.acquire(picture, _role(role), self.instruments)
+        return acquisition.acquire(picture, _role(role), self.instruments, limits=self.limits)
 
     def _acquire_both(self, reference: Any, probe: Any, clock: Clock) -> tuple[Capture, Capture]:
         def side(k: int, picture: Any, name: str | None = None) -> Capture:
             return acquisition.acquire(
-                picture, self.roles[k], self.instruments, name=name, clock=clock, side=SIDES[k]
+                picture,
+                self.roles[k],
+                self.instruments,
+                name=name,
+                clock=clock,
+                side=SIDES[k],
+                limits=self.limits,
             )
 
         if reference is probe:
@@ -278,7 +308,7 @@ class Verifier:
             # at a time.
             name = images.describe(reference)
             try:
-                read = images.read(reference)
+                read = images.read(reference, limits=self.limits)
             except UnreadableImage as error:
                 lost = acquisition.told(error)
                 return (
@@ -329,6 +359,13 @@ class Verifier:
             named[f"{prefix}version"] = pack.version
             named[f"{prefix}digest"] = pack.digest
         return named
+
+    def _check_liveness(self) -> None:
+        if self.liveness is not None and self.roles[1] is not Role.LIVE:
+            raise InvalidInput(
+                f"liveness is asked of a live picture, and the probe is a {self.roles[1]}",
+                remedy="leave liveness out, or let the second role be live",
+            )
 
     def _check_policy(self) -> None:
         if self.calibration is None:

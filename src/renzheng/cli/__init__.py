@@ -36,6 +36,7 @@ examples:
   renzheng verify passport.jpg selfie.jpg --max-fmr 1e-5 --report why.html
   renzheng gallery search members gate.jpg
   renzheng duplicates photos/ --report duplicates.html
+  renzheng serve
   renzheng evaluate pairs mine.csv --report mine.html
   renzheng demo
 
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         machine,
         quality,
+        service,
         similarity,
         specimen,
         training,
@@ -76,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         duplicates,
         specimen,
         gallery,
+        service,
         evaluation,
         training,
         machine,

@@ -158,9 +158,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _verifier(arguments: argparse.Namespace) -> Verifier:
+    from renzheng import quality
     from renzheng.comparison import Policy
 
-    document, live = _least_quality(arguments.min_quality)
+    document, live = quality.read_demands(arguments.min_quality)
     policy = Policy(
         max_fmr=arguments.max_fmr,
         inconclusive=arguments.inconclusive,
@@ -176,24 +177,6 @@ def _verifier(arguments: argparse.Namespace) -> Verifier:
             f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
         )
     return options.verifier(arguments, policy=policy, roles=roles, liveness=arguments.liveness)
-
-
-def _least_quality(words: list[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """For documents and for live pictures, from ``live.sharpness=30`` and the like."""
-    least: dict[str, dict[str, int]] = {"document": {}, "live": {}}
-    for word in words:
-        name, _, number = word.partition("=")
-        role, _, measure = name.partition(".")
-        if measure in least.get(role, {}):
-            raise InvalidInput(f"--min-quality names {name} twice")
-        try:
-            least[role][measure] = int(number)
-        except (KeyError, ValueError):
-            raise InvalidInput(
-                f"--min-quality {word!r} is not of the form ROLE.MEASURE=N",
-                remedy="e.g. live.sharpness=30 or document.inter_eye_distance=20",
-            ) from None
-    return least["document"], least["live"]
 
 
 def _answer(

@@ -26,11 +26,20 @@ from renzheng.quality import (
     visibility,
 )
 from renzheng.quality.interface import Measure, Role
-from renzheng.quality.minima import MINIMA, shortfalls
+from renzheng.quality.minima import MINIMA, read_demands, shortfalls
 from renzheng.quality.view import View
 from renzheng.types import Face, Image, Measurement
 
-__all__ = ["MEASURES", "MINIMA", "Measure", "Measurement", "Role", "measure", "shortfalls"]
+__all__ = [
+    "MEASURES",
+    "MINIMA",
+    "Measure",
+    "Measurement",
+    "Role",
+    "measure",
+    "read_demands",
+    "shortfalls",
+]
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {

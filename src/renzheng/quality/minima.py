@@ -16,9 +16,10 @@ framed, which does not hinder a comparison. Who else is in the picture counts be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from renzheng.errors import InvalidInput
 from renzheng.quality.interface import Role
 from renzheng.types import Measurement
 
@@ -77,3 +78,38 @@ def shortfalls(measured: Mapping[str, Measurement], role: Role) -> dict[str, int
         if name in measured and measured[name].component < least
     }
     return dict(sorted(missed.items(), key=lambda item: -item[1]))
+
+
+def read_demands(words: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """The least components of documents and of live pictures, as people write them.
+
+    Parameters
+    ----------
+    words
+        Each of the form ``ROLE.MEASURE=N``, e.g. ``live.sharpness=30``.
+
+    Returns
+    -------
+    dict, dict
+        By measure, of documents and of live pictures: what `Policy` takes, which checks names and
+        numbers.
+
+    Raises
+    ------
+    InvalidInput
+        If a word is of another form, or one measure is named twice.
+    """
+    least: dict[str, dict[str, int]] = {"document": {}, "live": {}}
+    for word in words:
+        name, _, number = word.partition("=")
+        role, _, measure = name.partition(".")
+        if measure in least.get(role, {}):
+            raise InvalidInput(f"the least quality of {name} is named twice")
+        try:
+            least[role][measure] = int(number)
+        except (KeyError, ValueError):
+            raise InvalidInput(
+                f"the least quality {word!r} is not of the form ROLE.MEASURE=N",
+                remedy="e.g. live.sharpness=30 or document.inter_eye_distance=20",
+            ) from None
+    return least["document"], least["live"]

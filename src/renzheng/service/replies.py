@@ -1,0 +1,256 @@
+"""What the service replies, as types: the OpenAPI document and the client are made of them.
+
+The names are those of `renzheng.types` and their `to_dict`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from renzheng.types import Decision, Effect, Part, Role
+
+Pixel = tuple[float, float]
+Point = Annotated[Pixel, Field(description="x and y in pixels")]
+
+
+class _Reply(BaseModel):
+    # A newer server may say more than an older client knows.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Face(_Reply):
+    """A face in a picture."""
+
+    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in pixels")
+    landmarks: tuple[Point, Point, Point, Point, Point] = Field(
+        description="the eyes, the tip of the nose and the corners of the mouth, the subject's "
+        "right (left in the picture) first"
+    )
+    score: float = Field(description="how sure the detector is, 0 to 1")
+    inter_eye_distance: float = Field(description="pixels between the eyes")
+
+
+class Candidate(Face):
+    """A face with what it was taken for."""
+
+    part: Part
+    area: float = Field(description="of its box, over the chosen face's")
+    contrast: float | None = Field(description="standard deviation of its luminance, 0 to 255")
+    distance: float | None = Field(description="of its embedding from the chosen face's, 0 to 2")
+
+
+class Preparation(_Reply):
+    """What was done to a picture before its faces were found."""
+
+    size: tuple[int, int] | None = Field(description="width and height as it was read")
+    matrix: tuple[
+        tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]
+    ] = Field(description="homogeneous pixels as read to those that boxes refer to")
+    turns: int = Field(description="quarter turns clockwise")
+    outline: tuple[Point, Point, Point, Point] | None = Field(
+        description="the document's corners in the picture as read, from the top left, clockwise"
+    )
+    steps: list[str]
+    certain: bool
+
+
+class Measurement(_Reply):
+    """What one measure of quality says."""
+
+    value: float = Field(description="in the measure's own unit")
+    component: int = Field(ge=0, le=100, description="ISO/IEC 29794-5: higher is better")
+
+
+class Capture(_Reply):
+    """One picture and the face of it that counts."""
+
+    source: str = Field(description="the field that brought it")
+    role: Role
+    size: tuple[int, int] | None = Field(
+        description="width and height of what boxes refer to; null where it cannot be read"
+    )
+    face: Face | None
+    faces: list[Candidate] = Field(description="the chosen one first")
+    choice: str | None = Field(description="why this face")
+    preparation: Preparation
+    quality: dict[str, Measurement]
+    error: str | None = Field(description="why it cannot be compared")
+
+
+class FalseMatchRate(_Reply):
+    """How often two different people come this near."""
+
+    value: float = Field(ge=0, le=1)
+    at_most: bool = Field(description="the rate is this or lower: nobody measured how much")
+
+
+class Policy(_Reply):
+    """When a comparison is a match."""
+
+    max_fmr: float
+    inconclusive: float
+    min_document_quality: dict[str, int]
+    min_live_quality: dict[str, int]
+    allow_several_faces: bool
+    allow_same_picture: bool
+    min_liveness: float | None
+
+
+class UsedPacks(_Reply):
+    """The networks that answered."""
+
+    name: str
+    version: str
+    digest: str
+    detector: str
+    detector_version: str
+    detector_digest: str
+    liveness: str | None = None
+    liveness_version: str | None = None
+    liveness_digest: str | None = None
+
+
+class SamePicture(_Reply):
+    """Whether both pictures are one photograph."""
+
+    same: bool
+    score: float = Field(ge=0, le=1)
+    mirrored: bool
+    threshold: float
+
+
+class LivenessScore(_Reply):
+    """How live the probe's face looks."""
+
+    live: bool
+    score: float = Field(ge=0, le=1)
+    threshold: float
+    networks: dict[str, float]
+    classes: dict[str, float]
+
+
+class Finding(_Reply):
+    """Something that speaks against trusting a comparison."""
+
+    code: str = Field(description="a stable word for programs")
+    side: Literal["reference", "probe", "picture"]
+    message: str
+    effect: Effect
+
+
+class Distributions(_Reply):
+    """Densities of the distances of one person's pictures and of different people's."""
+
+    distance: list[float]
+    genuine: list[float]
+    impostor: list[float]
+    match: float | None = Field(description="the policy matches up to here")
+    no_match: float | None = Field(description="and rejects above this")
+
+
+class Shown(_Reply):
+    """One picture for a page."""
+
+    picture: str | None = Field(description="a JPEG as a data: address, as boxes see it")
+    scale: float | None = Field(description="its pixels per pixel of boxes")
+    crop: str | None = Field(description="the aligned face, likewise")
+
+
+class Display(_Reply):
+    """What a page shows beside the numbers."""
+
+    reference: Shown
+    probe: Shown
+    distributions: Distributions | None
+
+
+class Verification(_Reply):
+    """Are the two pictures of the same person, how sure is it, and why?"""
+
+    decision: Decision
+    reason: str
+    distance: float | None = Field(description="Euclidean, between unit embeddings, 0 to 2")
+    similarity: float | None = Field(description="their cosine, -1 to 1")
+    fmr: FalseMatchRate | None
+    llr: float | None = Field(description="natural log-likelihood ratio")
+    policy: Policy
+    pack: UsedPacks
+    reference: Capture
+    probe: Capture
+    same_picture: SamePicture | None
+    liveness: LivenessScore | None
+    warnings: list[Finding]
+    timings_ms: dict[str, float]
+    display: Display | None = Field(default=None, description="only where it was asked for")
+
+
+class Detection(_Reply):
+    """All faces of a picture, the largest first."""
+
+    size: tuple[int, int]
+    faces: list[Face]
+
+
+class Quality(_Reply):
+    """What speaks against a picture."""
+
+    picture: Capture
+    warnings: list[Finding]
+
+
+class NamedPack(_Reply):
+    """Which network."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Embedding(_Reply):
+    """A face as a point; two are compared by their Euclidean distance."""
+
+    embedding: list[float] = Field(description="of unit length")
+    pack: NamedPack
+    picture: Capture
+
+
+class Pack(NamedPack):
+    """A pack that the service offers."""
+
+    kind: Literal["embedder", "detector", "liveness"]
+    default: bool
+    dimension: int | None = Field(default=None, description="numbers of an embedding")
+    resolution: float | None = Field(
+        default=None, description="the lowest false match rate that a policy can ask for"
+    )
+    description: str
+    licence: str
+
+
+class Packs(_Reply):
+    """What the service offers."""
+
+    packs: list[Pack]
+    policy: Policy = Field(description="what holds where a request says nothing else")
+    max_upload: int = Field(description="bytes that one request may have")
+
+
+class State(_Reply):
+    """Whether the service is there."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Problem(_Reply):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="a stable word for programs")
+    remedy: str | None = None
+    field: str | None = None

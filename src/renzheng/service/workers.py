@@ -1,0 +1,313 @@
+"""The processes that compare, each with its own networks.
+
+Processes and not threads: what lies between two network calls holds Python's lock, so two threads
+do 25 comparisons a second where two processes do 30 (two cores). And a process can be ended: a
+picture that takes for ever, or crashes a decoder, costs its own request and nobody else's.
+
+Requests are not joined to larger batches. A comparison embeds both faces in one batch already; two
+comparisons in one took as long as one after the other, and the first would have waited
+(benchmarks/service.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any
+
+from renzheng import processes
+from renzheng.errors import RenzhengError
+
+_START = 120.0  # seconds: the packs may have to be built
+_FORGET = 0.9  # of the mean duration, with each new one
+
+
+class Busy(Exception):  # noqa: N818
+    """More requests wait than may.
+
+    Attributes
+    ----------
+    seconds
+        After which it is worth trying again.
+    """
+
+    def __init__(self, seconds: int):
+        self.seconds = seconds
+        super().__init__(f"busy for about {seconds} s")
+
+
+class TookTooLong(Exception):  # noqa: N818
+    """A piece of work took longer than it may."""
+
+
+class Died(Exception):  # noqa: N818
+    """A worker ended while it worked."""
+
+
+class Workers:
+    """A number of processes, and the queue before them. Used from one event loop.
+
+    Parameters
+    ----------
+    start
+        Called once in each process with `settings`; gives what does the work: a function from a
+        task to its result, both plain values. A function of a module.
+    settings
+        Plain values.
+    count
+        Processes.
+    queue
+        Tasks that may wait.
+    timeout
+        Seconds for one task.
+    """
+
+    def __init__(
+        self,
+        start: Callable[..., Callable[[Any], Any]],
+        settings: tuple[Any, ...],
+        *,
+        count: int,
+        queue: int,
+        timeout: float,
+    ):
+        self._start, self._settings = start, settings
+        self._count, self._queue, self._timeout = count, queue, timeout
+        self._idle: deque[_Worker] = deque()
+        self._waiting: deque[asyncio.Future[_Worker]] = deque()
+        self._alive: set[_Worker] = set()
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._seconds = 0.1  # the mean of a task, for Retry-After
+        self.replaced = 0
+
+    @property
+    def ready(self) -> int:
+        """Processes that work or wait for work."""
+        return 0 if self._closing else len(self._alive)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for a process."""
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether one task more would be sent away."""
+        return not self._idle and len(self._waiting) >= self._queue
+
+    def busy(self) -> Busy:
+        """What to say to whom is sent away."""
+        seconds = self._seconds * (len(self._waiting) + 1) / max(1, len(self._alive))
+        return Busy(max(1, math.ceil(seconds)))
+
+    async def open(self) -> None:
+        """Start all processes.
+
+        Raises
+        ------
+        RenzhengError
+            If they do not come up; the first's reason.
+        """
+        loop = asyncio.get_running_loop()
+        started = await asyncio.gather(
+            *(loop.run_in_executor(self._threads, self._launch) for _ in range(self._count)),
+            return_exceptions=True,
+        )
+        for each in started:
+            if isinstance(each, _Worker):
+                self._alive.add(each)
+                self._idle.append(each)
+        for each in started:
+            if isinstance(each, BaseException):
+                await self.close()
+                raise each
+
+    async def close(self) -> None:
+        """End all processes. What they work on is finished by whoever waits for it, or lost."""
+        self._closing = True
+        for restart in list(self._restarts):
+            restart.cancel()
+        alive, self._alive = self._alive, set()
+        self._idle.clear()
+        await asyncio.gather(*(asyncio.to_thread(each.end) for each in alive))
+        self._threads.shutdown(wait=True)
+
+    async def do(self, task: Any) -> Any:
+        """The result of a task.
+
+        Raises
+        ------
+        Busy
+            If too many wait.
+        TookTooLong, Died
+            If it took too long, or its process died; another one takes that one's place.
+        """
+        worker = await self._take()
+        start = time.monotonic()
+        loop = asyncio.get_running_loop()
+        # Shielded: whoever asked may be gone, and the process is still at it.
+        work = loop.run_in_executor(self._threads, worker.do, task, self._timeout)
+        work.add_done_callback(lambda done: self._done(worker, done, time.monotonic() - start))
+        return await asyncio.shield(work)
+
+    async def _take(self) -> _Worker:
+        if self._idle:
+            return self._idle.popleft()
+        if len(self._waiting) >= self._queue:
+            raise self.busy()
+        turn: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._give(turn.result())
+            else:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(turn)
+            raise
+
+    def _give(self, worker: _Worker) -> None:
+        """A worker is free: to whom waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(worker)
+                return
+        self._idle.append(worker)
+
+    def _done(self, worker: _Worker, done: asyncio.Future[Any], seconds: float) -> None:
+        failed = not done.cancelled() and done.exception() is not None
+        if not failed:
+            self._seconds = _FORGET * self._seconds + (1 - _FORGET) * seconds
+            self._give(worker)
+            return
+        self._alive.discard(worker)
+        if not self._closing:
+            self.replaced += 1
+            restart = asyncio.get_running_loop().create_task(self._replace())
+            self._restarts.add(restart)
+            restart.add_done_callback(self._restarts.discard)
+
+    async def _replace(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause = 0.5
+        while not self._closing:
+            try:
+                worker = await loop.run_in_executor(self._threads, self._launch)
+            except RenzhengError:
+                await asyncio.sleep(pause)  # memory may be short just now
+                pause = min(2 * pause, 30)
+                continue
+            if self._closing:
+                await asyncio.to_thread(worker.end)
+                return
+            self._alive.add(worker)
+            self._give(worker)
+            return
+
+    def _launch(self) -> _Worker:
+        return _Worker(self._start, self._settings)
+
+
+class _Worker:
+    """One process; its methods block."""
+
+    def __init__(self, start: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]):
+        # spawn: a forked copy of the runtime's threads would hang.
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_run, args=(theirs, start, settings), name="renzheng worker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        try:
+            if not self._connection.poll(_START):
+                raise RenzhengError(f"a worker was not ready after {_START:.0f} s")
+            error = self._connection.recv()
+        except (EOFError, OSError) as lost:
+            self.end()
+            raise RenzhengError(
+                "a worker died while it started", remedy="perhaps memory ran out: use --workers 1"
+            ) from lost
+        except RenzhengError:
+            self.end()
+            raise
+        if error is not None:
+            self.end()
+            raise error
+
+    def do(self, task: Any, timeout: float) -> Any:
+        """Send a task, wait for its result."""
+        try:
+            self._connection.send(task)
+            if not self._connection.poll(timeout):
+                raise TookTooLong(f"it took longer than {timeout:g} s")
+            failed, result = self._connection.recv()
+        except TookTooLong:
+            self.end(at_once=True)
+            raise
+        except (EOFError, OSError) as error:
+            self.end(at_once=True)
+            raise Died("the process that worked on it died") from error
+        if failed:
+            # A defect; a fresh process has none of its traces.
+            self.end(at_once=True)
+            raise Died(result)
+        return result
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End the process; it may finish what it is at."""
+        self._connection.close()
+        if at_once:
+            self._process.kill()
+        self._process.join(5)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+def _run(
+    connection: Connection, start: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]
+) -> None:
+    """What a process does: one task after another, until nobody sends any."""
+    # Ctrl-C and a service manager's signal go to the whole group. The parent decides: it closes the
+    # pipe when what it took is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    processes.end_with_parent()
+    try:
+        work = start(*settings)
+    except RenzhengError as error:
+        connection.send(error)
+        return
+    except Exception as error:
+        connection.send(RenzhengError(f"a worker cannot start: {type(error).__name__}: {error}"))
+        return
+    connection.send(None)
+    while True:
+        try:
+            task = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = (False, work(task))
+        except Exception as error:
+            answer = (True, type(error).__name__)  # its text may hold what nobody may see
+        del task
+        try:
+            connection.send(answer)
+        except OSError:
+            return
