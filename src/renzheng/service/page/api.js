@@ -30,10 +30,11 @@ export async function verify(pictures, options, signal) {
   return answer;
 }
 
-/** The packs that the server has. */
-export async function packs() {
+/** What the server offers: its packs, its usual policy, the bytes that it takes. */
+export async function offer() {
   const answer = await ask("v1/packs", {});
-  return Array.isArray(answer?.packs) ? answer.packs : [];
+  if (!Array.isArray(answer?.packs)) throw new Problem(200);
+  return answer;
 }
 
 async function ask(path, request) {

@@ -108,7 +108,7 @@ async function ask(mine, pictures, chosen) {
 
 /** Wait and count down; ends early when somebody wants it now, or when the comparison ends. */
 function wait(mine, seconds) {
-  say(`${text("state.waiting")}. ${text("state.waiting.text")}`);
+  say([sentence(text("state.waiting")), text("state.waiting.text")].join(text("sentence.gap")));
   return new Promise((done) => {
     const end = performance.now() + 1000 * seconds;
     const finish = () => {
@@ -156,7 +156,7 @@ function askForKey(mine) {
       keyWasGiven = true;
       api.useKey(field.value.trim());
       settle(true);
-      learnPacks();
+      learnOffer();
     });
     on(byId("key-cancel"), "click", () => settle(false));
     on(dialog, "cancel", () => settle(false));
@@ -164,9 +164,11 @@ function askForKey(mine) {
   });
 }
 
-async function learnPacks() {
+async function learnOffer() {
   try {
-    options.offer(await api.packs());
+    const offered = await api.offer();
+    options.offer(offered);
+    for (const name of SIDES) sides[name].most = offered.max_upload ?? null;
   } catch {
     // The page works without: these options are then not offered.
   }
@@ -290,7 +292,7 @@ function say(words) {
 function announce() {
   const { headline, words } = explanation();
   const rate = state.kind === "answered" ? fmrSentence(state.answer) : "";
-  say([sentence(headline), words, rate].filter((each) => each !== "").join(" "));
+  say([sentence(headline), words, rate].filter((each) => each !== "").join(text("sentence.gap")));
 }
 
 // --- wiring --------------------------------------------------------------------------------
@@ -369,6 +371,7 @@ function switchTo(chosen, remember) {
   translate(document);
   for (const each of document.querySelectorAll("[data-language]"))
     each.setAttribute("aria-pressed", String(each.dataset.language === language()));
+  options.render();
   if (state.kind === "answered") present(state);
   for (const name of SIDES) sides[name].render();
   render();
@@ -378,4 +381,4 @@ speak(preferred(), false);
 for (const name of SIDES) sides[name] = new Side(name, options.roles()[name], { changed, extra, say });
 listen();
 switchTo(language(), false);
-learnPacks();
+learnOffer();

@@ -5,7 +5,7 @@ export const chinese = {
   "page.name": "人证 renzheng",
   "page.language": "语言",
   "page.skip": "跳到图片",
-  "page.privacy": "图片只发送到本服务器，仅用于比对，不做任何保存；本页除语言选择外也不保存任何内容。",
+  "page.privacy": "图片只发送到本服务器，不会在那里保存。除您选择的语言外，本页也不保存任何内容。",
   "page.pictures": "图片",
   "page.result": "结果",
   "page.details": "结果的依据",
@@ -24,6 +24,9 @@ export const chinese = {
   "drop.choose": "或按此选择文件",
   "drop.release": "松开即可使用这张图片",
   "drop.paste": "也可以粘贴：Ctrl+V",
+  "hint.document": "证件的扫描件或照片，或只有其头像；可以歪斜、倒置。",
+  "hint.live": "只有一个人，看向镜头，光线从正面来，整张脸都在画面里。",
+  "hint.photo": "端正、清晰、能看到整张脸的图片。",
   "side.replace": "更换",
   "side.replace.label": "更换图片：{side}",
   "side.camera": "摄像头",
@@ -33,7 +36,7 @@ export const chinese = {
   "side.preview": "{side}：{name}",
   "side.blind": "浏览器无法显示这张图片，但仍会发送给服务器。",
   "side.not_picture": "这看起来不是图片，以服务器的判断为准。",
-  "side.large": "文件有 {size} MB，服务器可能会拒收。",
+  "side.large": "文件有 {size} MB，服务器对两张图片合计最多接受 {most} MB。",
   "side.empty_file": "文件是空的，请另选一个。",
   "side.several": "只采用了第一张图片。",
   "side.no_file": "拖入的内容里没有图片文件。",
@@ -72,6 +75,7 @@ export const chinese = {
   "options.max_fmr.1e-4": "万分之一（常用）",
   "options.max_fmr.1e-5": "十万分之一（严格）",
   "options.max_fmr.free": "其他……",
+  "options.resolution": "该模型的校准最低到 {rate}。",
   "options.rate": "误匹配率，0 到 1 之间",
   "options.rate.wrong": "请填 0 到 1 之间的数，例如 0.0002。",
   "options.reference": "参考图片是",
@@ -132,7 +136,7 @@ export const chinese = {
   "advice.not_comparable": "请按下面的提示改正后再比对。",
 
   "figure.distance": "距离",
-  "figure.distance.scale": "0 为相同，2 为相反",
+  "figure.distance.scale": "0（相同）到 2",
   "figure.similarity": "相似度",
   "figure.similarity.scale": "余弦，−1 到 1",
   "figure.fmr": "误匹配率",
@@ -187,7 +191,6 @@ export const chinese = {
   "curves.caption.no_match": "超过 {no_match} 为不匹配。",
   "curves.caption.between": "介于两者之间应由人来看。",
   "curves.caption.here": "此处测得：{distance}。",
-  "curves.none": "没有两张人脸，就没有距离。",
 
   "quality.title": "两张脸的质量",
   "quality.text": "ISO/IEC 29794-5 或本项目的质量分量，0 到 100，越高越好；下方是测得的数值。",
@@ -216,6 +219,7 @@ export const chinese = {
   "measure.rightward_crop_of_the_face_image": "右侧留白",
   "measure.margin_above_of_the_face_image": "上方留白",
   "measure.margin_below_of_the_face_image": "下方留白",
+  "unit.px": "像素",
   "unit.bit": "比特",
 
   "grounds.title": "如何判定",
@@ -265,6 +269,7 @@ export const chinese = {
 
   "list.and": "；",
   "sentence.end": "。",
+  "sentence.gap": "",
 };
 
 // Composed from codes and numbers, in wording.js.

@@ -33,7 +33,7 @@ function describe({ match, no_match }, distance) {
     if (match !== null) parts.push(text("curves.caption.between"));
   }
   parts.push(text("curves.caption.here", { distance: number(distance, 3) }));
-  return parts.join(" ");
+  return parts.join(text("sentence.gap"));
 }
 
 function plot(distributions, distance, width, caption) {
@@ -62,12 +62,6 @@ function plot(distributions, distance, width, caption) {
   if (no_match !== null) parts.push(ruler(no_match, end, "ruler-no-match"));
   for (const [name, densities] of Object.entries({ genuine, impostor }))
     parts.push(draw("path", { class: `curve ${name}`, d: outline(densities) }));
-  for (const [name, densities] of Object.entries({ genuine, impostor })) {
-    const top = densities.indexOf(Math.max(...densities));
-    parts.push(
-      word(text(`curves.${name}`), within(x(at[top]), 66), y(densities[top]) - 9, `curve-name ${name}`),
-    );
-  }
   for (const cut of [match, no_match]) if (cut !== null) parts.push(upright(cut, TOP, "cut"));
   parts.push(draw("line", { class: "axis", x1: EDGE, x2: width - EDGE, y1: BOTTOM, y2: BOTTOM }));
   const step = width < 480 ? 0.4 : 0.2;
@@ -75,6 +69,12 @@ function plot(distributions, distance, width, caption) {
     parts.push(word(number(tick, 1), x(tick), BOTTOM + 26, "tick"));
   parts.push(word(text("curves.axis"), width / 2, BOTTOM + 52, "tick"));
   parts.push(upright(distance, 30, "here"));
+  for (const [name, densities] of Object.entries({ genuine, impostor })) {
+    const top = densities.indexOf(Math.max(...densities));
+    parts.push(
+      word(text(`curves.${name}`), within(x(at[top]), 66), y(densities[top]) - 9, `curve-name ${name}`),
+    );
+  }
   parts.push(
     draw("circle", { class: "here-dot", cx: x(distance), cy: BOTTOM, r: 6 }),
     word(text("curves.here", { distance: number(distance, 3) }), within(x(distance), 54), 20, "here-name"),

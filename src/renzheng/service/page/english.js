@@ -6,7 +6,7 @@ export const english = {
   "page.language": "Language",
   "page.skip": "Skip to the pictures",
   "page.privacy":
-    "The pictures go to this server only. It compares them and stores nothing; this page stores nothing either, except the language.",
+    "The pictures go to this server only and are not stored there. This page keeps nothing either, except which language you chose.",
   "page.pictures": "Pictures",
   "page.result": "Result",
   "page.details": "Grounds of the result",
@@ -25,6 +25,10 @@ export const english = {
   "drop.choose": "or press to choose a file",
   "drop.release": "Let go to use this picture",
   "drop.paste": "Paste works too: Ctrl+V",
+  "hint.document":
+    "A scan or photograph of the document, or its portrait alone. It may lie askew or upside down.",
+  "hint.live": "One person who looks at the camera, light from the front, the whole face in the picture.",
+  "hint.photo": "An upright, sharp picture in which the whole face is visible.",
   "side.replace": "Replace",
   "side.replace.label": "Replace the picture: {side}",
   "side.camera": "Camera",
@@ -34,7 +38,7 @@ export const english = {
   "side.preview": "{side}: {name}",
   "side.blind": "This browser cannot show this picture. It is sent all the same.",
   "side.not_picture": "This does not look like a picture. The server will judge.",
-  "side.large": "{size} MB is a lot: the server may refuse it.",
+  "side.large": "{size} MB: the server takes at most {most} MB for both pictures.",
   "side.empty_file": "This file is empty. Choose another.",
   "side.several": "Only the first picture was taken.",
   "side.no_file": "There was no picture file in what was dropped.",
@@ -73,6 +77,7 @@ export const english = {
   "options.max_fmr.1e-4": "1 in 10,000 (usual)",
   "options.max_fmr.1e-5": "1 in 100,000 (strict)",
   "options.max_fmr.free": "another rate …",
+  "options.resolution": "This network is calibrated down to {rate}.",
   "options.rate": "The rate, between 0 and 1",
   "options.rate.wrong": "Give a number between 0 and 1, such as 0.0002.",
   "options.reference": "The reference is",
@@ -133,7 +138,7 @@ export const english = {
   "advice.not_comparable": "Mend what is named below, then compare again.",
 
   "figure.distance": "Distance",
-  "figure.distance.scale": "0 is equal, 2 is opposite",
+  "figure.distance.scale": "0 (equal) to 2",
   "figure.similarity": "Similarity",
   "figure.similarity.scale": "cosine, −1 to 1",
   "figure.fmr": "False match rate",
@@ -188,7 +193,6 @@ export const english = {
   "curves.caption.no_match": "No match above {no_match}.",
   "curves.caption.between": "Between them a person should look.",
   "curves.caption.here": "Measured here: {distance}.",
-  "curves.none": "Without two faces there is no distance.",
 
   "quality.title": "Quality of the two faces",
   "quality.text": "Component of ISO/IEC 29794-5 or ours, 0 to 100, and the measured value beneath it. Higher components are better.",
@@ -217,6 +221,7 @@ export const english = {
   "measure.rightward_crop_of_the_face_image": "Room on the right",
   "measure.margin_above_of_the_face_image": "Room above",
   "measure.margin_below_of_the_face_image": "Room below",
+  "unit.px": "px",
   "unit.bit": "bit",
 
   "grounds.title": "How it was decided",
@@ -252,9 +257,9 @@ export const english = {
   "time.detect": "find faces",
   "time.choose": "choose",
   "time.align": "align, measure",
-  "time.embed": "embed",
-  "time.same_picture": "same photograph?",
-  "time.liveness": "liveness",
+  "time.embed": "Embed",
+  "time.same_picture": "Same photograph?",
+  "time.liveness": "Liveness",
   "time.text": "Both sides run at the same time, so the steps can add up to more than the whole.",
 
   "json.title": "The answer as JSON",
@@ -266,4 +271,5 @@ export const english = {
 
   "list.and": "; ",
   "sentence.end": ".",
+  "sentence.gap": " ",
 };

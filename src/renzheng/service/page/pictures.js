@@ -9,7 +9,7 @@ import { sideTitle } from "./wording.js";
 // Pictures that browsers call by no type of their own are known by their names' ends.
 const ENDS = /\.(jpe?g|png|webp|bmp|tiff?|gif|hei[cf]|avif|jfif)$/i;
 const ACCEPTED = "image/*,.heic,.heif,.tif,.tiff,.webp,.bmp";
-const LARGE = 20 * 1024 * 1024; // bytes: more than any camera's JPEG
+const MEGABYTE = 2 ** 20;
 
 /** The files of a drop or a paste, pictures first. */
 export function filesOf(transfer) {
@@ -33,7 +33,8 @@ export class Side {
    * with files beyond the first, `say` with what a screen reader should speak.
    */
   constructor(name, role, { changed, extra, say }) {
-    Object.assign(this, { name, role, file: null, changed, extra, say });
+    // `most` is how many bytes the server takes, where it has said so.
+    Object.assign(this, { name, role, file: null, most: null, changed, extra, say });
     const root = byId("side-template").content.firstElementChild.cloneNode(true);
     byId(name).replaceWith(root);
     root.id = name;
@@ -102,8 +103,11 @@ export class Side {
     if (file !== null) {
       if (file.size === 0) this.#note = { key: "side.empty_file" };
       else if (!isPicture(file)) this.#note = { key: "side.not_picture" };
-      else if (file.size > LARGE)
-        this.#note = { key: "side.large", values: () => ({ size: number(file.size / 2 ** 20, 0) }) };
+      else if (this.most !== null && file.size > this.most) {
+        const [size, most] = [file.size, this.most].map((bytes) => bytes / MEGABYTE);
+        const values = () => ({ size: number(size, 1), most: number(most, 1) });
+        this.#note = { key: "side.large", values };
+      }
     }
     this.#parts.blind.hidden = true;
     if (this.#url !== null) this.#parts.image.src = this.#url;
@@ -152,7 +156,8 @@ export class Side {
     parts.replace.disabled = empty;
     parts.remove.disabled = empty;
     parts.lens.setAttribute("aria-pressed", String(camera));
-    parts.facts.replaceChildren(...(this.#shown?.facts ?? []));
+    const hint = make("p", {}, text(`hint.${this.role}`));
+    parts.facts.replaceChildren(...(this.#shown?.facts ?? [hint]));
   }
 
   #tell(key) {

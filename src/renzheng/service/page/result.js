@@ -10,6 +10,7 @@ import {
   finding,
   measured,
   measureName,
+  measureOf,
   policy,
   preparation,
   sentence,
@@ -19,8 +20,8 @@ import {
 export const SIDES = ["reference", "probe"];
 const EFFECTS = ["refusal", "doubt", "warning"]; // the gravest first
 const PARTS = ["chosen", "ghost", "copy", "rival", "intruder", "stranger", "bystander"];
-const WEAK = 25; // of 100: a component that is drawn as a weak one; the policy does not know it
-const STEPS = ["read", "detect", "choose", "align"];
+const STEPS = ["read", "detect", "choose", "align"]; // of one side
+const SHARED = ["embed", "same_picture", "liveness"]; // of both
 
 /** What a side shows of an answer. */
 export function shownOf(answer, name, fileName) {
@@ -40,7 +41,7 @@ export function shownOf(answer, name, fileName) {
 export function grounds(answer, roundTrip) {
   return [
     findings(answer),
-    make("div", { class: "row evidence" }, crops(answer), plot(answer)),
+    evidence(answer),
     make(
       "div",
       { class: "row" },
@@ -146,33 +147,31 @@ function crops(answer) {
   );
 }
 
-function plot(answer) {
+function evidence(answer) {
   const distributions = answer.display?.distributions;
-  const possible = distributions && answer.distance !== null;
-  return card(
-    text("curves.title"),
-    possible
-      ? curves(distributions, answer.distance)
-      : make("p", { class: "quiet" }, text("curves.none")),
-  );
+  if (!distributions || answer.distance === null) return crops(answer);
+  const plot = card(text("curves.title"), curves(distributions, answer.distance));
+  return make("div", { class: "row evidence" }, crops(answer), plot);
 }
 
 function qualityTable(answer) {
   const names = [...new Set(SIDES.flatMap((name) => Object.keys(answer[name].quality)))];
   if (names.length === 0)
     return card(text("quality.title"), make("p", { class: "quiet" }, text("quality.none")));
+  const low = (side, name) =>
+    answer.warnings.some((found) => found.side === side && measureOf(found.code) === name);
   const head = make(
     "tr",
     {},
     make("th", { scope: "col" }, text("quality.measure")),
-    ...SIDES.map((name) => make("th", { scope: "col" }, sideTitle(name, answer[name].role))),
+    ...SIDES.map((name) => make("th", { scope: "col" }, text(`side.${name}`))),
   );
   const rows = names.map((name) =>
     make(
       "tr",
       { "data-measure": name },
       make("th", { scope: "row" }, plain(measureName(name))),
-      ...SIDES.map((side) => qualityCell(name, answer[side].quality[name])),
+      ...SIDES.map((side) => qualityCell(name, answer[side].quality[name], low(side, name))),
     ),
   );
   return card(
@@ -182,10 +181,10 @@ function qualityTable(answer) {
   );
 }
 
-function qualityCell(name, found) {
+function qualityCell(name, found, low) {
   if (found === undefined) return make("td", { class: "quiet" }, text("quality.missing"));
   const { value, component } = found;
-  const bar = make("span", { class: component < WEAK ? "bar weak" : "bar", "aria-hidden": "true" });
+  const bar = make("span", { class: low ? "bar low" : "bar", "aria-hidden": "true" });
   bar.style.setProperty("--share", `${Math.min(Math.max(component, 0), 100)}%`);
   return make(
     "td",
@@ -289,11 +288,18 @@ function timings(answer, roundTrip) {
         "tbody",
         {},
         ...whole.map((each) => row(each, true)),
-        ...steps.map(([name, ms]) => row([stepName(name), ms], false)),
+        ...steps.sort(byOrder).map(([name, ms]) => row([stepName(name), ms], false)),
       ),
     ),
     make("p", { class: "quiet" }, text("time.text")),
   );
+}
+
+/** The steps of the reference, then of the probe, then of both; each as they follow each other. */
+function byOrder([one], [other]) {
+  const order = [...SIDES.flatMap((side) => STEPS.map((step) => `${side}_${step}`)), ...SHARED];
+  const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  return place(one) - place(other);
 }
 
 function stepName(name) {
@@ -303,7 +309,7 @@ function stepName(name) {
     if (STEPS.includes(step))
       return text("time.step", { side: text(`side.${side}`), step: text(`time.${step}`) });
   }
-  return ["embed", "same_picture", "liveness"].includes(name) ? text(`time.${name}`) : plain(name);
+  return SHARED.includes(name) ? text(`time.${name}`) : plain(name);
 }
 
 function raw(answer) {

@@ -95,6 +95,10 @@ export function preparation(side) {
   };
 }
 
+/** The measure that a finding's code is about, if it is about one. */
+export const measureOf = (code) =>
+  MEASURES_BY_CODE[code] ?? (code.startsWith("low_") ? code.slice("low_".length) : code);
+
 /** What a measure is called. */
 export function measureName(name) {
   return known(`measure.${name}`) ? text(`measure.${name}`) : name.replaceAll("_", " ");
@@ -105,7 +109,7 @@ export function measured(name, value) {
   const unit = UNITS[name] ?? "";
   const digits = number(value, { px: 0, "°": 1 }[unit] ?? 2);
   if (unit === "" || unit === "°") return `${digits}${unit}`;
-  return `${digits} ${unit === "bit" ? text("unit.bit") : unit}`;
+  return `${digits} ${text(`unit.${unit}`)}`;
 }
 
 /** The policy in a sentence. */
@@ -200,7 +204,7 @@ const COMPOSE = {
 };
 
 function composedQuality(found, side, answer) {
-  const measure = MEASURES_BY_CODE[found.code] ?? found.code.replace(/^low_/, "");
+  const measure = measureOf(found.code);
   const live = side.role === "live";
   const remedy = `remedy.${live ? "live" : "document"}.${measure}`;
   if (!known(remedy) || !side.quality[measure]) return null;
