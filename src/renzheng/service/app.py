@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib.resources import files as package_files
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
@@ -31,6 +33,8 @@ from renzheng.service.uploads import Form, Uploads
 from renzheng.service.workers import Busy, Died, TookTooLong, Workers
 from renzheng.types import Role
 from renzheng.verifier import DEFAULT_DETECTOR
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger("renzheng.service")
 
@@ -121,8 +125,8 @@ class Service:
             }
         )
 
-    async def do(self, task: work.Task) -> work.Done:
-        """Let a worker do it.
+    async def do(self, request: Request, task: work.Task) -> work.Done:
+        """Let a worker do it, as long as the client is there.
 
         Raises
         ------
@@ -132,7 +136,7 @@ class Service:
         if not self.workers.ready:
             raise Problem("not_ready", "no worker is there yet", headers={"Retry-After": "2"})
         try:
-            result = await self.workers.do(task)
+            result = await _while_there(request, self.workers.do(task))
         except Busy as busy:
             raise _busy(busy) from None
         except TookTooLong as error:
@@ -359,7 +363,7 @@ def _add_work(app: FastAPI, service: Service) -> None:
                 said.both_roles(),
                 said.display,
             )
-            done = await service.do(task)
+            done = await service.do(request, task)
             service.metrics.compared(done.facts)
             if service.log is not None:
                 _note(service.log, request, form, done)
@@ -371,7 +375,9 @@ def _add_work(app: FastAPI, service: Service) -> None:
         async with _form(request, service) as form:
             said = options.read(options.DetectOptions, form, _PICTURE)
             return _json(
-                await service.do(work.Detect(form.files["picture"], service.pack(said.pack)))
+                await service.do(
+                    request, work.Detect(form.files["picture"], service.pack(said.pack))
+                )
             )
 
     @app.post("/v1/quality", **_documented(replies.Quality, options.RoleOptions, _PICTURE))
@@ -380,7 +386,8 @@ def _add_work(app: FastAPI, service: Service) -> None:
         async with _form(request, service) as form:
             said = options.read(options.RoleOptions, form, _PICTURE)
             pack, role = service.pack(said.pack), said.role or Role.LIVE
-            return _json(await service.do(work.Quality(form.files["picture"], pack, role)))
+            task = work.Quality(form.files["picture"], pack, role)
+            return _json(await service.do(request, task))
 
     @app.post("/v1/embed", **_documented(replies.Embedding, options.RoleOptions, _PICTURE))
     async def embed(request: Request) -> Response:
@@ -388,7 +395,8 @@ def _add_work(app: FastAPI, service: Service) -> None:
         async with _form(request, service) as form:
             said = options.read(options.RoleOptions, form, _PICTURE)
             pack, role = service.pack(said.pack), said.role or Role.PHOTO
-            return _json(await service.do(work.Embed(form.files["picture"], pack, role)))
+            task = work.Embed(form.files["picture"], pack, role)
+            return _json(await service.do(request, task))
 
 
 @asynccontextmanager
@@ -404,6 +412,28 @@ async def _form(request: Request, service: Service) -> AsyncIterator[Form]:
         raise
     except ClientDisconnect:
         raise Problem("bad_request", "the client went away") from None
+
+
+async def _while_there(request: Request, doing: Coroutine[Any, Any, Result]) -> Result:
+    """A result, unless the client goes away first: nobody waits in its place then."""
+
+    async def gone() -> None:
+        # The body has been read: what comes next is the end of the connection.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    work_, leaving = asyncio.ensure_future(doing), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({work_, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not work_.done():
+            raise ClientDisconnect
+        return work_.result()
+    finally:
+        for each in (work_, leaving):
+            if not each.done():
+                each.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await each
 
 
 def _note(log: DecisionLog, request: Request, form: Form, done: work.Done) -> None:

@@ -93,7 +93,7 @@ class Workers:
     @property
     def ready(self) -> int:
         """Processes that work or wait for work."""
-        return 0 if self._closing else len(self._alive)
+        return 0 if self._closing else sum(each.alive for each in self._alive)
 
     @property
     def waiting(self) -> int:
@@ -153,6 +153,9 @@ class Workers:
             If it took too long, or its process died; another one takes that one's place.
         """
         worker = await self._take()
+        while not worker.alive:  # it died while it had nothing to do, as when memory is short
+            self._lose(worker)
+            worker = await self._take()
         start = time.monotonic()
         loop = asyncio.get_running_loop()
         # Shielded: whoever asked may be gone, and the process is still at it.
@@ -192,6 +195,10 @@ class Workers:
             self._seconds = _FORGET * self._seconds + (1 - _FORGET) * seconds
             self._give(worker)
             return
+        self._lose(worker)
+
+    def _lose(self, worker: _Worker) -> None:
+        """A process is gone: another takes its place."""
         self._alive.discard(worker)
         if not self._closing:
             self.replaced += 1
@@ -247,6 +254,14 @@ class _Worker:
         if error is not None:
             self.end()
             raise error
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        try:
+            return self._process.is_alive()
+        except ValueError:  # it was closed
+            return False
 
     def do(self, task: Any, timeout: float) -> Any:
         """Send a task, wait for its result."""
