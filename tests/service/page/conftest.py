@@ -84,7 +84,8 @@ def _told(path: Path) -> dict[str, str]:
     return {"name": path.name, "type": kinds.get(path.suffix, ""), "content": content}
 
 
-@pytest.fixture(scope="session")
+# Not longer than a module: as long as it runs, no other test could run an event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:

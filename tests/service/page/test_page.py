@@ -374,10 +374,9 @@ def test_what_the_server_has_is_offered(
     page.get_by_role("button", name="Cancel").click()
 
 
-def test_a_picture_that_is_too_large_is_called_so(
-    open_desk: Callable[..., Any], service: Running, tmp_path: Path
+def test_a_picture_that_is_too_large_is_called_so_at_once_and_by_the_server(
+    desk: Any, pictures: Pair, tmp_path: Path
 ) -> None:
-    desk = open_desk(service)
     expect(desk.page.locator("#resolution")).not_to_be_empty()  # the offer has come
     large = tmp_path / "large.jpg"
     large.write_bytes(b"\xff\xd8" + bytes(25 << 20))
@@ -385,6 +384,10 @@ def test_a_picture_that_is_too_large_is_called_so(
     expect(desk.side("probe").locator(".side-note")).to_have_text(
         "25.0 MB: the server takes at most 24.0 MB for both pictures."
     )
+    desk.choose("reference", pictures[0])
+    desk.expect_verdict("failed")
+    expect(desk.page.locator("#reason")).to_contain_text("larger than the server takes")
+    desk.errors[:] = [each for each in desk.errors if not _TOLD.search(each)]
 
 
 # --- time and trouble ------------------------------------------------------------------------
@@ -416,6 +419,12 @@ def test_an_old_answer_is_never_shown_beside_new_pictures(
     page.get_by_role("button", name="Cancel").click()
     desk.expect_verdict("cancelled")
     expect(page.get_by_role("button", name="Compare", exact=True)).to_be_focused()
+    # Nor does one come after its picture was taken away.
+    page.get_by_role("button", name="Compare", exact=True).click()
+    desk.expect_verdict("busy")
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="Remove the picture: Probe").click()
+    desk.expect_verdict("idle")
     page.unroute("**/v1/verify")
 
 
@@ -507,6 +516,7 @@ def test_a_key_is_asked_for_and_kept_in_memory_only(
         desk.expect_verdict("inconclusive")
         expect(dialog).to_be_hidden()
         expect(page.locator("#resolution")).to_have_text(re.compile("0.000004"))
+        assert len([url for url in desk.requests if url.endswith("/v1/verify")]) == 2
         assert key not in json.dumps(_stored(page))
         assert key not in page.content()
         page.reload()

@@ -16,6 +16,7 @@ const LONGEST_WORDS = 400; // of a foreign explanation
 const sides = {};
 let state = { kind: "idle" }; // idle, ready, busy, waiting, failed, cancelled or answered
 let run = null; // the comparison under way; what another one brings is not shown
+let keyIsWanted = false; // the server said so, and has not accepted one yet
 let keyWasGiven = false;
 
 // --- state ---------------------------------------------------------------------------------
@@ -90,6 +91,8 @@ async function compare(asked) {
 
 /** Ask until there is an answer, somebody gives a key, or there is no use in asking. */
 async function ask(mine, pictures, chosen) {
+  // Before the pictures are sent, where that is known: a server may hang up in their midst.
+  if (keyIsWanted && !(await askForKey(mine))) throw new api.Problem(401);
   for (let attempt = 1; ; attempt += 1) {
     const start = performance.now();
     try {
@@ -154,6 +157,7 @@ function askForKey(mine) {
       event.preventDefault();
       keyWasGiven = true;
       api.useKey(field.value.trim());
+      keyIsWanted = false;
       settle(true);
       learnOffer();
     });
@@ -168,8 +172,9 @@ async function learnOffer() {
     const offered = await api.offer();
     options.offer(offered);
     for (const name of SIDES) sides[name].most = offered.max_upload ?? null;
-  } catch {
+  } catch (error) {
     // The page works without: these options are then not offered.
+    keyIsWanted = error.status === 401;
   }
 }
 

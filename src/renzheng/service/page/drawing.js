@@ -45,7 +45,7 @@ export function marks(side) {
   const faces = [...side.faces].reverse().map((face) => {
     const [x1, y1, x2, y2] = face.box.map((v) => v + 0.5); // pixel centres lie at whole numbers
     const box = { x: x1, y: y1, width: Math.max(x2 - x1, 0), height: Math.max(y2 - y1, 0) };
-    const points = face.landmarks.map(([x, y]) => `M${x + 0.5} ${y + 0.5}h0`).join("");
+    const points = face.landmarks.map(([x, y]) => `M${x + 0.5} ${y + 0.5}h0.01`).join("");
     return draw(
       "g",
       { class: "face", "data-part": face.part },
