@@ -176,9 +176,7 @@ def test_values_that_are_not_accepted_are_named(
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "http://127.0.0.1:1/a.jpg", "file:///etc/passwd"])
-def test_no_path_and_no_address_is_a_picture(
-    service: Running, portrait: bytes, text: str
-) -> None:
+def test_no_path_and_no_address_is_a_picture(service: Running, portrait: bytes, text: str) -> None:
     response = httpx.post(
         service.url + "/v1/verify", files={"reference": ("x", portrait)}, data={"probe": text}
     )
