@@ -540,7 +540,7 @@ def _add_page(app: FastAPI) -> None:
     # Read once: nothing that a request says becomes a path.
     content = {
         entry.name: entry.read_bytes()
-        for entry in (folder.iterdir() if folder.is_dir() else ())
+        for entry in folder.iterdir()
         if entry.is_file() and _suffix(entry.name) in _TYPES
     }
 
