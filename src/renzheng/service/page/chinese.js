@@ -7,7 +7,6 @@ export const chinese = {
   "page.skip": "跳到图片",
   "page.privacy": "图片只发送到本服务器，不会在那里保存。除您选择的语言外，本页也不保存任何内容。",
   "page.pictures": "图片",
-  "page.result": "结果",
   "page.details": "结果的依据",
   "page.noscript": "本页面需要 JavaScript。",
 
@@ -196,7 +195,6 @@ export const chinese = {
   "quality.text": "ISO/IEC 29794-5 或本项目的质量分量，0 到 100，越高越好；下方是测得的数值。",
   "quality.measure": "指标",
   "quality.none": "没有测量任何人脸。",
-  "quality.component": "{component} 分，满分 100",
   "quality.missing": "无",
   "measure.inter_eye_distance": "两眼间距",
   "measure.sharpness": "清晰度",

@@ -8,7 +8,6 @@ export const english = {
   "page.privacy":
     "The pictures go to this server only and are not stored there. This page keeps nothing either, except which language you chose.",
   "page.pictures": "Pictures",
-  "page.result": "Result",
   "page.details": "Grounds of the result",
   "page.noscript": "This page needs JavaScript.",
 
@@ -198,7 +197,6 @@ export const english = {
   "quality.text": "Component of ISO/IEC 29794-5 or ours, 0 to 100, and the measured value beneath it. Higher components are better.",
   "quality.measure": "Measure",
   "quality.none": "No face was measured.",
-  "quality.component": "{component} of 100",
   "quality.missing": "none",
   "measure.inter_eye_distance": "Distance between the eyes",
   "measure.sharpness": "Sharpness",

@@ -177,7 +177,7 @@ function qualityTable(answer) {
   return card(
     text("quality.title"),
     make("p", { class: "quiet" }, text("quality.text")),
-    make("table", { class: "quality" }, make("thead", {}, head), make("tbody", {}, ...rows)),
+    make("table", { class: "quality", "aria-label": text("quality.title") }, make("thead", {}, head), make("tbody", {}, ...rows)),
   );
 }
 
@@ -210,7 +210,7 @@ function decided(answer) {
   if (answer.llr !== null && answer.llr !== undefined)
     rows.push([text("grounds.llr"), text("grounds.llr.value", { llr: number(answer.llr, 1) })]);
   rows.push(...packs(answer.pack));
-  return card(text("grounds.title"), factTable(rows));
+  return card(text("grounds.title"), factTable(text("grounds.title"), rows));
 }
 
 function demands(answer) {
@@ -246,10 +246,10 @@ function packs(pack) {
     ]);
 }
 
-function factTable(rows) {
+function factTable(title, rows) {
   return make(
     "table",
-    { class: "facts" },
+    { class: "facts", "aria-label": title },
     make(
       "tbody",
       {},
@@ -283,7 +283,7 @@ function timings(answer, roundTrip) {
     text("time.title"),
     make(
       "table",
-      { class: "times" },
+      { class: "times", "aria-label": text("time.title") },
       make(
         "tbody",
         {},
