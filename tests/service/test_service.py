@@ -233,6 +233,9 @@ def test_only_known_hosts_and_this_site_may_ask(service: Running) -> None:
     assert ask(host=f"127.0.0.1.evil.example:{service.port}") == 421
     assert ask(sec_fetch_site="cross-site") == 403
     assert ask(sec_fetch_site="same-origin") == 200
+    assert ask(origin=f"http://127.0.0.1:{service.port}") == 200
+    for other in ("http://evil.example", "null", f"http://localhost:{service.port}", ""):
+        assert ask(origin=other) == 403
 
 
 def test_unknown_places_and_methods_are_problems(service: Running) -> None:
