@@ -19,7 +19,7 @@ from renzheng.verifier import Verifier
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytest.importorskip("skimage", reason="needs scikit-image's public-domain portrait")
 
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -91,9 +91,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"needs a browser: none of {', '.join(_NAMES)} is on the PATH")
     expect.set_options(timeout=_WAIT)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", *_CAMERA]
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *_CAMERA])
         yield browser
         browser.close()
 
@@ -132,10 +130,7 @@ def open_desk(browser: Browser) -> Iterator[Callable[..., Desk]]:
         page = desk.page
         page.on("request", lambda request: desk.requests.append(request.url))
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
-        page.on(
-            "console",
-            lambda said: desk.errors.append(said.text) if said.type in ("error", "warning") else None,
-        )
+        page.on("console", lambda said: _complaints(desk, said))
         desks.append(desk)
         page.goto(f"{service.url}/")
         expect(page.locator("#headline")).not_to_be_empty()
@@ -154,10 +149,11 @@ def open_desk(browser: Browser) -> Iterator[Callable[..., Desk]]:
         assert desk.errors == []
 
 
+def _complaints(desk: Desk, said: ConsoleMessage) -> None:
+    if said.type in ("error", "warning"):
+        desk.errors.append(said.text)
+
+
 @pytest.fixture
 def desk(open_desk: Callable[..., Desk], service: Running) -> Desk:
     return open_desk(service)
-
-
-def is_answer(response: Response) -> bool:
-    return response.url.endswith("/v1/verify")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
 from PIL import Image as Pillow
+from playwright.sync_api import Page, Route, expect
 from running_service import Running, running
 
 from renzheng.service import keys
@@ -159,9 +159,7 @@ def test_a_letter_is_refused_and_called_none_at_once(
     assert desk.side("reference").locator("g.face").count() == 2
 
 
-def test_a_file_name_is_a_text_and_nothing_else(
-    desk: Any, pictures: Pair, tmp_path: Path
-) -> None:
+def test_a_file_name_is_a_text_and_nothing_else(desk: Any, pictures: Pair, tmp_path: Path) -> None:
     name = "<img src=x onerror=document.title='owned'>\u202egnp.png"
     hostile = tmp_path / name
     hostile.write_bytes(pictures[0].read_bytes())
@@ -297,7 +295,7 @@ const send = window.fetch;
 window.fetch = (path, request) => {
   if (request?.body instanceof FormData)
     window.sent.push(Object.fromEntries(
-      [...request.body].map(([name, value]) => [name, value instanceof File ? value.name : value])));
+      [...request.body].map(([name, value]) => [name, value.name ?? value])));
   return send(path, request);
 };
 """
@@ -337,6 +335,56 @@ def test_the_roles_name_the_sides(desk: Any) -> None:
     expect(page.get_by_role("heading", name="Probe: Photograph")).to_be_visible()
     assert page.locator("#liveness-field").is_hidden()  # this service has no such pack
     expect(page.locator("#resolution")).to_contain_text("0.000004")
+
+
+def test_what_the_server_has_is_offered(
+    open_desk: Callable[..., Any], service: Running, pictures: Pair
+) -> None:
+    offer = {
+        "packs": [
+            {"name": "one", "kind": "embedder", "default": True, "resolution": 1e-5},
+            {"name": "two", "kind": "embedder", "default": False, "resolution": 1e-7},
+            {"name": "texture", "kind": "liveness", "default": True},
+        ],
+        "policy": {"max_fmr": 2e-5, "allow_several_faces": True, "min_liveness": 0.4},
+        "max_upload": 1 << 20,
+    }
+    desk = open_desk(service, script=_RECORD)
+    page = desk.page
+    page.route("**/v1/packs", lambda route: route.fulfill(json=offer))
+    page.reload()
+    page.locator("#options summary").click()
+    expect(page.get_by_label("Network")).to_have_value("one")
+    expect(page.get_by_label("The rate, between 0 and 1")).to_have_value("0.00002")
+    expect(page.get_by_label("Allow several faces")).to_be_checked()
+    expect(page.get_by_label("Least liveness")).to_have_value("0.4")
+    page.get_by_label("Network").select_option("two")
+    expect(page.locator("#resolution")).to_contain_text("0.0000001")
+    page.get_by_label("Least liveness").fill("3")
+    desk.drop("footer", *pictures)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_label("Least liveness")).to_be_focused()
+    page.get_by_label("Least liveness").fill("0.7")
+    page.route("**/v1/verify", lambda route: None)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    desk.expect_verdict("busy")
+    sent = page.evaluate("window.sent.at(-1)")
+    assert (sent["pack"], sent["min_liveness"]) == ("two", "0.7")
+    assert "max_fmr" not in sent
+    page.get_by_role("button", name="Cancel").click()
+
+
+def test_a_picture_that_is_too_large_is_called_so(
+    open_desk: Callable[..., Any], service: Running, tmp_path: Path
+) -> None:
+    desk = open_desk(service)
+    expect(desk.page.locator("#resolution")).not_to_be_empty()  # the offer has come
+    large = tmp_path / "large.jpg"
+    large.write_bytes(b"\xff\xd8" + bytes(25 << 20))
+    desk.choose("probe", large)
+    expect(desk.side("probe").locator(".side-note")).to_have_text(
+        "25.0 MB: the server takes at most 24.0 MB for both pictures."
+    )
 
 
 # --- time and trouble ------------------------------------------------------------------------
@@ -491,7 +539,9 @@ def test_nothing_is_kept_but_the_language(desk: Any, pictures: Pair) -> None:
     assert _stored(desk.page) == {**empty, "local": {"renzheng.language": "zh"}}
 
 
-def test_previews_are_let_go(open_desk: Callable[..., Any], service: Running, pictures: Pair) -> None:
+def test_previews_are_let_go(
+    open_desk: Callable[..., Any], service: Running, pictures: Pair
+) -> None:
     script = """
     window.held = new Set();
     const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];

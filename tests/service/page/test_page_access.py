@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def test_a_comparison_by_keyboard_alone(desk: Any, pictures: Pair) -> None:
 
     tab_to("#automatic")
     keys.press("Space")
-    for side, picture, key in zip(("reference", "probe"), pictures, ("Enter", "Space"), strict=True):
+    card, portrait = pictures
+    for side, picture, key in (("reference", card, "Enter"), ("probe", portrait, "Space")):
         tab_to(f"#{side} .zone")
         with page.expect_file_chooser() as chooser:
             keys.press(key)
@@ -123,7 +125,7 @@ def test_everything_has_a_role_and_a_name(desk: Any, pictures: Pair) -> None:
         assert roles.count("banner") == roles.count("main") == roles.count("contentinfo") == 1
         levels = [int(node["level"]) for node in nodes if node["role"] == "heading"]
         assert levels.count(1) == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
     assert {"role": "group", "name": "Language"} in nodes
     named = {node["name"] for node in nodes if node["role"] in ("image", "img")}
     assert any(name.startswith("Probe: Live picture: portrait.png, 1 face found") for name in named)

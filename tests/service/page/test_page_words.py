@@ -63,7 +63,7 @@ def test_every_text_is_used(tables: dict[str, dict[str, str]]) -> None:
         if entry.name.endswith((".js", ".html")) and entry.name not in skipped
     )
     # Keys that are put together have their beginnings in a template: `decision.${...}`.
-    beginnings = {each for each in re.findall(r"`([a-z_.]+\.)\$\{", sources)}
+    beginnings = set(re.findall(r"`([a-z_.]+\.)\$\{", sources))
     beginnings |= {f"{each}." for each in re.findall(r'counted\("(\w+)"', sources)}
     idle = [
         key
@@ -161,7 +161,12 @@ def test_an_unknown_finding_keeps_its_english_words(chinese: Page) -> None:
             "此处的误匹配率为 0.00010003，介于 0.0001（匹配）与 0.001（不匹配）之间；应由人来看。",
         ),
         ("no_match", 0.79, False, "此处的误匹配率为 0.79；策略拒绝高于 0.001 的结果。"),
-        ("inconclusive", 4e-6, True, "距离足以判为匹配，但待验：这就是证件上那张照片的镜像：请给本人拍照。"),
+        (
+            "inconclusive",
+            4e-6,
+            True,
+            "距离足以判为匹配，但待验：这就是证件上那张照片的镜像：请给本人拍照。",
+        ),
     ],
 )
 def test_the_reason_is_told_in_chinese(
@@ -233,8 +238,8 @@ def test_the_whole_page_speaks_chinese_and_remembers_it(
         answer["reason"][0].upper() + answer["reason"][1:] + "."
     )
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    page.reload()
-    expect(page.locator("html")).to_have_attribute("lang", "en")  # chosen, though the browser is not
+    page.reload()  # what was chosen is stronger than what the browser prefers
+    expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 def test_a_refusal_in_chinese_keeps_the_servers_words_beside_it(

@@ -16,6 +16,7 @@ const LONGEST_WORDS = 400; // of a foreign explanation
 const sides = {};
 let state = { kind: "idle" }; // idle, ready, busy, waiting, failed, cancelled or answered
 let run = null; // the comparison under way; what another one brings is not shown
+let keyWasGiven = false;
 
 // --- state ---------------------------------------------------------------------------------
 
@@ -128,8 +129,6 @@ function wait(mine, seconds) {
     tick();
   });
 }
-
-let keyWasGiven = false;
 
 /** Ask for a key; false where nobody gives one. */
 function askForKey(mine) {
@@ -255,7 +254,8 @@ function failure(problem) {
   Object.assign(keys, { 415: "type", 422: "options", 400: "request", 503: "busy", 504: "slow" });
   const key = keys[problem.status] ?? "server";
   const words = text(`problem.${key}`, { status: problem.status });
-  const said = [problem.detail, problem.remedy].filter((each) => each !== "").join(" ");
+  const remedy = problem.remedy === "" ? "" : ` (${problem.remedy})`;
+  const said = `${problem.detail}${remedy}`.trim();
   return {
     icon: "failed",
     headline: text("state.failed"),

@@ -32,7 +32,8 @@ export function read() {
   if (touched.has("several")) options.allow_several_faces = byId("several").checked;
   if (touched.has("same")) options.allow_same_picture = byId("same").checked;
   if (touched.has("pack")) options.pack = byId("pack").value;
-  if (liveness !== null && probe === "live") options.min_liveness = liveness;
+  if (liveness !== null && touched.has("liveness") && probe === "live")
+    options.min_liveness = liveness;
   return options;
 }
 
@@ -56,7 +57,7 @@ export function offer({ packs, policy = {} }) {
   if (!touched.has("max-fmr") && typeof policy.max_fmr === "number") {
     const usual = [...byId("max-fmr").options].find((each) => Number(each.value) === policy.max_fmr);
     byId("max-fmr").value = usual?.value ?? "";
-    byId("rate").value = usual ? "" : String(policy.max_fmr);
+    byId("rate").value = usual ? "" : plainDigits(policy.max_fmr);
   }
   if (!touched.has("several")) byId("several").checked = policy.allow_several_faces === true;
   if (!touched.has("same")) byId("same").checked = policy.allow_same_picture === true;
@@ -83,6 +84,10 @@ export function watch(changed) {
     changed();
   });
 }
+
+// Never 2e-5, which few people read.
+const plainDigits = (value) =>
+  value.toLocaleString("en", { useGrouping: false, maximumSignificantDigits: 6 });
 
 // A comma is a decimal point to half the world. An empty field is no number, and not 0.
 const fraction = (id) => byId(id).value.trim().replace(",", ".") || "none";
