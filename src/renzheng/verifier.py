@@ -280,7 +280,12 @@ class Verifier:
         clock = Clock()
         with clock("total"):
             capture = acquisition.acquire(
-                picture, _role(role), self.instruments, name=name, clock=clock
+                picture,
+                _role(role),
+                self.instruments,
+                name=name,
+                clock=clock,
+                limits=self.limits,
             )
             (extract,) = self._extracts((capture,), clock)
         return replace(extract, timings_ms=clock.milliseconds)
