@@ -1,15 +1,28 @@
-"""One network file behind onnxruntime. No vision here."""
+"""One network file behind onnxruntime. No vision here.
+
+From 1.29 on, onnxruntime's official builds report to Microsoft: which models are loaded, how often
+they run, on what machine, under an identifier that is kept on the disk. renzheng talks to nobody,
+so that is switched off before onnxruntime loads, which is the only moment at which it can be.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from renzheng.errors import PackError
+
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # read when it loads; whoever wants it may say 0
+import onnxruntime as ort
+
+if os.environ["ORT_DISABLE_TELEMETRY"] == "1":
+    ort.disable_telemetry_events()  # the most that can be done where it was loaded before
 
 Array = npt.NDArray[Any]
 

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 for _name in ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "httpx"):
     pytest.importorskip(_name, reason="needs the extras serve and client")
 
-from running_service import Running, running
+from running_service import Running, running  # noqa: E402
 
 
 @pytest.fixture(scope="session")

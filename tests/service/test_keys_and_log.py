@@ -80,9 +80,7 @@ def test_bad_key_files_and_names_are_refused(tmp_path: Path) -> None:
     assert run("list", "--file", tmp_path / "none").returncode == 2
 
 
-def test_a_service_with_keys_asks_for_them(
-    tmp_path: Path, portrait: bytes, again: bytes
-) -> None:
+def test_a_service_with_keys_asks_for_them(tmp_path: Path, portrait: bytes, again: bytes) -> None:
     path, log = tmp_path / "keys.txt", tmp_path / "decisions.jsonl"
     key = keys.add(path, "desk-1")
     files = {"reference": ("x.png", portrait), "probe": ("y.jpg", again)}

@@ -176,9 +176,7 @@ def test_values_that_are_not_accepted_are_named(
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "http://127.0.0.1:1/a.jpg", "file:///etc/passwd"])
-def test_no_path_and_no_address_is_a_picture(
-    service: Running, portrait: bytes, text: str
-) -> None:
+def test_no_path_and_no_address_is_a_picture(service: Running, portrait: bytes, text: str) -> None:
     response = httpx.post(
         service.url + "/v1/verify", files={"reference": ("x", portrait)}, data={"probe": text}
     )
@@ -235,6 +233,9 @@ def test_only_known_hosts_and_this_site_may_ask(service: Running) -> None:
     assert ask(host=f"127.0.0.1.evil.example:{service.port}") == 421
     assert ask(sec_fetch_site="cross-site") == 403
     assert ask(sec_fetch_site="same-origin") == 200
+    assert ask(origin=f"http://127.0.0.1:{service.port}") == 200
+    for other in ("http://evil.example", "null", f"http://localhost:{service.port}", ""):
+        assert ask(origin=other) == 403
 
 
 def test_unknown_places_and_methods_are_problems(service: Running) -> None:

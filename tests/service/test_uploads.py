@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -39,7 +40,7 @@ def read(
 ) -> Form:
     """The form of a body that arrives in pieces."""
     marks = [0, *sorted(min(cut, len(body)) for cut in cuts or ()), len(body)]
-    pieces = [body[a:b] for a, b in zip(marks, marks[1:], strict=False)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(marks)]
     headers = {"content-type": kind, "content-length": length}
     scope = {
         "type": "http",

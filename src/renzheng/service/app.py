@@ -540,7 +540,7 @@ def _add_page(app: FastAPI) -> None:
     # Read once: nothing that a request says becomes a path.
     content = {
         entry.name: entry.read_bytes()
-        for entry in (folder.iterdir() if folder.is_dir() else ())
+        for entry in folder.iterdir()
         if entry.is_file() and _suffix(entry.name) in _TYPES
     }
 
@@ -586,6 +586,7 @@ def _document(app: FastAPI, service: Service) -> dict[str, Any]:
         schemas.pop(unused, None)
     for path, methods in told["paths"].items():
         for operation in methods.values():
+            _tell_offer(operation, service)
             guarded = path not in ("/healthz", "/readyz")
             codes = ("bad_request", "wrong_host", *(("cross_site",) if guarded else ()))
             if service.keys is not None and guarded:
@@ -596,3 +597,16 @@ def _document(app: FastAPI, service: Service) -> dict[str, Any]:
     if service.keys is not None:
         told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     return told
+
+
+def _tell_offer(operation: dict[str, Any], service: Service) -> None:
+    """Narrow the fields of a form down to what this service takes."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        properties = content["schema"]["properties"]
+        properties["pack"]["enum"] = list(service.packs)
+        if "max_fmr" in properties:
+            lowest = min(each.resolution for each in service.calibrations.values())
+            properties["max_fmr"]["minimum"] = lowest
+            properties["max_fmr"].pop("exclusiveMinimum", None)
+        if service.settings.liveness is None:
+            properties.pop("min_liveness", None)

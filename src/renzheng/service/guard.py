@@ -126,7 +126,7 @@ class Guard:
                     "the request is for another host",
                     "ask by a name that the service knows, or start it with --allow-host NAME",
                 )
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _is_open(scope):
+        if not _is_open(scope) and _is_foreign(headers):
             raise Problem("cross_site", "a page of another site may not ask this service")
         if self._keys is not None and not _is_open(scope):
             state["key"] = self._who(headers)
@@ -161,6 +161,14 @@ async def reply(problem: Problem, send: Send) -> None:
 def _is_open(scope: Scope) -> bool:
     path = scope["path"]
     return path in _OPEN or path.startswith("/page/")
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site asks; programs say nothing."""
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and origin.rpartition("://")[2] != headers.get("host")
 
 
 def _host(header: str) -> str:

@@ -9,12 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from renzheng.comparison import Policy
 from renzheng.errors import InvalidInput
-from renzheng.quality import read_demands
+from renzheng.quality import MEASURES, read_demands
 from renzheng.service.problems import Problem
 from renzheng.service.uploads import Form
 from renzheng.types import Role
 
+_DEMAND = rf"^(document|live)\.({'|'.join(MEASURES)})=([0-9]|[1-9][0-9]|100)$"
 _ROLES = "^(document|photo),(document|live|photo)$"
+_REMEDIES = {
+    "roles": "e.g. document,live or photo,photo",
+    "min_quality": "ROLE.MEASURE=N, e.g. live.sharpness=30; /v1/quality shows the measures",
+    "max_fmr": "a rate above 0 and below 1, e.g. 1e-4",
+}
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
@@ -53,7 +59,7 @@ class VerifyOptions(_Options):
         description="what reference and probe are pictures of",
         examples=["document,live", "photo,photo"],
     )
-    min_quality: list[str] = Field(
+    min_quality: list[Annotated[str, Field(pattern=_DEMAND)]] = Field(
         default_factory=list,
         max_length=60,
         description="ROLE.MEASURE=N: refuse what is below N of 100",
@@ -133,7 +139,7 @@ def read(kind: type[Options], form: Form, files: Mapping[str, str]) -> Options:
     for name in form.files:
         if name not in files:
             raise Problem("invalid", f"no picture called {name[:80]!r} is wanted", None, name[:80])
-    lists = {name for name, each in kind.model_fields.items() if each.annotation == list[str]}
+    lists = {"min_quality"}
     said: dict[str, object] = {}
     for name, texts in form.fields.items():
         if name in lists:
@@ -152,4 +158,7 @@ def read(kind: type[Options], form: Form, files: Mapping[str, str]) -> Options:
             raise Problem(
                 "invalid", f"there is no field {field[:80]!r}", f"there are: {known}", field[:80]
             ) from None
-        raise Problem("invalid", f"{field}: {first['msg']}", None, field) from None
+        told, remedy = first["msg"], _REMEDIES.get(field)
+        if first["type"] == "string_pattern_mismatch":
+            told = "this is not of the form wanted"
+        raise Problem("invalid", f"{field}: {told}", remedy, field) from None

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from renzheng import findings, images
 from renzheng.comparison import Policy
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
@@ -105,6 +107,8 @@ def start(settings: Settings) -> Callable[[Task], Done | Refused]:
         )
         for pack in settings.packs
     }
+    for verifier in verifiers.values():
+        _warm(verifier)
 
     def work(task: Task) -> Done | Refused:
         verifier = verifiers[task.pack]
@@ -126,6 +130,14 @@ def start(settings: Settings) -> Callable[[Task], Done | Refused]:
             return _refused("invalid", error, None)
 
     return work
+
+
+def _warm(verifier: Verifier) -> None:
+    """Do once what takes longer the first time, so that nobody waits for it."""
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    verifier.acquire(grey, Role.DOCUMENT)
+    size = verifier.instruments.template.size
+    verifier.embed_crops(np.zeros((2, size, size, 3), np.uint8))
 
 
 def _refused(code: str, error: RenzhengError, field: str | None) -> Refused:

@@ -27,6 +27,7 @@ from renzheng import processes
 from renzheng.errors import RenzhengError
 
 _START = 120.0  # seconds: the packs may have to be built
+_LOOK = 0.5  # seconds between looks at processes that have nothing to do
 _FORGET = 0.9  # of the mean duration, with each new one
 
 
@@ -86,6 +87,7 @@ class Workers:
         self._alive: set[_Worker] = set()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._restarts: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
         self._closing = False
         self._seconds = 0.1  # the mean of a task, for Retry-After
         self.replaced = 0
@@ -131,12 +133,14 @@ class Workers:
             if isinstance(each, BaseException):
                 await self.close()
                 raise each
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """End all processes. What they work on is finished by whoever waits for it, or lost."""
         self._closing = True
-        for restart in list(self._restarts):
-            restart.cancel()
+        for task in (self._watching, *self._restarts):
+            if task is not None:
+                task.cancel()
         alive, self._alive = self._alive, set()
         self._idle.clear()
         await asyncio.gather(*(asyncio.to_thread(each.end) for each in alive))
@@ -153,7 +157,7 @@ class Workers:
             If it took too long, or its process died; another one takes that one's place.
         """
         worker = await self._take()
-        while not worker.alive:  # it died while it had nothing to do, as when memory is short
+        while not worker.alive:
             self._lose(worker)
             worker = await self._take()
         start = time.monotonic()
@@ -205,6 +209,14 @@ class Workers:
             restart = asyncio.get_running_loop().create_task(self._replace())
             self._restarts.add(restart)
             restart.add_done_callback(self._restarts.discard)
+
+    async def _watch(self) -> None:
+        """See when a process dies that has nothing to do, as when memory is short."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            for worker in [each for each in self._idle if not each.alive]:
+                self._idle.remove(worker)
+                self._lose(worker)
 
     async def _replace(self) -> None:
         loop = asyncio.get_running_loop()
