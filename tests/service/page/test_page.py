@@ -419,9 +419,17 @@ def test_an_old_answer_is_never_shown_beside_new_pictures(
     page.get_by_role("button", name="Cancel").click()
     desk.expect_verdict("cancelled")
     expect(page.get_by_role("button", name="Compare", exact=True)).to_be_focused()
-    # Nor does one come after its picture was taken away.
+    # An answer gives way to the question that is asked again.
+    page.unroute("**/v1/verify")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    desk.expect_verdict("inconclusive")
+    assert desk.side("reference").locator("g.face").count() == 2
+    page.route("**/v1/verify", lambda route: held.append(route))
     page.get_by_role("button", name="Compare", exact=True).click()
     desk.expect_verdict("busy")
+    expect(page.locator("#details")).to_be_hidden()
+    assert desk.side("reference").locator("g.face").count() == 0
+    # None comes after its picture was taken away.
     with page.expect_event("requestfailed"):
         page.get_by_role("button", name="Remove the picture: Probe").click()
     desk.expect_verdict("idle")
