@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,14 +117,13 @@ def letter(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def open_desk(browser: Browser) -> Iterator[Callable[..., Desk]]:
-    """Opens pages; afterwards none may have spoken to another host, or complained."""
-    desks: list[Desk] = []
-
-    def opened(service: Running, *, script: str | None = None, **how: Any) -> Desk:
-        how = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **how}
-        context = browser.new_context(**how)
+@contextmanager
+def _desk(
+    browser: Browser, service: Running, *, script: str | None = None, **how: Any
+) -> Iterator[Desk]:
+    """A page, which may speak to no other host and have nothing to complain of."""
+    how = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **how}
+    with browser.new_context(**how) as context:
         context.set_default_timeout(_WAIT)
         if script is not None:
             context.add_init_script(script)
@@ -132,22 +132,14 @@ def open_desk(browser: Browser) -> Iterator[Callable[..., Desk]]:
         page.on("request", lambda request: desk.requests.append(request.url))
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
         page.on("console", lambda said: _complaints(desk, said))
-        desks.append(desk)
         page.goto(f"{service.url}/")
         expect(page.locator("#headline")).not_to_be_empty()
-        return desk
-
-    yield opened
-    for desk in desks:
-        own = urlsplit(desk.url)
-        for url in desk.requests:
-            at = urlsplit(url)
-            assert at.scheme in ("data", "blob") or (at.scheme, at.netloc) == (
-                own.scheme,
-                own.netloc,
-            )
-        desk.page.context.close()
-        assert desk.errors == []
+        yield desk
+    own = urlsplit(desk.url)
+    for at in map(urlsplit, desk.requests):
+        local = at.scheme in ("data", "blob")
+        assert local or (at.scheme, at.netloc) == (own.scheme, own.netloc)
+    assert desk.errors == []
 
 
 def _complaints(desk: Desk, said: ConsoleMessage) -> None:
@@ -156,5 +148,21 @@ def _complaints(desk: Desk, said: ConsoleMessage) -> None:
 
 
 @pytest.fixture
+def open_desk(browser: Browser) -> Iterator[Callable[..., Desk]]:
+    """Opens pages."""
+    with ExitStack() as stack:
+        yield lambda service, **how: stack.enter_context(_desk(browser, service, **how))
+
+
+@pytest.fixture
 def desk(open_desk: Callable[..., Desk], service: Running) -> Desk:
     return open_desk(service)
+
+
+@pytest.fixture(scope="module")
+def answered(
+    browser: Browser, service: Running, pictures: tuple[Path, Path]
+) -> Iterator[tuple[Desk, dict[str, Any]]]:
+    """A page with its answer, for tests that only look."""
+    with _desk(browser, service) as desk:
+        yield desk, desk.compare(*pictures)

@@ -36,9 +36,8 @@ def _box_of(page: Page, selector: str) -> tuple[float, ...]:
 # --- two pictures and an answer --------------------------------------------------------------
 
 
-def test_two_chosen_pictures_are_compared_by_themselves(desk: Any, pictures: Pair) -> None:
-    card, portrait = pictures
-    answer = desk.compare(card, portrait)
+def test_two_chosen_pictures_are_compared_by_themselves(answered: Any) -> None:
+    desk, answer = answered
     page = desk.page
     assert answer["decision"] == "inconclusive"
     desk.expect_verdict("inconclusive")
@@ -56,10 +55,9 @@ def test_two_chosen_pictures_are_compared_by_themselves(desk: Any, pictures: Pai
 
 
 def test_boxes_and_landmarks_lie_over_the_faces(
-    desk: Any, pictures: Pair, verifier: Verifier
+    answered: Any, pictures: Pair, verifier: Verifier
 ) -> None:
-    desk.compare(*pictures)
-    page = desk.page
+    page = answered[0].page
     (face,) = verifier.detect(str(pictures[1]))
     with Pillow.open(pictures[1]) as picture:
         width, height = picture.size
@@ -79,10 +77,8 @@ def test_boxes_and_landmarks_lie_over_the_faces(
     assert top <= shown(*mouth)[1] <= bottom
 
 
-def test_a_ghost_is_told_from_the_portrait_and_marks_can_be_hidden(
-    desk: Any, pictures: Pair
-) -> None:
-    desk.compare(*pictures)
+def test_a_ghost_is_told_from_the_portrait_and_marks_can_be_hidden(answered: Any) -> None:
+    desk, _ = answered
     card = desk.side("reference")
     parts = [each.get_attribute("data-part") for each in card.locator("g.face").all()]
     assert parts == ["ghost", "chosen"]  # drawn last, the chosen one lies on top
@@ -96,10 +92,12 @@ def test_a_ghost_is_told_from_the_portrait_and_marks_can_be_hidden(
     assert ghost.evaluate(stroke) == ["rgb(120, 200, 255)", "2px"]
     desk.page.get_by_label("Show boxes and landmarks").uncheck()
     expect(card.locator("svg.marks")).to_be_hidden()
+    desk.page.get_by_label("Show boxes and landmarks").check()
+    expect(card.locator("svg.marks")).to_be_visible()
 
 
-def test_the_curves_say_where_the_distance_lies(desk: Any, pictures: Pair) -> None:
-    answer = desk.compare(*pictures)
+def test_the_curves_say_where_the_distance_lies(answered: Any) -> None:
+    desk, answer = answered
     plot = desk.page.locator(".plot svg")
     words = plot.get_attribute("aria-label")
     assert f"Measured here: {answer['distance']:.3f}." in words
@@ -111,11 +109,13 @@ def test_the_curves_say_where_the_distance_lies(desk: Any, pictures: Pair) -> No
     before = plot.get_attribute("width")
     desk.page.set_viewport_size({"width": 420, "height": 900})
     expect(plot).not_to_have_attribute("width", before)
+    desk.page.set_viewport_size({"width": 1280, "height": 900})
+    expect(plot).to_have_attribute("width", before)
 
 
-def test_the_json_is_the_answer_without_its_pictures(desk: Any, pictures: Pair) -> None:
-    answer = desk.compare(*pictures)
-    answer.pop("display")
+def test_the_json_is_the_answer_without_its_pictures(answered: Any) -> None:
+    desk, answer = answered
+    answer = {name: value for name, value in answer.items() if name != "display"}
     page = desk.page
     page.get_by_text("The answer as JSON").click()
     assert json.loads(page.locator("pre").inner_text()) == answer
@@ -131,8 +131,8 @@ def test_nothing_moves_when_the_answer_comes(desk: Any, pictures: Pair) -> None:
     assert [_box_of(desk.page, each)[:2] for each in places[:4]] == before
 
 
-def test_quality_packs_and_timings_are_shown(desk: Any, pictures: Pair) -> None:
-    answer = desk.compare(*pictures)
+def test_quality_packs_and_timings_are_shown(answered: Any) -> None:
+    desk, answer = answered
     page = desk.page
     for name, found in answer["reference"]["quality"].items():
         cell = page.locator(f"tr[data-measure={name}] td").first
@@ -488,12 +488,11 @@ def test_a_server_that_is_not_there_is_called_so(desk: Any, pictures: Pair) -> N
     ],
 )
 def test_other_troubles_are_explained(
-    desk: Any, pictures: Pair, status: int, body: str, words: str
+    desk: Any, letter: Path, status: int, body: str, words: str
 ) -> None:
     page = desk.page
     page.route("**/v1/verify", lambda route: route.fulfill(status=status, body=body))
-    desk.choose("reference", pictures[0])
-    desk.choose("probe", pictures[1])
+    desk.drop("footer", letter, letter)
     desk.expect_verdict("failed")
     expect(page.locator("#reason")).to_contain_text(words)
     if "detail" in body:
