@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,10 +17,8 @@ from running_service import Running
 from renzheng import demo
 from renzheng.verifier import Verifier
 
-pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytest.importorskip("skimage", reason="needs scikit-image's public-domain portrait")
-
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -71,12 +69,12 @@ class Desk:
         with self.page.expect_response("**/v1/verify", timeout=_WAIT) as response:
             self.choose("reference", reference)
             self.choose("probe", probe)
-        expect(self.page.locator("#details")).to_be_visible()
+        self.page.locator("#details").wait_for()
         answer: dict[str, Any] = response.value.json()
         return answer
 
     def expect_verdict(self, state: str) -> None:
-        expect(self.page.locator("#verdict")).to_have_attribute("data-state", state)
+        self.page.locator(f"#verdict[data-state={state}]").wait_for()
 
 
 def _told(path: Path) -> dict[str, str]:
@@ -88,11 +86,12 @@ def _told(path: Path) -> dict[str, str]:
 # Not longer than a module: as long as it runs, no other test could run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.skip(f"needs a browser: none of {', '.join(_NAMES)} is on the PATH")
-    expect.set_options(timeout=_WAIT)
-    with sync_playwright() as playwright:
+    driver.expect.set_options(timeout=_WAIT)
+    with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *_CAMERA])
         yield browser
         browser.close()
@@ -106,6 +105,7 @@ def verifier() -> Verifier:
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory, verifier: Verifier) -> tuple[Path, Path]:
     """A specimen card and the public-domain portrait on it."""
+    pytest.importorskip("skimage", reason="needs scikit-image's public-domain portrait")
     return demo.write_pictures(verifier, tmp_path_factory.mktemp("pictures"))
 
 
@@ -133,7 +133,7 @@ def _desk(
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
         page.on("console", lambda said: _complaints(desk, said))
         page.goto(f"{service.url}/")
-        expect(page.locator("#headline")).not_to_be_empty()
+        page.locator("#headline:not(:empty)").wait_for()
         yield desk
     own = urlsplit(desk.url)
     for at in map(urlsplit, desk.requests):

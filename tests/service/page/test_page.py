@@ -6,15 +6,19 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image as Pillow
-from playwright.sync_api import Page, Route, expect
 from running_service import Running, running
 
 from renzheng.service import keys
 from renzheng.verifier import Verifier
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
 Pair = tuple[Path, Path]
 _TOLD = re.compile("Failed to load resource")  # the browser's own line on a status like 503

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, expect
 from running_service import Running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
 Pair = tuple[Path, Path]
 _NAMED = {
@@ -86,14 +90,20 @@ def test_a_comparison_by_keyboard_alone(desk: Any, pictures: Pair) -> None:
                 return
         raise AssertionError(f"the keyboard does not reach {wanted}")
 
+    # Asked for before any key is pressed: the browser takes a moment to hand its choosers over.
+    choosers: list[Any] = []
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
     tab_to("#automatic")
     keys.press("Space")
     card, portrait = pictures
     for side, picture, key in (("reference", card, "Enter"), ("probe", portrait, "Space")):
         tab_to(f"#{side} .zone")
-        with page.expect_file_chooser() as chooser:
-            keys.press(key)
-        chooser.value.set_files(picture)
+        keys.press(key)
+        for _ in range(200):
+            if choosers:
+                break
+            page.wait_for_timeout(50)
+        choosers.pop().set_files(picture)
         expect(desk.side(side).get_by_role("button", name="Replace")).to_be_focused()
     desk.expect_verdict("ready")
     for _ in range(12):

@@ -8,14 +8,18 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, expect
 from running_service import Running
 
 from renzheng import findings
 from renzheng.quality import MEASURES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
 Pair = tuple[Path, Path]
 _PLACES = re.compile(r"\{(\w+)\}")
