@@ -22,7 +22,7 @@ _MOST_HELD = 256  # extracts in memory, some 90 KiB each
 
 
 @dataclass(frozen=True)
-class _Extraction(working.Step[Extract]):
+class _Extraction:
     number: int
     picture: Picture
 
