@@ -12,7 +12,7 @@ from renzheng.batch.comparing import Answer, Cell
 from renzheng.batch.outputs import Partial
 from renzheng.batch.pairs import Pairs
 from renzheng.batch.settings import conditions
-from renzheng.batch.store import Begin, Store
+from renzheng.batch.store import Begin, Store, place
 from renzheng.batch.summary import Summary, summarise
 from renzheng.batch.working import Tell
 from renzheng.errors import InvalidInput
@@ -70,7 +70,7 @@ def verify_pairs(
         What to do about an earlier run that was killed. A run that goes on ends with the same
         file as one that was never interrupted: each picture counts as it was when it was read.
     tell
-        Told how many pictures are done.
+        Told how many pictures and how many rows are done.
     report
         Called with what came of it before the unfinished work is removed.
 
@@ -101,6 +101,8 @@ def verify_pairs(
         "prefix": prefix,
     }
     header = [*pairs.columns, *names]
+    if begin is not Begin.RESTART and not place(output).exists():
+        outputs.check_partial(output)
     with Store(output, settled, begin) as store:
 
         def answers(first: int = 0) -> Iterator[Answer]:
@@ -112,7 +114,7 @@ def verify_pairs(
 
         partial = None
         if output.suffix.lower() == ".csv":
-            partial = Partial(output, header, rows(), ours=begin is not Begin.NEW)
+            partial = Partial(output, header, rows())
         try:
             running.run(
                 plan,
@@ -133,9 +135,9 @@ def verify_pairs(
             outputs.write_parquet(output, pairs.columns, answered, prefix, rows(), metadata)
         if report is not None:
             report(Done(pairs, summary, answers))
-        store.finish()
         if partial is not None:
             partial.remove()
+        store.finish()
     return summary
 
 
