@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from renzheng.comparison import Calibration, Policy
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
+    from renzheng.extracts import Extract, Verdict
     from renzheng.liveness import Liveness
     from renzheng.packs import Pack
     from renzheng.pictures import Likeness, PictureSimilarity, similarity
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "comparison": ("Calibration", "Policy"),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
+    "extracts": ("Extract", "Verdict"),
     "liveness": ("Liveness",),
     "packs": ("Pack",),
     "pictures": ("Likeness", "PictureSimilarity", "similarity"),
@@ -72,6 +74,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "Effect",
+    "Extract",
     "Face",
     "FalseMatchRate",
     "Finding",
@@ -91,6 +94,7 @@ __all__ = [
     "Role",
     "SamePicture",
     "UnreadableImage",
+    "Verdict",
     "Verification",
     "Verifier",
     "align",

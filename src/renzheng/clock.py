@@ -20,4 +20,6 @@ class Clock:
         try:
             yield
         finally:
-            self.milliseconds[step] = (time.perf_counter() - start) * 1e3
+            # A step may be done in parts.
+            spent = (time.perf_counter() - start) * 1e3
+            self.milliseconds[step] = self.milliseconds.get(step, 0.0) + spent

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -15,19 +17,18 @@ from renzheng.clock import Clock
 from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
+from renzheng.extracts import Extract, Verdict
 from renzheng.instruments import Instruments, Named, both
 from renzheng.packs import Pack
-from renzheng.same_picture import compare_pictures
+from renzheng.same_picture import Head, compare_heads, head
 from renzheng.types import (
     Capture,
     Comparison,
-    Effect,
     Face,
     Floats,
     Image,
     LivenessScore,
     Role,
-    SamePicture,
     Verification,
 )
 
@@ -214,41 +215,82 @@ class Verifier:
             If the pack is not calibrated, or not as far down as the policy asks, or the policy
             asks for liveness and there is no liveness pack.
         """
-        self._check_policy()
+        self.check_policy()
         clock = Clock()
         with clock("total"):
             captures = self._acquire_both(reference, probe, clock)
-            found = [
-                finding
-                for side, capture in zip(SIDES, captures, strict=True)
-                for finding in findings.of_capture(side, capture, self.policy)
-            ]
-            comparison, same, live = None, None, None
-            if not any(finding.effect is Effect.REFUSAL for finding in found):
-                with clock("embed"):
-                    first, second = self._embeddings(captures)
-                comparison = self.compare(first, second)
-                with clock("same_picture"):
-                    same = self._same_picture(*captures)
-                if self.liveness is not None:
-                    with clock("liveness"):
-                        live = self._live(captures[1])
-                found += findings.of_same_picture(same, self.policy)
-                found += findings.of_liveness(live, self.policy)
-        decision, reason = self.policy.decide(comparison, found)
+            first, second = self._extracts(captures, clock)
+            verdict = self._judge(first, second, clock)
         return Verification(
-            decision=decision,
-            reason=reason,
-            comparison=comparison,
+            decision=verdict.decision,
+            reason=verdict.reason,
+            comparison=verdict.comparison,
             policy=self.policy.to_dict(),
             pack=self._packs(),
             reference=captures[0],
             probe=captures[1],
-            same_picture=same,
-            liveness=live,
-            findings=tuple(found),
+            same_picture=verdict.same_picture,
+            liveness=verdict.liveness,
+            findings=verdict.findings,
             timings_ms=clock.milliseconds,
         )
+
+    def extract(self, picture: Any, role: Role | str, *, name: str | None = None) -> Extract:
+        """All that `compare_extracts` needs of one picture: for those that are compared often.
+
+        Parameters
+        ----------
+        picture
+            Anything that `renzheng.images.read` takes.
+        role
+            What it is a picture of: one of this verifier's roles.
+        name
+            What to call the picture; by default `renzheng.images.describe` says.
+
+        Returns
+        -------
+        Extract
+            With an `error` where there is no picture or no face, and without an embedding where
+            the policy refuses it.
+        """
+        clock = Clock()
+        with clock("total"):
+            capture = acquisition.acquire(
+                picture, _role(role), self.instruments, name=name, clock=clock
+            )
+            (extract,) = self._extracts((capture,), clock)
+        return replace(extract, timings_ms=clock.milliseconds)
+
+    def compare_extracts(self, reference: Extract, probe: Extract) -> Verdict:
+        """Are the two pictures of the same person? As `verify`, of what `extract` has kept.
+
+        An embedding that was computed by itself may differ from one that was computed beside
+        another in its last bits, and the distance with it by less than 1e-5.
+
+        Parameters
+        ----------
+        reference, probe
+            In the roles of this verifier, made by one with the same packs and policy.
+
+        Raises
+        ------
+        InvalidInput
+            As `verify`, and if the roles or the packs are not this verifier's.
+        """
+        self.check_policy()
+        if (reference.role, probe.role) != self.roles:
+            raise InvalidInput(
+                f"extracts of a {reference.role} and a {probe.role} picture, where "
+                f"{','.join(self.roles)} are compared"
+            )
+        for extract in (reference, probe):
+            if extract.embedding is not None and extract.pack != self.pack.digest:
+                raise InvalidInput(
+                    "the extract was made with another pack",
+                    source=extract.source,
+                    remedy="make it again with this one",
+                )
+        return self._judge(reference, probe, Clock())
 
     def acquire(self, picture: Any, role: Role | str = Role.PHOTO) -> Capture:
         """One side by itself: the picture's faces, the chosen one, its crop and its quality.
@@ -288,34 +330,81 @@ class Verifier:
             return side(0, read, name), side(1, read, name)
         return both(lambda: side(0, reference), lambda: side(1, probe))
 
-    def _embeddings(self, captures: tuple[Capture, Capture]) -> tuple[Floats, Floats]:
-        """Of both sides; what choosing a portrait has computed is not computed again."""
+    def _extracts(self, captures: Sequence[Capture], clock: Clock) -> list[Extract]:
+        """Of one side or both; if either is refused, nothing is computed of the other."""
+        found = [tuple(findings.of_capture("", each, self.policy)) for each in captures]
+        extracts = [
+            Extract(
+                source=capture.source,
+                role=capture.role,
+                pack=self.pack.digest,
+                size=None if capture.image is None else capture.image.shape[1::-1],
+                face=capture.face,
+                quality=capture.quality,
+                findings=told,
+                error=capture.error,
+            )
+            for capture, told in zip(captures, found, strict=True)
+        ]
+        if any(extract.refused for extract in extracts):
+            return extracts
+        with clock("embed"):
+            embeddings = self._embeddings(captures)
+        with clock("same_picture"):
+            heads = [self._head(capture) for capture in captures]
+        lives: list[LivenessScore | None] = [None] * len(captures)
+        if self.liveness is not None:
+            with clock("liveness"):
+                lives = [self._live(capture) for capture in captures]
+        return [
+            replace(extract, embedding=embedding, head=head, liveness=live)
+            for extract, embedding, head, live in zip(
+                extracts, embeddings, heads, lives, strict=True
+            )
+        ]
+
+    def _judge(self, reference: Extract, probe: Extract, clock: Clock) -> Verdict:
+        found = [
+            replace(finding, side=side)
+            for side, extract in zip(SIDES, (reference, probe), strict=True)
+            for finding in extract.findings
+        ]
+        comparison, same, live = None, None, None
+        if reference.embedding is not None and probe.embedding is not None:
+            comparison = self.compare(reference.embedding, probe.embedding)
+            # Whether a live picture is the photograph on record; two photographs may be one.
+            if reference.head is not None and probe.head is not None:
+                with clock("same_picture"):
+                    same = compare_heads(reference.head, probe.head)
+            live = probe.liveness
+            found += findings.of_same_picture(same, self.policy)
+            found += findings.of_liveness(live, self.policy)
+        decision, reason = self.policy.decide(comparison, found)
+        return Verdict(decision, reason, comparison, same, live, tuple(found))
+
+    def _embeddings(self, captures: Sequence[Capture]) -> list[Floats]:
+        """Of each; what choosing a portrait has computed is not computed again."""
         missing = [
             capture.crop
             for capture in captures
             if capture.embedding is None and capture.crop is not None
         ]
         fresh = iter(self.embed_crops(np.stack(missing)) if missing else ())
-        first, second = (
+        return [
             next(fresh) if capture.embedding is None else capture.embedding for capture in captures
-        )
-        return first, second
+        ]
 
-    def _same_picture(self, reference: Capture, probe: Capture) -> SamePicture | None:
-        """Whether a live picture is the photograph on record; two photographs may be one."""
-        if probe.role is not Role.LIVE:
+    def _head(self, capture: Capture) -> Head | None:
+        if self.roles[1] is not Role.LIVE or capture.image is None or capture.face is None:
             return None
-        (image, face), (other_image, other_face) = (
-            (side.image, side.face) for side in (reference, probe)
-        )
-        if image is None or face is None or other_image is None or other_face is None:
-            return None
-        return compare_pictures(image, face, other_image, other_face)
+        return head(capture.image, capture.face)
 
-    def _live(self, probe: Capture) -> LivenessScore | None:
-        if self.liveness is None or probe.image is None or probe.face is None:
+    def _live(self, capture: Capture) -> LivenessScore | None:
+        live = self.liveness is not None and capture.role is Role.LIVE
+        if not live or capture.image is None or capture.face is None:
             return None
-        return self.liveness.check(probe.image, probe.face)
+        assert self.liveness is not None
+        return self.liveness.check(capture.image, capture.face)
 
     def _packs(self) -> dict[str, str]:
         """What a result has to name to be repeated."""
@@ -330,7 +419,15 @@ class Verifier:
             named[f"{prefix}digest"] = pack.digest
         return named
 
-    def _check_policy(self) -> None:
+    def check_policy(self) -> None:
+        """Make sure that the packs can keep what the policy promises, before any work.
+
+        Raises
+        ------
+        InvalidInput
+            If the pack is not calibrated, or not as far down as the policy asks, or the policy
+            demands what nobody measures here.
+        """
         if self.calibration is None:
             raise InvalidInput(
                 f"the pack {self.pack.name} has no calibration, so no policy can be applied",
