@@ -1,0 +1,176 @@
+"""What runs in Ray's processes: pictures are read there, and come out as answers."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from renzheng.batch import comparing, records, running, working
+from renzheng.batch.cluster import places
+from renzheng.batch.cluster.nodes import require
+from renzheng.batch.settings import Settings
+from renzheng.batch.store import Stamp
+from renzheng.extracts import Extract
+
+_MOST_HELD = 128  # shared extracts in memory, some 90 KiB each
+
+Table = Any  # pyarrow.Table: one row, `number` of a block and `content`, pickled by our own process
+
+
+@dataclass(frozen=True)
+class Work:
+    """One block of a table.
+
+    Attributes
+    ----------
+    rows
+        The number of each row and of its two pictures.
+    pictures
+        What to do for each picture.
+    shared
+        Where the extracts of pictures are that were worked on first: part and place in it.
+    """
+
+    rows: Sequence[tuple[int, int, int]]
+    pictures: Mapping[int, working.Step[Extract]]
+    shared: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a block.
+
+    Attributes
+    ----------
+    rows
+        Number and encoded answer.
+    stamps
+        How the files of pictures were that were read.
+    """
+
+    rows: Sequence[tuple[int, str]]
+    stamps: Mapping[int, Stamp]
+
+
+def packed(number: int, content: Any) -> Table:
+    """A block as Ray takes it."""
+    import pyarrow
+
+    data = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+    return pyarrow.table(
+        {"number": pyarrow.array([number], pyarrow.int64()), "content": [data]}
+    )
+
+
+def unpacked(table: Table) -> list[tuple[int, Any]]:
+    """The blocks again."""
+    numbers, contents = table["number"].to_pylist(), table["content"].to_pylist()
+    return [(number, pickle.loads(data)) for number, data in zip(numbers, contents, strict=True)]
+
+
+class Worker:
+    """Does steps, each a picture; the networks are loaded once.
+
+    Parameters
+    ----------
+    settings
+        Of the verifier.
+    storage
+        How pictures in object stores are reached.
+    """
+
+    def __init__(self, settings: Settings, storage: places.Storage):
+        cv2.setNumThreads(1)
+        self.verifier = settings.verifier()
+        self.storage = storage
+
+    def do(self, step: working.Step[Any]) -> tuple[Stamp, Any]:
+        """One step."""
+        return working.do(step, self.verifier, self.storage.read)
+
+    def __call__(self, block: Table) -> Table:
+        """Do a block of steps."""
+        ((number, steps),) = unpacked(block)
+        return packed(number, [self.do(step) for step in steps])
+
+
+class Extractor(Worker):
+    """Makes extracts that several blocks need: a row for each."""
+
+    def __call__(self, block: Table) -> Table:
+        """Do a block of pictures."""
+        import pyarrow
+
+        ((_, steps),) = unpacked(block)
+        rows = []
+        for number, step in steps.items():
+            stamp, extract = self.do(step)
+            content = pickle.dumps(records.to_row(extract), protocol=pickle.HIGHEST_PROTOCOL)
+            rows.append({"number": number, "stamp": list(stamp), "content": content})
+        schema = {
+            "number": pyarrow.int64(),
+            "stamp": pyarrow.list_(pyarrow.int64(), 2),
+            "content": pyarrow.binary(),
+        }
+        return pyarrow.Table.from_pylist(rows, pyarrow.schema(schema))
+
+
+class Comparer(Worker):
+    """Answers the rows of a block.
+
+    Parameters
+    ----------
+    parts
+        References to what `Extractor` made.
+    """
+
+    def __init__(self, settings: Settings, storage: places.Storage, parts: Sequence[Any]):
+        super().__init__(settings, storage)
+        self._parts = parts
+        self._held: OrderedDict[int, Extract] = OrderedDict()
+
+    def __call__(self, block: Table) -> Table:
+        """Do a block."""
+        ((number, work),) = unpacked(block)
+        known: dict[int, Extract] = {}
+        stamps: dict[int, Stamp] = {}
+        rows = []
+        for row, *sides in work.rows:
+            for one in sides:
+                if one not in known:
+                    known[one] = self._extract(one, work, stamps)
+            answer = comparing.compare(self.verifier, known[sides[0]], known[sides[1]])
+            rows.append((row, running.encoded(answer)))
+        return packed(number, Done(rows, stamps))
+
+    def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> Extract:
+        refused = running.refused(work.pictures[number])
+        if refused is not None:
+            return refused
+        if number in work.shared:
+            shared = self._shared(number, *work.shared[number])
+            if shared is not None:
+                return shared
+        stamps[number], extract = self.do(work.pictures[number])
+        return extract
+
+    def _shared(self, number: int, part: int, place: int) -> Extract | None:
+        """What was made first; None if it was lost with a node, so that it is made once more."""
+        if number in self._held:
+            self._held.move_to_end(number)
+            return self._held[number]
+        ray = require()
+        try:
+            content = ray.get(self._parts[part])["content"][place].as_py()
+        except ray.exceptions.RayError:
+            return None
+        extract = records.from_row(pickle.loads(content))
+        self._held[number] = extract
+        if len(self._held) > _MOST_HELD:
+            self._held.popitem(last=False)
+        return extract
