@@ -16,7 +16,7 @@ Row = dict[str, str]
 
 
 def read(
-    path: Path, fold: Collection[str] | None = None
+    path: Path, fold: Collection[str] | None = None, *, strip: bool = True
 ) -> tuple[Sequence[str], Iterator[tuple[int, Row]]]:
     """Read a table of texts.
 
@@ -26,6 +26,8 @@ def read(
         CSV with a header; separated by comma, semicolon or tab; UTF-8.
     fold
         Columns whose case does not matter, in lower case; by default that of none does.
+    strip
+        Whether blanks around a cell's text go; rows of nothing else are passed over either way.
 
     Returns
     -------
@@ -69,7 +71,8 @@ def read(
         for number, cells in enumerate(table[1:], start=2):
             if any(cell.strip() for cell in cells):
                 padded = [*cells, *[""] * (len(columns) - len(cells))]
-                yield number, {c: v.strip() for c, v in zip(columns, padded, strict=False)}
+                cut = zip(columns, padded, strict=False)
+                yield number, {c: v.strip() if strip else v for c, v in cut}
 
     return columns, rows()
 

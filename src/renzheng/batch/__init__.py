@@ -1,8 +1,31 @@
-"""Many pairs of pictures: each picture is worked on once, and a killed run goes on."""
+"""Many pairs of pictures: each picture is worked on once, and a killed run goes on.
+
+`extract` and `compare` are the two steps, functions of a picture's bytes and of two extracts;
+`verify_pairs` and `embed_pictures` do them over tables and folders on one machine.
+"""
 
 from __future__ import annotations
 
 from renzheng.batch.comparing import Answer, columns, compare, extract, unreadable
+from renzheng.batch.embedding import Embedded, embed_picture, embed_pictures
 from renzheng.batch.settings import Settings, conditions
+from renzheng.batch.store import Begin
+from renzheng.batch.summary import Summary, summarise
+from renzheng.batch.verification import verify_pairs
 
-__all__ = ["Answer", "Settings", "columns", "compare", "conditions", "extract", "unreadable"]
+__all__ = [
+    "Answer",
+    "Begin",
+    "Embedded",
+    "Settings",
+    "Summary",
+    "columns",
+    "compare",
+    "conditions",
+    "embed_picture",
+    "embed_pictures",
+    "extract",
+    "summarise",
+    "unreadable",
+    "verify_pairs",
+]

@@ -34,6 +34,7 @@ examples:
   renzheng verify passport.jpg selfie.jpg
   renzheng verify passport.jpg selfie.jpg --json
   renzheng verify passport.jpg selfie.jpg --max-fmr 1e-5 --report why.html
+  renzheng batch pairs.csv -o results.csv
   renzheng gallery search members gate.jpg
   renzheng duplicates photos/ --report duplicates.html
   renzheng evaluate pairs mine.csv --report mine.html
@@ -46,6 +47,7 @@ Pictures never leave this machine. `renzheng COMMAND --help` tells more about ea
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from renzheng.cli import (
+        batch,
         documents,
         duplicates,
         evaluation,
@@ -69,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
         verification,
+        batch,
         faces,
         documents,
         quality,

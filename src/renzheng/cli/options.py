@@ -24,7 +24,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def add_detection(parser: argparse.ArgumentParser, min_face_size: int = 40) -> None:
+def add_detection(
+    parser: argparse.ArgumentParser, min_face_size: int = 40, *, threads: bool = True
+) -> None:
     """Options of every command that looks for faces."""
     parser.add_argument(
         "--min-face-size",
@@ -33,6 +35,8 @@ def add_detection(parser: argparse.ArgumentParser, min_face_size: int = 40) -> N
         metavar="PX",
         help="ignore faces smaller than this (default: %(default)s); larger is faster",
     )
+    if not threads:
+        return
     parser.add_argument(
         "--threads",
         type=int,

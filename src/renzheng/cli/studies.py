@@ -100,14 +100,22 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             BarColumn,
             MofNCompleteColumn,
             Progress,
+            ProgressColumn,
+            Task,
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.text import Text
+
+        class Rate(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                return Text("" if task.speed is None else f"{task.speed:.1f}/s")
 
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            Rate(),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -122,12 +130,19 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             yield show
         return
     last = time.monotonic()
+    begun: dict[str, tuple[float, int]] = {}  # when, and how many were done before
 
     def tell(what: str, done: int, whole: int) -> None:
         nonlocal last
-        if time.monotonic() - last >= 15:
-            last = time.monotonic()
-            print(f"renzheng: {what}: {done} of {whole}", file=sys.stderr, flush=True)
+        now = time.monotonic()
+        start, before = begun.setdefault(what, (now, done))
+        if now - last >= 15:
+            last = now
+            told = f"renzheng: {what}: {done} of {whole}"
+            if done > before and now > start:
+                rate = (done - before) / (now - start)
+                told += f", {rate:.1f}/s, {(whole - done) / rate / 60:.0f} min left"
+            print(told, file=sys.stderr, flush=True)
 
     yield tell
 

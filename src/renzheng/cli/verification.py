@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import EXIT_CODES, options
-from renzheng.errors import InvalidInput
+from renzheng.cli import EXIT_CODES, options, policies
 
 if TYPE_CHECKING:
     from renzheng.types import Capture, Verification
@@ -42,20 +41,14 @@ def register(commands: Any) -> None:
     )
     verify.add_argument("reference", metavar="ID_PHOTO", help="picture of or from the document")
     verify.add_argument("probe", metavar="LIVE_PHOTO", help="picture of the person")
-    _add_policy(verify)
+    policies.add_policy(verify)
     options.add_pack(verify)
     options.add_detection(verify)
     options.add_json(verify)
     verify.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page (.html) or picture (.png) of why"
     )
-    verify.add_argument(
-        "--roles",
-        default="document,live",
-        metavar="REFERENCE,PROBE",
-        help="what the pictures are of: document, live or photo each (default: document,live; "
-        "photo,photo compares two photographs, bystanders allowed)",
-    )
+    policies.add_roles(verify)
     verify.set_defaults(run=_verify)
 
     demo = commands.add_parser(
@@ -71,60 +64,11 @@ def register(commands: Any) -> None:
         metavar="FOLDER",
         help="where the pictures and the report go (default: renzheng-demo)",
     )
-    _add_policy(demo)
+    policies.add_policy(demo)
     options.add_pack(demo)
     options.add_detection(demo)
     options.add_json(demo)
     demo.set_defaults(run=_demo)
-
-
-def _add_policy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--max-fmr",
-        type=float,
-        default=1e-4,
-        metavar="RATE",
-        help="highest false match rate of a match (default: 1e-4, one in 10,000)",
-    )
-    parser.add_argument(
-        "--inconclusive",
-        type=float,
-        default=10.0,
-        metavar="TIMES",
-        help="inconclusive up to this many times --max-fmr (default: 10; 1 switches it off)",
-    )
-    parser.add_argument(
-        "--min-quality",
-        action="append",
-        default=[],
-        metavar="ROLE.MEASURE=N",
-        help="refuse a side whose quality component is below N of 100, e.g. live.sharpness=30; "
-        "repeatable (`renzheng quality` shows the measures)",
-    )
-    parser.add_argument(
-        "--liveness",
-        metavar="PACK",
-        help="ask this pack whether the live picture shows a live face: minifasnet, once it is "
-        "there (`renzheng packs add minifasnet`), or a folder. Below the threshold there is no "
-        "match. One picture cannot rule out a good print, screen or mask, or an injected stream "
-        "(default: do not ask)",
-    )
-    parser.add_argument(
-        "--min-liveness",
-        type=float,
-        metavar="SCORE",
-        help="threshold of --liveness, 0 to 1 (default: the pack's)",
-    )
-    parser.add_argument(
-        "--allow-several-faces",
-        action="store_true",
-        help="compare the chosen face even where another one of similar size could be meant",
-    )
-    parser.add_argument(
-        "--allow-same-picture",
-        action="store_true",
-        help="let a live picture that is the document's own portrait be a match",
-    )
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -135,7 +79,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         options.check_output(arguments.report, [arguments.reference, arguments.probe])
     return _answer(
         arguments,
-        _verifier(arguments),
+        policies.verifier(arguments),
         arguments.reference,
         arguments.probe,
         arguments.report,
@@ -146,7 +90,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from renzheng import demo
 
     arguments.allow_same_picture = True  # there is no second public-domain picture of her
-    verifier = _verifier(arguments)
+    verifier = policies.verifier(arguments)
     card, portrait = demo.write_pictures(verifier, arguments.out)
     code = _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
     if not arguments.json:
@@ -155,45 +99,6 @@ def _demo(arguments: argparse.Namespace) -> int:
             "the card.\n`renzheng verify` would call no match on that."
         )
     return code
-
-
-def _verifier(arguments: argparse.Namespace) -> Verifier:
-    from renzheng.comparison import Policy
-
-    document, live = _least_quality(arguments.min_quality)
-    policy = Policy(
-        max_fmr=arguments.max_fmr,
-        inconclusive=arguments.inconclusive,
-        min_document_quality=document,
-        min_live_quality=live,
-        allow_several_faces=arguments.allow_several_faces,
-        allow_same_picture=arguments.allow_same_picture,
-        min_liveness=arguments.min_liveness,
-    )
-    roles = tuple(role.strip() for role in getattr(arguments, "roles", "document,live").split(","))
-    if len(roles) != 2:
-        raise InvalidInput(
-            f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
-        )
-    return options.verifier(arguments, policy=policy, roles=roles, liveness=arguments.liveness)
-
-
-def _least_quality(words: list[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """For documents and for live pictures, from ``live.sharpness=30`` and the like."""
-    least: dict[str, dict[str, int]] = {"document": {}, "live": {}}
-    for word in words:
-        name, _, number = word.partition("=")
-        role, _, measure = name.partition(".")
-        if measure in least.get(role, {}):
-            raise InvalidInput(f"--min-quality names {name} twice")
-        try:
-            least[role][measure] = int(number)
-        except (KeyError, ValueError):
-            raise InvalidInput(
-                f"--min-quality {word!r} is not of the form ROLE.MEASURE=N",
-                remedy="e.g. live.sharpness=30 or document.inter_eye_distance=20",
-            ) from None
-    return least["document"], least["live"]
 
 
 def _answer(

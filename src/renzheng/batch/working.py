@@ -1,0 +1,147 @@
+"""Pictures read and extracted, here or in processes of their own, in order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import cv2
+
+from renzheng import images, processes
+from renzheng.batch.settings import Settings
+from renzheng.batch.store import Stamp
+from renzheng.errors import RenzhengError, UnreadableImage
+from renzheng.verifier import Verifier
+
+Result = TypeVar("Result")
+
+WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
+GONE: Stamp = (-1, -1)
+
+
+class Step(Generic[Result]):
+    """What is done with one picture; sent to other processes, so a class of a module."""
+
+    def done(self, verifier: Verifier, content: bytes) -> Result:
+        """What comes of its bytes."""
+        raise NotImplementedError
+
+    def failed(self, error: UnreadableImage) -> Result:
+        """What comes of a picture that cannot be read or dealt with."""
+        raise NotImplementedError
+
+    @property
+    def path(self) -> str | bytes:
+        """Where it lies."""
+        raise NotImplementedError
+
+
+def stamp(path: str | bytes) -> Stamp:
+    """How a file is now."""
+    try:
+        status = Path(path if isinstance(path, str) else _decoded(path)).stat()
+    except (OSError, ValueError):  # ValueError: no file has such a name
+        return GONE
+    return status.st_size, status.st_mtime_ns
+
+
+def each(
+    steps: Iterable[Step[Result]], settings: Settings, workers: int
+) -> Iterator[tuple[Step[Result], Stamp, Result]]:
+    """Do all steps.
+
+    Parameters
+    ----------
+    steps
+        What to do.
+    settings
+        Of the verifier that does it.
+    workers
+        Processes; 1 stays in this one. The results are the same bits.
+
+    Yields
+    ------
+    (step, how the picture's file was, what came of it)
+        In the order of the steps.
+    """
+    rest = iter(steps)
+    first = list(islice(rest, WORTH_A_POOL if workers > 1 else 1))
+    if not first:
+        return
+    everything = chain(first, rest)
+    if workers <= 1 or len(first) < WORTH_A_POOL:
+        verifier = settings.verifier()
+        for step in everything:
+            with _one_thread():
+                done = _do(step, verifier)
+            yield step, *done
+        return
+    for step, done in processes.in_order(
+        everything, _as_is, _work, workers=workers, start=_start, settings=(settings,)
+    ):
+        yield step, *done
+
+
+def _do(step: Step[Result], verifier: Verifier) -> tuple[Stamp, Result]:
+    # Before the bytes are read: a file that is written meanwhile counts as changed.
+    before = stamp(step.path)
+    try:
+        content = images.read_bytes(step.path)  # type: ignore[arg-type]
+    except UnreadableImage as error:
+        return before, step.failed(error)
+    try:
+        return before, step.done(verifier, content)
+    except (RenzhengError, MemoryError):
+        raise
+    except Exception as error:
+        # One picture in a hundred thousand must not end the run, whatever is wrong with it.
+        told = " ".join(str(error).split())
+        return before, step.failed(
+            UnreadableImage(
+                f"a defect of renzheng: {type(error).__name__}: {told}",
+                remedy="please report it with the picture, if you may",
+            )
+        )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+_verifier: Verifier | None = None  # one in each process
+
+
+def _start(settings: Settings) -> None:
+    global _verifier
+    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    _verifier = settings.verifier()
+
+
+def _work(step: Step[Result]) -> tuple[Stamp, Result]:
+    assert _verifier is not None
+    return _do(step, _verifier)
+
+
+def _as_is(step: Step[Result]) -> Step[Result]:
+    return step
+
+
+def _decoded(path: bytes) -> str:
+    import os
+
+    return os.fsdecode(path)
+
+
+Tell = Callable[[str, int, int], None]  # what, how many are done, how many there are
