@@ -6,7 +6,8 @@ Nothing here is imported unless it is asked for, since Ray is an extra: ``pip in
 
 from __future__ import annotations
 
-from renzheng.batch.cluster.engine import each, run
+from renzheng.batch.cluster.engine import Engine
 from renzheng.batch.cluster.nodes import Cluster
+from renzheng.batch.cluster.places import Storage, is_stored, read_pairs
 
-__all__ = ["Cluster", "each", "run"]
+__all__ = ["Cluster", "Engine", "Storage", "is_stored", "read_pairs"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 
-from renzheng.batch import comparing, records, running, working
+from renzheng.batch import comparing, pairs, records, running, working
 from renzheng.batch.cluster import places
 from renzheng.batch.cluster.nodes import require
 from renzheng.batch.settings import Settings
@@ -37,7 +37,7 @@ class Work:
     """
 
     rows: Sequence[tuple[int, int, int]]
-    pictures: Mapping[int, working.Step[Extract]]
+    pictures: Mapping[int, running.Extraction]
     shared: Mapping[int, tuple[int, int]]
 
 
@@ -62,15 +62,39 @@ def packed(number: int, content: Any) -> Table:
     import pyarrow
 
     data = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
-    return pyarrow.table(
-        {"number": pyarrow.array([number], pyarrow.int64()), "content": [data]}
-    )
+    return pyarrow.table({"number": pyarrow.array([number], pyarrow.int64()), "content": [data]})
 
 
 def unpacked(table: Table) -> list[tuple[int, Any]]:
     """The blocks again."""
     numbers, contents = table["number"].to_pylist(), table["content"].to_pylist()
     return [(number, pickle.loads(data)) for number, data in zip(numbers, contents, strict=True)]
+
+
+def extracted(extracts: Mapping[int, Extract], stamps: Mapping[int, Stamp]) -> Table:
+    """Extracts as a table: a row for each, with how its file was."""
+    import pyarrow
+
+    rows = [
+        {
+            "number": number,
+            "stamp": list(stamps.get(number, working.GONE)),
+            "content": pickle.dumps(records.to_row(extract), protocol=pickle.HIGHEST_PROTOCOL),
+        }
+        for number, extract in extracts.items()
+    ]
+    schema = {
+        "number": pyarrow.int64(),
+        "stamp": pyarrow.list_(pyarrow.int64(), 2),
+        "content": pyarrow.binary(),
+    }
+    return pyarrow.Table.from_pylist(rows, pyarrow.schema(schema))
+
+
+def contents(table: Table) -> dict[int, Stamp]:
+    """Which pictures' extracts a table holds, in order, and how their files were."""
+    stamps = (tuple(stamp) for stamp in table["stamp"].to_pylist())
+    return dict(zip(table["number"].to_pylist(), stamps, strict=True))
 
 
 class Worker:
@@ -104,20 +128,12 @@ class Extractor(Worker):
 
     def __call__(self, block: Table) -> Table:
         """Do a block of pictures."""
-        import pyarrow
-
         ((_, steps),) = unpacked(block)
-        rows = []
-        for number, step in steps.items():
-            stamp, extract = self.do(step)
-            content = pickle.dumps(records.to_row(extract), protocol=pickle.HIGHEST_PROTOCOL)
-            rows.append({"number": number, "stamp": list(stamp), "content": content})
-        schema = {
-            "number": pyarrow.int64(),
-            "stamp": pyarrow.list_(pyarrow.int64(), 2),
-            "content": pyarrow.binary(),
-        }
-        return pyarrow.Table.from_pylist(rows, pyarrow.schema(schema))
+        done = {number: self.do(step) for number, step in steps.items()}
+        return extracted(
+            {number: extract for number, (_, extract) in done.items()},
+            {number: stamp for number, (stamp, _) in done.items()},
+        )
 
 
 class Comparer(Worker):
@@ -149,14 +165,15 @@ class Comparer(Worker):
         return packed(number, Done(rows, stamps))
 
     def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> Extract:
-        refused = running.refused(work.pictures[number])
+        refused = pairs.refusal(work.pictures[number].picture)
         if refused is not None:
             return refused
         if number in work.shared:
             shared = self._shared(number, *work.shared[number])
             if shared is not None:
                 return shared
-        stamps[number], extract = self.do(work.pictures[number])
+        done: tuple[Stamp, Extract] = self.do(work.pictures[number])
+        stamps[number], extract = done
         return extract
 
     def _shared(self, number: int, part: int, place: int) -> Extract | None:

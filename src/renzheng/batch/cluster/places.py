@@ -14,6 +14,7 @@ from typing import Any
 from renzheng import images, tables
 from renzheng.batch import pairs, parquet
 from renzheng.batch.pairs import NAMES, Pairs, Picture
+from renzheng.duplicates import listing
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 
 # Stores of the user's own. Nothing is fetched from web addresses: a table that somebody hands in
@@ -98,7 +99,7 @@ class Storage:
         return [
             f"{found[1]}://{name}"
             for name in names
-            if "." + name.rpartition(".")[2].lower() in images.SUFFIXES
+            if "." + name.rpartition(".")[2].lower() in listing.SUFFIXES
         ]
 
     def write(self, source: Path, address: str) -> None:

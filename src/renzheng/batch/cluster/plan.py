@@ -1,16 +1,17 @@
 """Which rows go together, so that each picture is worked on once and little of it travels.
 
-Tables of documents and live pictures mostly name each picture once, or a few times in rows about one
-person. Rows that have a picture in common, directly or over other rows, form a group; groups are
-packed into blocks, and who works on a block reads its pictures, compares them and forgets them: no
-extract leaves the process. Only where a group is larger than a block (everybody against everybody)
-are pictures worked on first, and their extracts kept for the blocks that need them.
+Tables of documents and live pictures mostly name each picture once, or a few times in rows about
+one person. Rows that have a picture in common, directly or over other rows, form a group; groups
+are packed into blocks, and who works on a block reads its pictures, compares them and forgets them:
+no extract leaves the process. Only where a group is larger than a block (everybody against
+everybody) are pictures worked on first, and their extracts kept for the blocks that need them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,9 @@ def plan(pairs: Numbers, pictures: int = PICTURES, rows: int = ROWS) -> Plan:
     first = np.full(int(groups.max(initial=-1)) + 1, len(pairs), np.int64)
     np.minimum.at(first, groups, np.arange(len(pairs)))
     order = np.lexsort((np.arange(len(pairs)), first[groups]))
-    blocks = [np.sort(order[start:end]) for start, end in _cuts(pairs, groups, order, pictures, rows)]
+    blocks = [
+        np.sort(order[start:end]) for start, end in _cuts(pairs, groups, order, pictures, rows)
+    ]
     return Plan(tuple(blocks), _shared(pairs, blocks))
 
 
@@ -85,9 +88,7 @@ def _cuts(
     for begin, end in _runs(groups[order]):
         whole = {int(each) for each in pairs[order[begin:end]].ravel()}
         fits = len(whole) <= pictures and end - begin <= rows
-        if begin > start and (
-            not fits or len(held) + len(whole) > pictures or end - start > rows
-        ):
+        if begin > start and (not fits or len(held) + len(whole) > pictures or end - start > rows):
             cuts.append((start, begin))
             start, held = begin, set()
         if fits:
@@ -110,7 +111,7 @@ def _cuts(
 
 def _runs(values: Numbers) -> list[tuple[int, int]]:
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def _shared(pairs: Numbers, blocks: Sequence[Numbers]) -> Numbers:
