@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from renzheng import files
+from renzheng import acquisition, files
 from renzheng.batch import outputs, parquet, working
 from renzheng.batch.settings import Settings, conditions
 from renzheng.batch.store import Begin, Progress, Store
@@ -69,8 +69,6 @@ def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
         What to call it.
     """
     digest = hashlib.sha256(content).hexdigest()
-    from renzheng import acquisition
-
     capture = acquisition.acquire(content, Role.PHOTO, verifier.instruments, name=name)
     if capture.face is None or capture.crop is None:
         return Embedded(digest, error=capture.error)
@@ -80,11 +78,11 @@ def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
 
 
 @dataclass(frozen=True)
-class _Embedding(working.Step[Embedded]):
-    path: bytes
+class _Embedding:
+    path: str
 
     def done(self, verifier: Verifier, content: bytes) -> Embedded:
-        return embed_picture(verifier, content, os.fsdecode(self.path))
+        return embed_picture(verifier, content, self.path)
 
     def failed(self, error: UnreadableImage) -> Embedded:
         told = f"{error.reason} ({error.remedy})" if error.remedy else error.reason
@@ -205,7 +203,7 @@ def _run(
             tell("pictures", done, len(paths))
 
     report()
-    steps = (_Embedding(path) for path in paths[done:])
+    steps = (_Embedding(os.fsdecode(path)) for path in paths[done:])
     try:
         for _, _, one in engine(steps, settings, workers):
             new.rows.append((done, *_encoded(one)))

@@ -15,8 +15,6 @@ from renzheng.batch import parquet
 from renzheng.batch.comparing import TYPES, Cell
 from renzheng.errors import InvalidInput, RenzhengError
 
-PARTIAL = ".partial"
-
 
 def check(path: Path, kinds: Sequence[str]) -> None:
     """Make sure, before any work, that results can have this name.
@@ -87,6 +85,27 @@ def write_parquet(
         parquet.write(file, kinds, rows, metadata)
 
 
+def partial(output: Path) -> Path:
+    """Where rows are written as they come."""
+    return output.with_name(output.name + ".partial")
+
+
+def check_partial(output: Path) -> None:
+    """Make sure that a run that begins replaces nobody's file.
+
+    Raises
+    ------
+    InvalidInput
+        If there is one where rows would be written as they come.
+    """
+    if os.path.lexists(partial(output)):
+        raise InvalidInput(
+            "rows would be written here as they come, and there is a file already",
+            source=str(partial(output)),
+            remedy="move it away, or name another output",
+        )
+
+
 class Partial:
     """Rows as they come, for whoever wants to look; the store, not this, is what counts.
 
@@ -98,27 +117,15 @@ class Partial:
         The columns.
     rows
         That are done before.
-    ours
-        Whether a file of the name can only be an earlier run's.
 
     Raises
     ------
-    InvalidInput
-        If there is a file of somebody else.
     RenzhengError
         If it cannot be written.
     """
 
-    def __init__(
-        self, output: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, ours: bool
-    ):
-        self.path = output.with_name(output.name + PARTIAL)
-        if os.path.lexists(self.path) and not ours:
-            raise InvalidInput(
-                "rows would be written here as they come, and there is a file already",
-                source=str(self.path),
-                remedy="move it away, or name another output",
-            )
+    def __init__(self, output: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]):
+        self.path = partial(output)
         try:
             self.remove()
             handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -22,7 +22,7 @@ _MOST_HELD = 256  # extracts in memory, some 90 KiB each
 
 
 @dataclass(frozen=True)
-class Extraction(working.Step[Extract]):
+class Extraction:
     """A picture of a table, to be extracted."""
 
     number: int

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from renzheng import __version__
 from renzheng.comparison import Policy
+from renzheng.errors import InvalidInput
 from renzheng.packs import Pack
 from renzheng.verifier import Verifier
 
@@ -36,7 +37,15 @@ class Settings:
 
     @classmethod
     def of(cls, verifier: Verifier) -> Settings:
-        """Those of a verifier, whose packs are named by their folders."""
+        """Those of a verifier, whose packs are named by their folders.
+
+        Raises
+        ------
+        InvalidInput
+            If its liveness comes from no pack.
+        """
+        if verifier.liveness is not None and verifier.liveness.pack is None:
+            raise InvalidInput("liveness comes from no pack, so no other process can load it")
         live = None if verifier.liveness is None else verifier.liveness.pack
         return cls(
             str(verifier.pack.folder),

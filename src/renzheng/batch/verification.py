@@ -12,7 +12,7 @@ from renzheng.batch.comparing import Answer, Cell
 from renzheng.batch.outputs import Partial
 from renzheng.batch.pairs import Pairs
 from renzheng.batch.settings import conditions
-from renzheng.batch.store import Begin, Store
+from renzheng.batch.store import Begin, Store, place
 from renzheng.batch.summary import Summary, summarise
 from renzheng.batch.working import Tell
 from renzheng.errors import InvalidInput
@@ -105,6 +105,8 @@ def verify_pairs(
         "prefix": prefix,
     }
     header = [*pairs.columns, *names]
+    if begin is not Begin.RESTART and not place(output).exists():
+        outputs.check_partial(output)
     with Store(output, settled, begin) as store:
 
         def answers(first: int = 0) -> Iterator[Answer]:
@@ -116,7 +118,7 @@ def verify_pairs(
 
         partial = None
         if output.suffix.lower() == ".csv":
-            partial = Partial(output, header, rows(), ours=begin is not Begin.NEW)
+            partial = Partial(output, header, rows())
         try:
             engine(
                 plan,
@@ -137,9 +139,9 @@ def verify_pairs(
             outputs.write_parquet(output, pairs.columns, answered, prefix, rows(), metadata)
         if report is not None:
             report(Done(pairs, summary, answers))
-        store.finish()
         if partial is not None:
             partial.remove()
+        store.finish()
     return summary
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Protocol, TypeVar
 
 import cv2
 
@@ -17,33 +17,33 @@ from renzheng.batch.store import Stamp
 from renzheng.errors import RenzhengError, UnreadableImage
 from renzheng.verifier import Verifier
 
+Tell = Callable[[str, int, int], None]  # what, how many are done, how many there are
+
 Result = TypeVar("Result")
+Made = TypeVar("Made", covariant=True)
 
 WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
 GONE: Stamp = (-1, -1)
 
 
-class Step(Generic[Result]):
-    """What is done with one picture; sent to other processes, so a class of a module."""
-
-    def done(self, verifier: Verifier, content: bytes) -> Result:
-        """What comes of its bytes."""
-        raise NotImplementedError
-
-    def failed(self, error: UnreadableImage) -> Result:
-        """What comes of a picture that cannot be read or dealt with."""
-        raise NotImplementedError
+class Step(Protocol[Made]):
+    """What is done with one picture; sent to other processes, so of a class of a module."""
 
     @property
-    def path(self) -> str | bytes:
+    def path(self) -> str:
         """Where it lies."""
-        raise NotImplementedError
+
+    def done(self, verifier: Verifier, content: bytes) -> Made:
+        """What comes of its bytes."""
+
+    def failed(self, error: UnreadableImage) -> Made:
+        """What comes of a picture that cannot be read or dealt with."""
 
 
-def stamp(path: str | bytes) -> Stamp:
+def stamp(path: str) -> Stamp:
     """How a file is now."""
     try:
-        status = Path(path if isinstance(path, str) else _decoded(path)).stat()
+        status = Path(path).stat()
     except (OSError, ValueError):  # ValueError: no file has such a name
         return GONE
     return status.st_size, status.st_mtime_ns
@@ -87,7 +87,7 @@ def each(
 
 
 def do(
-    step: Step[Result], verifier: Verifier, read: Callable[[Any], bytes] = images.read_bytes
+    step: Step[Result], verifier: Verifier, read: Callable[[str], bytes] = images.read_bytes
 ) -> tuple[Stamp, Result]:
     """Do one step.
 
@@ -149,12 +149,3 @@ def _work(step: Step[Result]) -> tuple[Stamp, Result]:
 
 def _as_is(step: Step[Result]) -> Step[Result]:
     return step
-
-
-def _decoded(path: bytes) -> str:
-    import os
-
-    return os.fsdecode(path)
-
-
-Tell = Callable[[str, int, int], None]  # what, how many are done, how many there are

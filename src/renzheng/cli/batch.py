@@ -13,6 +13,7 @@ from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
     from renzheng.batch import Begin, Summary
+    from renzheng.batch.pairs import Pairs
 
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
 _MOST_WORKERS = 256
@@ -156,8 +157,7 @@ def _batch(arguments: argparse.Namespace) -> int:
         )
     start, processes = begin(arguments), workers(arguments)
     outputs.check(arguments.out, verification.KINDS)
-    beside = [arguments.out, store.place(arguments.out)]
-    beside.append(arguments.out.with_name(arguments.out.name + outputs.PARTIAL))
+    beside = [arguments.out, store.place(arguments.out), outputs.partial(arguments.out)]
     for path in beside:
         options.check_output(path, [arguments.table])
     if arguments.report is not None:
@@ -203,15 +203,20 @@ def _batch(arguments: argparse.Namespace) -> int:
     return _NOT_COMPARABLE if found.decisions["not_comparable"] else 0
 
 
-def _check_pictures(written: list[Path], table: Any) -> None:
-    """See that nothing that is written is a picture of the table."""
-    there = [path for path in written if path.exists()]
-    if not there:
-        return
+def _check_pictures(written: list[Path], table: Pairs) -> None:
+    """See that nothing that is written is a picture of the table, by its name.
+
+    A file system need not be asked for every picture: none of what is written is named as one.
+    """
+    names = {os.path.abspath(path) for path in written}  # noqa: PTH100 - links stay
     for row in range(len(table.rows)):
-        pictures = [each.path or None for each in table.pictures(row, ("photo", "photo"))]
-        for path in there:
-            options.check_output(path, pictures)
+        for each in table.pictures(row, ("photo", "photo")):
+            if each.path in names:
+                raise InvalidInput(
+                    "the output would overwrite an input",
+                    source=each.path,
+                    remedy="name another file",
+                )
 
 
 def _show(found: Summary, arguments: argparse.Namespace) -> None:

@@ -9,12 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import EXIT_CODES, options
+from renzheng.cli.batch import add_running, begin, interrupted, workers
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 if TYPE_CHECKING:
     from renzheng.types import Floats
 
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
+_EMBED = """\
+Write one embedding a picture. .npy holds float32 (n, d) in the order given, a row of NaN for a
+picture without a face. .csv holds the path and d numbers a row; pictures without a face are left
+out. .parquet (needs renzheng[batch]) holds path, embedding, error, box, landmarks, score and the
+digest of every picture. What failed is reported.
+
+Of folders, the pictures in them and in the folders within are taken. Work on folders, and for
+.parquet, is kept beside the output while it goes on (OUTPUT.unfinished, readable by you only) and
+is continued with --resume; the pictures are those that were there when it began.
+"""
+_MOST_FAILED = 20  # on a terminal
 _FAILURES = (
     "exit codes: 0 all pictures done, 2 usage, 4 at least one picture failed, 5 the command failed"
 )
@@ -50,15 +62,20 @@ def register(commands: Any) -> None:
     embed = commands.add_parser(
         "embed",
         help="turn faces into embeddings",
-        description="Write one embedding a picture: .npy holds float32 (n, d) in the order given; "
-        ".csv holds the path and d numbers a row. A picture without a face is a row of NaN "
-        "in .npy and is left out of .csv; both are reported.",
+        description=_EMBED,
         epilog=_FAILURES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    embed.add_argument("pictures", nargs="+", metavar="PICTURE")
-    embed.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=".npy or .csv")
+    embed.add_argument(
+        "pictures", nargs="+", metavar="PICTURE", help="or folders, for .parquet and .csv"
+    )
+    embed.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help=".npy, .csv or .parquet"
+    )
+    add_running(embed)
     options.add_pack(embed)
     options.add_detection(embed)
+    options.add_json(embed)
     embed.set_defaults(run=_embed)
 
 
@@ -117,6 +134,14 @@ def _embed(arguments: argparse.Namespace) -> int:
 
     from renzheng import files
 
+    asked = arguments.resume or arguments.restart or arguments.workers is not None
+    if (
+        asked
+        or arguments.json
+        or arguments.out.suffix.lower() == ".parquet"
+        or any(Path(picture).is_dir() for picture in arguments.pictures)
+    ):
+        return _embed_many(arguments)
     suffix = arguments.out.suffix.lower()
     if suffix not in (".npy", ".csv"):
         raise InvalidInput(
@@ -147,6 +172,48 @@ def _embed(arguments: argparse.Namespace) -> int:
         files.write(arguments.out, text.getvalue().encode("utf-8", "surrogateescape"))
     print(f"{arguments.out}: {len(found)} of {len(arguments.pictures)} pictures embedded")
     return 0 if len(found) == len(arguments.pictures) else _NOT_COMPARABLE
+
+
+def _embed_many(arguments: argparse.Namespace) -> int:
+    """Folders, or what Parquet holds: in several processes, and so that it can be continued."""
+    from renzheng import batch
+    from renzheng.batch import embedding, outputs, store
+    from renzheng.cli import studies
+
+    if arguments.threads is not None:
+        raise InvalidInput(
+            "--threads is for pictures that are named one by one", remedy="use --workers"
+        )
+    start, processes = begin(arguments), workers(arguments)
+    outputs.check(arguments.out, embedding.KINDS)
+    for path in (arguments.out, store.place(arguments.out)):
+        options.check_output(path, arguments.pictures)
+    arguments.threads = 1
+    verifier = options.verifier(arguments)
+    try:
+        with studies.progress() as tell:
+            found = batch.embed_pictures(
+                [Path(picture) for picture in arguments.pictures],
+                arguments.out,
+                verifier,
+                workers=processes,
+                begin=start,
+                tell=tell,
+            )
+    except KeyboardInterrupt:
+        interrupted(arguments.out)
+        raise
+    if arguments.json:
+        options.print_json({"command": studies.command(), **found.to_dict()})
+    else:
+        for path, reason in (*found.unread, *found.failed)[:_MOST_FAILED]:
+            print(f"renzheng: {path}: {reason}", file=sys.stderr)
+        more = len(found.unread) + len(found.failed) - _MOST_FAILED
+        if more > 0:
+            print(f"renzheng: ... and {more:,} more: --json shows them", file=sys.stderr)
+        done = found.pictures - len(found.failed)
+        print(f"{arguments.out}: {done:,} of {found.pictures:,} pictures embedded")
+    return _NOT_COMPARABLE if found.failed or found.unread else 0
 
 
 def _with_progress(pictures: list[str]) -> Any:

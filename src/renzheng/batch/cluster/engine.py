@@ -167,9 +167,13 @@ class Engine:
             fn_constructor_args=(settings, self.storage, *more),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
             num_cpus=1,
-            # By default for ever, and a picture that kills every process would end no run.
-            max_task_retries=_TIMES,
+            ray_remote_args_fn=_retries,
         )
+
+
+def _retries() -> dict[str, int]:
+    # By default for ever, and a picture that kills every process would end no run.
+    return {"max_task_retries": _TIMES}
 
 
 class _Writer:

@@ -44,7 +44,7 @@ class Storage:
 
     options: dict[str, str] = field(default_factory=dict)
 
-    def read(self, path: Any, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
+    def read(self, path: str, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
         """The bytes of a picture: of a file, or of an object.
 
         Raises
@@ -52,14 +52,13 @@ class Storage:
         UnreadableImage
             If there is none, or it is too large.
         """
-        text = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
-        if not is_stored(text):
+        if not is_stored(path):
             return images.read_bytes(path)
         import pyarrow.fs
 
-        name = images.printable(text)
+        name = images.printable(path)
         try:
-            system, place = self._at(text)
+            system, place = self._at(path)
             found = system.get_file_info(place)
             if found.type != pyarrow.fs.FileType.File:
                 raise UnreadableImage(
