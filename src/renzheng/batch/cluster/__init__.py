@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from renzheng.batch.cluster.engine import Engine
 from renzheng.batch.cluster.nodes import Cluster
-from renzheng.batch.cluster.places import Storage, is_stored, read_pairs
+from renzheng.batch.cluster.places import find, is_stored, read_pairs, write
 
-__all__ = ["Cluster", "Engine", "Storage", "is_stored", "read_pairs"]
+__all__ = ["Cluster", "Engine", "find", "is_stored", "read_pairs", "write"]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 
+from renzheng import images
 from renzheng.batch import comparing, pairs, records, running, working
 from renzheng.batch.cluster import places
 from renzheng.batch.cluster.nodes import require
 from renzheng.batch.settings import Settings
 from renzheng.batch.store import Stamp
+from renzheng.errors import RenzhengError
 from renzheng.extracts import Extract
 
+MOST_ATTEMPTS = 4
 _MOST_HELD = 128  # shared extracts in memory, some 90 KiB each
 
 Table = Any  # pyarrow.Table: one row, `number` of a block and `content`, pickled by our own process
@@ -97,6 +100,18 @@ def contents(table: Table) -> dict[int, Stamp]:
     return dict(zip(table["number"].to_pylist(), stamps, strict=True))
 
 
+class Attempts:
+    """How often each block was begun."""
+
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()
+
+    def begin(self, number: int) -> int:
+        """It is begun once more."""
+        self._times[number] += 1
+        return self._times[number]
+
+
 class Worker:
     """Does steps, each a picture; the networks are loaded once.
 
@@ -104,22 +119,44 @@ class Worker:
     ----------
     settings
         Of the verifier.
-    storage
-        How pictures in object stores are reached.
+    attempts
+        A handle of `Attempts`.
     """
 
-    def __init__(self, settings: Settings, storage: places.Storage):
+    def __init__(self, settings: Settings, attempts: Any):
         cv2.setNumThreads(1)
         self.verifier = settings.verifier()
-        self.storage = storage
+        self._attempts = attempts
+
+    def begin(self, number: int, paths: Sequence[str]) -> None:
+        """A block is begun.
+
+        Raises
+        ------
+        RenzhengError
+            If others have died over it: a picture that kills every process would end no run.
+        """
+        ray = require()
+        try:
+            times = ray.get(self._attempts.begin.remote(number))
+        except ray.exceptions.RayError:  # lost with its node: nobody counts
+            return
+        if times > MOST_ATTEMPTS:
+            told = ", ".join(images.printable(path) for path in paths[:4] if path)
+            raise RenzhengError(
+                f"a process died {MOST_ATTEMPTS} times over one of these {len(paths)} pictures: "
+                f"{told}{', ...' if len(paths) > 4 else ''}",
+                remedy="perhaps memory ran out: take fewer --workers, or leave the picture out",
+            )
 
     def do(self, step: working.Step[Any]) -> tuple[Stamp, Any]:
         """One step."""
-        return working.do(step, self.verifier, self.storage.read)
+        return working.do(step, self.verifier, places.read)
 
     def __call__(self, block: Table) -> Table:
         """Do a block of steps."""
         ((number, steps),) = unpacked(block)
+        self.begin(number, [step.path for step in steps])
         return packed(number, [self.do(step) for step in steps])
 
 
@@ -128,7 +165,8 @@ class Extractor(Worker):
 
     def __call__(self, block: Table) -> Table:
         """Do a block of pictures."""
-        ((_, steps),) = unpacked(block)
+        ((number, steps),) = unpacked(block)
+        self.begin(number, [step.path for step in steps.values()])
         done = {number: self.do(step) for number, step in steps.items()}
         return extracted(
             {number: extract for number, (_, extract) in done.items()},
@@ -145,14 +183,15 @@ class Comparer(Worker):
         References to what `Extractor` made.
     """
 
-    def __init__(self, settings: Settings, storage: places.Storage, parts: Sequence[Any]):
-        super().__init__(settings, storage)
+    def __init__(self, settings: Settings, attempts: Any, parts: Sequence[Any]):
+        super().__init__(settings, attempts)
         self._parts = parts
         self._held: OrderedDict[int, Extract] = OrderedDict()
 
     def __call__(self, block: Table) -> Table:
         """Do a block."""
         ((number, work),) = unpacked(block)
+        self.begin(number, [step.path for step in work.pictures.values()])
         known: dict[int, Extract] = {}
         stamps: dict[int, Stamp] = {}
         rows = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 from renzheng.batch import working
 from renzheng.batch.cluster import actors
 from renzheng.batch.cluster.nodes import Cluster, failure, require
-from renzheng.batch.cluster.places import Storage
 from renzheng.batch.cluster.plan import PICTURES, plan
 from renzheng.batch.running import Extraction, Plan
 from renzheng.batch.settings import Settings
@@ -21,7 +20,6 @@ from renzheng.batch.store import Progress, Stamp, Store
 from renzheng.verifier import Verifier
 
 _EVERY = 0.5  # seconds between two commits: what a killed run does again
-_TIMES = 3  # that a block is tried again after its process died
 _WINDOW = 4096  # blocks handed to Ray at a time where nobody knows how many there will be
 
 
@@ -33,14 +31,11 @@ class Engine:
     ----------
     cluster
         Where.
-    storage
-        How pictures in object stores are reached.
     pictures
         Of a block at most.
     """
 
     cluster: Cluster
-    storage: Storage = field(default_factory=Storage)
     pictures: int = PICTURES
 
     def run(
@@ -160,20 +155,15 @@ class Engine:
         context.execution_options.preserve_order = True
         tables = [actors.packed(number, block) for number, block in enumerate(blocks)]
         workers = min(self.cluster.workers, len(tables))
+        attempts = ray.remote(num_cpus=0)(actors.Attempts).remote()
         return ray.data.from_arrow(tables).map_batches(
             actor,
             batch_size=None,  # a block is what one call does, and what is done again if it dies
             batch_format="pyarrow",
-            fn_constructor_args=(settings, self.storage, *more),
+            fn_constructor_args=(settings, attempts, *more),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
             num_cpus=1,
-            ray_remote_args_fn=_retries,
         )
-
-
-def _retries() -> dict[str, int]:
-    # By default for ever, and a picture that kills every process would end no run.
-    return {"max_task_retries": _TIMES}
 
 
 class _Writer:

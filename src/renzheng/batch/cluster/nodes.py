@@ -47,6 +47,8 @@ class Cluster:
         # What Ray tells its authors is for who runs a cluster to decide, and this one is ours.
         if address is None:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # What its C++ part writes to standard error is told by its exceptions as well.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
             options |= {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}

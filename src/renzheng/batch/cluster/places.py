@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,126 +32,114 @@ def is_stored(path: str) -> bool:
     return found is not None and found[1].lower() in (*_NATIVE, *_FSSPEC)
 
 
-@dataclass(frozen=True)
-class Storage:
-    """How stores are reached; sent to every process.
+def read(path: str, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
+    """The bytes of a picture: of a file, or of an object.
 
-    Attributes
+    Parameters
     ----------
-    options
-        For the addresses of a scheme, e.g. ``region=eu-west-1`` for s3, as pyarrow takes them in an
-        address after ``?``. Credentials are the environment's or the machine's, on every node.
+    path
+        A path, or an address. Credentials, region and end point are the environment's or the
+        machine's, as pyarrow finds them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...).
+    most
+        Bytes that an object may have.
+
+    Raises
+    ------
+    UnreadableImage
+        If there is none, or it is too large.
     """
+    if not is_stored(path):
+        return images.read_bytes(path)
+    import pyarrow.fs
 
-    options: dict[str, str] = field(default_factory=dict)
-
-    def read(self, path: str, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
-        """The bytes of a picture: of a file, or of an object.
-
-        Raises
-        ------
-        UnreadableImage
-            If there is none, or it is too large.
-        """
-        if not is_stored(path):
-            return images.read_bytes(path)
-        import pyarrow.fs
-
-        name = images.printable(path)
-        try:
-            system, place = self._at(path)
-            found = system.get_file_info(place)
-            if found.type != pyarrow.fs.FileType.File:
-                raise UnreadableImage(
-                    "there is no such object", source=name, remedy="check the address"
-                )
-            if found.size is not None and found.size > most:
-                raise UnreadableImage(f"it is larger than {most >> 20} MiB", source=name)
-            with system.open_input_file(place) as file:
-                content = bytes(file.read(most + 1))
-        except (OSError, RenzhengError, pyarrow.ArrowException) as error:
-            if isinstance(error, UnreadableImage):
-                raise
-            raise UnreadableImage(_told(error), source=name) from error
-        if len(content) > most:
+    name = images.printable(path)
+    try:
+        system, place = _at(path)
+        found = system.get_file_info(place)
+        if found.type != pyarrow.fs.FileType.File:
+            raise UnreadableImage(
+                "there is no such object", source=name, remedy="check the address"
+            )
+        if found.size is not None and found.size > most:
             raise UnreadableImage(f"it is larger than {most >> 20} MiB", source=name)
-        return content
+        with system.open_input_file(place) as file:
+            content = bytes(file.read(most + 1))
+    except (OSError, RenzhengError, pyarrow.ArrowException) as error:
+        if isinstance(error, UnreadableImage):
+            raise
+        raise UnreadableImage(_told(error), source=name) from error
+    if len(content) > most:
+        raise UnreadableImage(f"it is larger than {most >> 20} MiB", source=name)
+    return content
 
-    def pictures(self, folder: str) -> list[str]:
-        """The addresses of the pictures in a folder and in the folders within, by name.
 
-        Raises
-        ------
-        InvalidInput
-            If it cannot be listed.
-        """
-        import pyarrow.fs
+def find(sources: Sequence[Path | str]) -> listing.Listing:
+    """As `renzheng.duplicates.listing.find`, of folders in stores too.
 
-        found = _URL.fullmatch(folder)
-        assert found is not None
+    Raises
+    ------
+    InvalidInput
+        If a folder cannot be listed.
+    """
+    import pyarrow.fs
+
+    stored = [str(each) for each in sources if is_stored(str(each))]
+    found = listing.find([Path(each) for each in sources if not is_stored(str(each))])
+    addresses: set[str] = set()
+    skipped = Counter(found.skipped)
+    for folder in stored:
+        scheme = folder.partition("://")[0]
         try:
-            system, place = self._at(folder.rstrip("/"))
-            selector = pyarrow.fs.FileSelector(place, recursive=True)
-            entries = system.get_file_info(selector)
+            system, place = _at(folder.rstrip("/"))
+            entries = system.get_file_info(pyarrow.fs.FileSelector(place, recursive=True))
         except (OSError, pyarrow.ArrowException) as error:
             raise InvalidInput(_told(error), source=folder, remedy="check the address") from error
-        names = sorted(each.path for each in entries if each.type == pyarrow.fs.FileType.File)
-        return [
-            f"{found[1]}://{name}"
-            for name in names
-            if "." + name.rpartition(".")[2].lower() in listing.SUFFIXES
-        ]
+        for each in entries:
+            if each.type == pyarrow.fs.FileType.File:
+                if f".{each.extension.lower()}" in listing.SUFFIXES:
+                    addresses.add(f"{scheme}://{each.path}")
+                else:
+                    skipped[listing.OTHER] += 1
+    # Addresses are no paths, which would lose a slash, but are listed as if they were.
+    paths = (*found.paths, *sorted(addresses))
+    return replace(found, paths=paths, skipped=dict(skipped))  # type: ignore[arg-type]
 
-    def write(self, source: Path, address: str) -> None:
-        """Put a file into a store; the object is there once it is whole.
 
-        Raises
-        ------
-        RenzhengError
-            If it cannot be written.
-        """
-        import pyarrow
+def write(source: Path, address: str) -> None:
+    """Put a file into a store; the object is there once it is whole.
 
-        try:
-            system, place = self._at(address)
-            with source.open("rb") as file, system.open_output_stream(place) as out:
-                while piece := file.read(8 << 20):
-                    out.write(piece)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise RenzhengError(f"it cannot be written: {_told(error)}", source=address) from error
+    Raises
+    ------
+    RenzhengError
+        If it cannot be written.
+    """
+    import pyarrow
 
-    def table(self, address: str) -> bytes:
-        """The bytes of a table.
+    try:
+        system, place = _at(address)
+        with source.open("rb") as file, system.open_output_stream(place) as out:
+            while piece := file.read(8 << 20):
+                out.write(piece)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise RenzhengError(f"it cannot be written: {_told(error)}", source=address) from error
 
-        Raises
-        ------
-        InvalidInput
-            If there is none, or it is too large.
-        """
-        try:
-            return self.read(address, tables.MOST_BYTES)
-        except UnreadableImage as error:
-            raise InvalidInput(error.reason, source=address, remedy=error.remedy) from error
 
-    def _at(self, address: str) -> tuple[Any, str]:
-        """The file system of an address, and the path in it, which is taken as it is written."""
-        found = _URL.fullmatch(address)
-        assert found is not None
-        scheme, place, rest = found[1].lower(), found[2], found[3]
-        system, base = _system(scheme, place, self.options.get(scheme, ""))
-        return system, f"{base.rstrip('/')}/{rest}" if rest else base
+def _at(address: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it, which is taken as it is written."""
+    found = _URL.fullmatch(address)
+    assert found is not None
+    system, base = _system(found[1].lower(), found[2])
+    return system, f"{base.rstrip('/')}/{found[3]}" if found[3] else base
 
 
 @lru_cache(maxsize=64)
-def _system(scheme: str, place: str, options: str) -> tuple[Any, str]:
+def _system(scheme: str, place: str) -> tuple[Any, str]:
     parquet.require()
     import pyarrow.fs
 
     if scheme in _NATIVE:
-        found = pyarrow.fs.FileSystem.from_uri(
-            f"{scheme}://{place}/" + (f"?{options}" if options else "")
-        )
-        return found[0], found[1]
+        found: tuple[Any, str] = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{place}/")
+        return found
     try:
         import fsspec
 
@@ -192,7 +181,7 @@ class StoredPairs(Pairs):
 
 
 def read_pairs(
-    address: str, storage: Storage, names: tuple[str, str] = NAMES, root: str | None = None
+    address: str, names: tuple[str, str] = NAMES, root: str | None = None
 ) -> StoredPairs:
     """Read a table of pairs from a file or a store.
 
@@ -200,8 +189,6 @@ def read_pairs(
     ----------
     address
         Of the table.
-    storage
-        How stores are reached.
     names
         As of `renzheng.batch.pairs.read`.
     root
@@ -217,7 +204,7 @@ def read_pairs(
     if is_stored(address):
         if root is None:
             base = address.rpartition("/")[0]
-        with _here(address, storage) as path:
+        with _here(address) as path:
             try:
                 table = pairs.read(path, names, folder or Path("/"))
             except InvalidInput as error:
@@ -231,12 +218,15 @@ def read_pairs(
 
 
 @contextmanager
-def _here(address: str, storage: Storage) -> Iterator[Path]:
+def _here(address: str) -> Iterator[Path]:
     """A table, as a file for as long as it is read."""
     suffix = Path(address).suffix.lower()
     with tempfile.TemporaryDirectory(prefix="renzheng-") as folder:
         path = Path(folder) / f"table{suffix if suffix in _TABLES else '.csv'}"
-        path.write_bytes(storage.table(address))
+        try:
+            path.write_bytes(read(address, tables.MOST_BYTES))
+        except UnreadableImage as error:
+            raise InvalidInput(error.reason, source=address, remedy=error.remedy) from error
         yield path
 
 
