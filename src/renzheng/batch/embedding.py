@@ -123,7 +123,7 @@ class Embeddings:
 
 
 def embed_pictures(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     output: Path,
     verifier: Verifier,
     *,
@@ -131,7 +131,7 @@ def embed_pictures(
     begin: Begin = Begin.NEW,
     tell: working.Tell | None = None,
     engine: Engine = working.each,
-    find: Callable[[Sequence[Path]], listing.Listing] = listing.find,
+    find: Callable[[Any], listing.Listing] = listing.find,
 ) -> Embeddings:
     """Embed the pictures of folders, and of the folders within.
 

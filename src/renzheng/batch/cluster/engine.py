@@ -13,10 +13,11 @@ import numpy as np
 from renzheng.batch import working
 from renzheng.batch.cluster import actors
 from renzheng.batch.cluster.nodes import Cluster, failure, require
-from renzheng.batch.cluster.plan import PICTURES, plan
+from renzheng.batch.cluster.plan import PICTURES, Numbers, plan
 from renzheng.batch.running import Extraction, Plan
 from renzheng.batch.settings import Settings
 from renzheng.batch.store import Progress, Stamp, Store
+from renzheng.extracts import Extract
 from renzheng.verifier import Verifier
 
 _EVERY = 0.5  # seconds between two commits: what a killed run does again
@@ -25,17 +26,18 @@ _WINDOW = 4096  # blocks handed to Ray at a time where nobody knows how many the
 
 @dataclass(eq=False)
 class Engine:
-    """Does the work of a run on a cluster.
+    """Does the work of a run on a cluster, which it reaches when the work begins.
 
     Attributes
     ----------
-    cluster
-        Where.
+    address, workers
+        As of `Cluster`.
     pictures
         Of a block at most.
     """
 
-    cluster: Cluster
+    address: str | None = None
+    workers: int | None = None
     pictures: int = PICTURES
 
     def run(
@@ -67,20 +69,25 @@ class Engine:
         sides = np.array(table.sides[first:], np.int64).reshape(-1, 2)
         if not len(sides):
             return
-        settings = self.cluster.check(Settings.of(verifier))
+        with Cluster(self.address, self.workers) as cluster:
+            settings = cluster.check(Settings.of(verifier))
+            self._run(cluster, settings, table, sides, _Writer(table, store, first, tell, wrote))
+
+    def _run(
+        self, cluster: Cluster, settings: Settings, table: Plan, sides: Numbers, writer: _Writer
+    ) -> None:
         steps = [Extraction(number, one) for number, one in enumerate(table.pictures)]
         cut = plan(sides, self.pictures)
         # Of an earlier run: what was read must not be read again, since it may have changed.
-        kept = {n: store.extract(n) for n in sorted(store.pictures() & set(sides.ravel().tolist()))}
-        writer = _Writer(table, store, first, tell, wrote)
+        kept = writer.kept(set(sides.ravel().tolist()))
         try:
             shared = [n for n in cut.shared.tolist() if n not in kept and table.pictures[n].path]
-            parts, where = self._extract({n: steps[n] for n in shared}, settings, writer)
+            parts, where = self._extract(cluster, settings, {n: steps[n] for n in shared}, writer)
             if kept:
                 where |= {number: (len(parts), place) for place, number in enumerate(kept)}
                 parts.append(require().put(actors.extracted(kept, {})))
-            blocks = (_work(sides[block], block + first, steps, where) for block in cut.blocks)
-            for _, done in self._map(actors.Comparer, blocks, settings, parts):
+            blocks = (_work(sides[block], block + writer.row, steps, where) for block in cut.blocks)
+            for _, done in _map(cluster, actors.Comparer, blocks, settings, parts):
                 writer.add(done)
             writer.flush(dropped=list(kept))
         finally:
@@ -96,16 +103,21 @@ class Engine:
         RenzhengError
             As `run`.
         """
-        everywhere = self.cluster.check(settings)
-        rest = iter(steps)
-        while window := list(islice(rest, _WINDOW * self.pictures)):
-            blocks = [window[k : k + self.pictures] for k in range(0, len(window), self.pictures)]
-            for number, done in self._map(actors.Worker, blocks, everywhere):
-                for step, (stamp, result) in zip(blocks[number], done, strict=True):
-                    yield step, stamp, result
+        rest, size = iter(steps), self.pictures
+        with Cluster(self.address, self.workers) as cluster:
+            everywhere = cluster.check(settings)
+            while window := list(islice(rest, _WINDOW * size)):
+                blocks = [window[k : k + size] for k in range(0, len(window), size)]
+                for number, done in _map(cluster, actors.Worker, blocks, everywhere):
+                    for step, (stamp, result) in zip(blocks[number], done, strict=True):
+                        yield step, stamp, result
 
     def _extract(
-        self, steps: Mapping[int, Extraction], settings: Settings, writer: _Writer
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        steps: Mapping[int, Extraction],
+        writer: _Writer,
     ) -> tuple[list[Any], dict[int, tuple[int, int]]]:
         """Work on pictures that several blocks need.
 
@@ -121,7 +133,8 @@ class Engine:
             for k in range(0, len(numbers), self.pictures)
         ]
         try:
-            made = self._mapped(actors.Extractor, blocks, settings).materialize()
+            attempts = _attempts()
+            made = _mapped(cluster, actors.Extractor, blocks, settings, attempts).materialize()
             parts = made.to_arrow_refs()
             look = ray.remote(num_cpus=0)(actors.contents)
             where: dict[int, tuple[int, int]] = {}
@@ -132,38 +145,53 @@ class Engine:
             raise failure(error) from error
         return parts, where
 
-    def _map(
-        self, actor: type[actors.Worker], blocks: Iterable[Any], settings: Settings, *more: Any
-    ) -> Iterator[tuple[int, Any]]:
-        """What comes of blocks, each with its number, in their order."""
-        try:
-            batches = self._mapped(actor, blocks, settings, *more).iter_batches(
-                batch_size=None, batch_format="pyarrow", prefetch_batches=1
-            )
-            for batch in batches:
-                yield from actors.unpacked(batch)
-        except Exception as error:
-            raise failure(error) from error
 
-    def _mapped(
-        self, actor: type[actors.Worker], blocks: Iterable[Any], settings: Settings, *more: Any
-    ) -> Any:
-        """The data set that a class makes of blocks; nothing is done yet."""
-        ray = require()
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = True
-        tables = [actors.packed(number, block) for number, block in enumerate(blocks)]
-        workers = min(self.cluster.workers, len(tables))
-        attempts = ray.remote(num_cpus=0)(actors.Attempts).remote()
-        return ray.data.from_arrow(tables).map_batches(
-            actor,
-            batch_size=None,  # a block is what one call does, and what is done again if it dies
-            batch_format="pyarrow",
-            fn_constructor_args=(settings, attempts, *more),
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
-            num_cpus=1,
+def _map(
+    cluster: Cluster,
+    actor: type[actors.Worker],
+    blocks: Iterable[Any],
+    settings: Settings,
+    *more: Any,
+) -> Iterator[tuple[int, Any]]:
+    """What comes of blocks, each with its number, in their order."""
+    try:
+        attempts = _attempts()
+        batches = _mapped(cluster, actor, blocks, settings, attempts, *more).iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=1
         )
+        for batch in batches:
+            yield from actors.unpacked(batch)
+    except Exception as error:
+        raise failure(error) from error
+
+
+def _attempts() -> Any:
+    """Who counts; as long as somebody holds this."""
+    return require().remote(num_cpus=0)(actors.Attempts).remote()
+
+
+def _mapped(
+    cluster: Cluster,
+    actor: type[actors.Worker],
+    blocks: Iterable[Any],
+    settings: Settings,
+    *more: Any,
+) -> Any:
+    """The data set that a class makes of blocks; nothing is done yet."""
+    ray = require()
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    tables = [actors.packed(number, block) for number, block in enumerate(blocks)]
+    workers = min(cluster.workers, len(tables))
+    return ray.data.from_arrow(tables).map_batches(
+        actor,
+        batch_size=None,  # a block is what one call does, and what is done again if it dies
+        batch_format="pyarrow",
+        fn_constructor_args=(settings, *more),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+    )
 
 
 class _Writer:
@@ -178,13 +206,17 @@ class _Writer:
         wrote: Callable[[int], object] | None,
     ):
         self._table, self._store, self._tell, self._wrote = table, store, tell, wrote
-        self._row = first  # the first that is not written
+        self.row = first  # the first that is not written
         self._waiting: dict[int, str] = {}
         self._stamps: dict[int, Stamp] = {}
         needed = {number for sides in table.sides[first:] for number in sides}
         self._known = set(range(len(table.pictures))) - needed
         self._committed = time.monotonic()
         self._report()
+
+    def kept(self, needed: set[int]) -> dict[int, Extract]:
+        """The extracts of an earlier run that are needed."""
+        return {n: self._store.extract(n) for n in sorted(self._store.pictures() & needed)}
 
     def read(self, stamps: Mapping[int, Stamp]) -> None:
         """How the files of pictures were that were read."""
@@ -202,10 +234,10 @@ class _Writer:
 
     def flush(self, dropped: Sequence[int] = ()) -> None:
         """Write the rows whose turn it is."""
-        new, first = Progress(read=self._stamps, dropped=list(dropped)), self._row
-        while self._row in self._waiting:
-            new.rows.append((self._row, self._waiting.pop(self._row), None))
-            self._row += 1
+        new, first = Progress(read=self._stamps, dropped=list(dropped)), self.row
+        while self.row in self._waiting:
+            new.rows.append((self.row, self._waiting.pop(self.row), None))
+            self.row += 1
         if new.rows or new.read or new.dropped:
             self._store.write(new)
         self._stamps = {}

@@ -21,6 +21,8 @@ _START = 300.0  # seconds for a node to start a process and, the first time, to 
 class Cluster:
     """Ray, started here or reached; to be used in a ``with``, which lets go of it at the end.
 
+    Where this process has reached Ray already (``ray.init``), that is taken, and left as it is.
+
     Parameters
     ----------
     address
@@ -44,6 +46,18 @@ class Cluster:
 
     def __init__(self, address: str | None = None, workers: int | None = None):
         ray = require()
+        self._ray, self._ours = ray, not ray.is_initialized()
+        if self._ours:
+            self._reach(address, workers)
+        cores = int(ray.cluster_resources().get("CPU", 0))
+        if cores < 1:
+            self.close()
+            raise RenzhengError(
+                "the cluster has no cores to work with", remedy="add a node: ray start --address"
+            )
+        self.workers = min(workers or cores, cores)
+
+    def _reach(self, address: str | None, workers: int | None) -> None:
         # What Ray tells its authors is for who runs a cluster to decide, and this one is ours.
         if address is None:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -56,18 +70,10 @@ class Cluster:
             options |= {"address": address}
             _check_address(address)
         try:
-            ray.init(**options)
+            self._ray.init(**options)
         # Ray ends the process (SystemExit) where a port is open and no cluster behind it.
         except (Exception, SystemExit) as error:
             raise _unreachable(address, str(error)) from error
-        self._ray = ray
-        cores = int(ray.cluster_resources().get("CPU", 0))
-        if cores < 1:
-            self.close()
-            raise RenzhengError(
-                "the cluster has no cores to work with", remedy="add a node: ray start --address"
-            )
-        self.workers = min(workers or cores, cores)
 
     def check(self, settings: Settings) -> Settings:
         """Make sure that every node would give the same answers as this machine.
@@ -110,7 +116,8 @@ class Cluster:
 
     def close(self) -> None:
         """Let go; a cluster that was started here ends."""
-        self._ray.shutdown()
+        if self._ours:
+            self._ray.shutdown()
 
     def __enter__(self) -> Cluster:
         return self

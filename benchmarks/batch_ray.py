@@ -1,0 +1,96 @@
+"""What Ray costs beside processes of one machine: the same table through both engines.
+
+    python benchmarks/batch_ray.py --data LFW --pairs 1000
+
+Pairs are of LFW's people, two pictures of one person each and every picture in one pair, so 1,000
+pairs are 2,000 pictures. The answers must be the same. A second table compares few pictures with
+each other, many times, in which case extracts travel and are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from renzheng import Verifier
+from renzheng.batch import Begin, verify_pairs
+from renzheng.batch.cluster import Engine, read_pairs, require
+from renzheng.batch.running import run
+
+
+def once(folder: Path, count: int) -> list[tuple[Path, Path]]:
+    """Pairs of one person's pictures; no picture is in two."""
+    pairs = []
+    for person in sorted(folder.iterdir()):
+        pictures = sorted(person.glob("*.jpg"))
+        pairs += list(zip(pictures[::2], pictures[1::2], strict=False))
+        if len(pairs) >= count:
+            break
+    return pairs[:count]
+
+
+def crossed(folder: Path, people: int) -> list[tuple[Path, Path]]:
+    """Everybody's first picture with everybody's second."""
+    both = [p for p in sorted(folder.iterdir()) if len(list(p.glob("*.jpg"))) > 1][:people]
+    first, second = ([sorted(p.glob("*.jpg"))[k] for p in both] for k in (0, 1))
+    return list(itertools.product(first, second))
+
+
+def measure(name: str, table: Path, verifier: Verifier, engine: Callable[..., Any], n: int) -> Any:
+    out = table.with_name(f"{name}.csv".replace(" ", "-"))
+    start = time.perf_counter()
+    found = verify_pairs(
+        read_pairs(str(table)), out, verifier, workers=n, engine=engine, begin=Begin.RESTART
+    )
+    seconds = time.perf_counter() - start
+    print(
+        f"| {name} | {found.pictures:,} | {found.rows:,} | {seconds:.1f} | "
+        f"{found.pictures / seconds:.1f} | {found.rows / seconds:.0f} |",
+        flush=True,
+    )
+    return out.read_bytes()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, metavar="LFW")
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--people", type=int, default=100, help="of the second table")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    folder = options.data / "lfw-deepfunneled"
+    verifier, workers = Verifier(threads=1), options.workers
+    ray = require()
+    print(
+        "| engine | pictures | pairs | seconds | pictures/s | pairs/s |\n|---|---|---|---|---|---|"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        tables = {
+            "once": once(folder, options.pairs),
+            "crossed": crossed(folder, options.people),
+        }
+        for name, pairs in tables.items():
+            table = Path(place) / f"{name}-pairs.csv"
+            with table.open("w", newline="") as file:
+                csv.writer(file).writerows([("reference", "probe"), *pairs])
+            answers = {
+                measure(f"{name} local {n}", table, verifier, run, n) for n in sorted({1, workers})
+            }
+            engine = Engine(workers=workers)
+            # With the start of a cluster of this machine's own, then on one that is there.
+            answers.add(measure(f"{name} ray {workers} started", table, verifier, engine.run, 1))
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+            answers.add(measure(f"{name} ray {workers}", table, verifier, engine.run, 1))
+            ray.shutdown()
+            assert len(answers) == 1, "the engines answer differently"
+
+
+if __name__ == "__main__":
+    main()
