@@ -22,8 +22,8 @@ def png(pixels: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, bytes]:
-    portrait = pytest.importorskip("skimage.data").astronaut()
-    again = np.asarray(Pillow.fromarray(portrait).resize((380, 380)))
+    portrait = pytest.importorskip("skimage.data").astronaut()[:300, 80:380]
+    again = np.asarray(Pillow.fromarray(portrait).resize((230, 230)))
     return {
         "portrait": png(portrait),
         "again": png(again),
@@ -47,7 +47,7 @@ def agrees(whole: Verification, verifier: Verifier, one: Extract, other: Extract
         assert verdict.reason == whole.reason
 
 
-@pytest.mark.parametrize("roles", [("document", "live"), ("photo", "photo"), ("photo", "live")])
+@pytest.mark.parametrize("roles", [("document", "live"), ("photo", "photo")])
 def test_every_pair_is_judged_as_verify_does(
     pictures: dict[str, bytes], roles: tuple[str, str]
 ) -> None:
@@ -56,9 +56,9 @@ def test_every_pair_is_judged_as_verify_does(
         {name: verifier.extract(content, role) for name, content in pictures.items()}
         for role in roles
     ]
-    for one, reference in pictures.items():
-        for other, probe in pictures.items():
-            whole = verifier.verify(reference, probe)
+    for one in ("portrait", "crowd", "blank"):
+        for other in ("again", "mirrored", "crowd", "text"):
+            whole = verifier.verify(pictures[one], pictures[other])
             agrees(whole, verifier, extracts[0][one], extracts[1][other])
 
 

@@ -80,7 +80,10 @@ def conditions(verifier: Verifier) -> dict[str, str]:
         "embedding pack": _named(verifier.pack),
         "detector": _named(verifier.detector_pack),
         "liveness pack": "none" if live is None else _named(live),
-        "policy": json.dumps(verifier.policy.to_dict(), sort_keys=True),
+        **{
+            f"policy {name}": json.dumps(value, sort_keys=True)
+            for name, value in verifier.policy.to_dict().items()
+        },
         "roles": ",".join(verifier.roles),
         "smallest face": f"{verifier.min_face_size} px",
     }
