@@ -20,6 +20,7 @@ from renzheng.errors import RenzhengError
 from renzheng.extracts import Extract
 
 MOST_ATTEMPTS = 4
+_FAILED = -1  # in the place of a number
 _MOST_HELD = 128  # shared extracts in memory, some 90 KiB each
 
 Table = Any  # pyarrow.Table: one row, `number` of a block and `content`, pickled by our own process
@@ -94,8 +95,11 @@ def extracted(extracts: Mapping[int, Extract], stamps: Mapping[int, Stamp]) -> T
     return pyarrow.Table.from_pylist(rows, pyarrow.schema(schema))
 
 
-def contents(table: Table) -> dict[int, Stamp]:
+def contents(table: Table) -> dict[int, Stamp] | RenzhengError:
     """Which pictures' extracts a table holds, in order, and how their files were."""
+    if table["number"][0].as_py() == _FAILED:
+        error: RenzhengError = pickle.loads(table["content"][0].as_py())
+        return error
     stamps = (tuple(stamp) for stamp in table["stamp"].to_pylist())
     return dict(zip(table["number"].to_pylist(), stamps, strict=True))
 
@@ -156,8 +160,12 @@ class Worker:
     def __call__(self, block: Table) -> Table:
         """Do a block of steps."""
         ((number, steps),) = unpacked(block)
-        self.begin(number, [step.path for step in steps])
-        return packed(number, [self.do(step) for step in steps])
+        try:
+            self.begin(number, [step.path for step in steps])
+            return packed(number, [self.do(step) for step in steps])
+        except RenzhengError as error:
+            # Raised, it would come out as the text of another.
+            return packed(number, error)
 
 
 class Extractor(Worker):
@@ -166,8 +174,11 @@ class Extractor(Worker):
     def __call__(self, block: Table) -> Table:
         """Do a block of pictures."""
         ((number, steps),) = unpacked(block)
-        self.begin(number, [step.path for step in steps.values()])
-        done = {number: self.do(step) for number, step in steps.items()}
+        try:
+            self.begin(number, [step.path for step in steps.values()])
+            done = {number: self.do(step) for number, step in steps.items()}
+        except RenzhengError as error:
+            return packed(_FAILED, error)
         return extracted(
             {number: extract for number, (_, extract) in done.items()},
             {number: stamp for number, (stamp, _) in done.items()},
@@ -191,7 +202,13 @@ class Comparer(Worker):
     def __call__(self, block: Table) -> Table:
         """Do a block."""
         ((number, work),) = unpacked(block)
-        self.begin(number, [step.path for step in work.pictures.values()])
+        try:
+            self.begin(number, [step.path for step in work.pictures.values()])
+            return packed(number, self._done(work))
+        except RenzhengError as error:
+            return packed(number, error)
+
+    def _done(self, work: Work) -> Done:
         known: dict[int, Extract] = {}
         stamps: dict[int, Stamp] = {}
         rows = []
@@ -201,7 +218,7 @@ class Comparer(Worker):
                     known[one] = self._extract(one, work, stamps)
             answer = comparing.compare(self.verifier, known[sides[0]], known[sides[1]])
             rows.append((row, running.encoded(answer)))
-        return packed(number, Done(rows, stamps))
+        return Done(rows, stamps)
 
     def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> Extract:
         refused = pairs.refusal(work.pictures[number].picture)

@@ -17,6 +17,7 @@ from renzheng.batch.cluster.plan import PICTURES, Numbers, plan
 from renzheng.batch.running import Extraction, Plan
 from renzheng.batch.settings import Settings
 from renzheng.batch.store import Progress, Stamp, Store
+from renzheng.errors import RenzhengError
 from renzheng.extracts import Extract
 from renzheng.verifier import Verifier
 
@@ -139,6 +140,8 @@ class Engine:
             look = ray.remote(num_cpus=0)(actors.contents)
             where: dict[int, tuple[int, int]] = {}
             for part, found in enumerate(ray.get([look.remote(each) for each in parts])):
+                if isinstance(found, RenzhengError):
+                    raise found
                 where |= {number: (part, place) for place, number in enumerate(found)}
                 writer.read(found)
         except Exception as error:
@@ -160,7 +163,10 @@ def _map(
             batch_size=None, batch_format="pyarrow", prefetch_batches=1
         )
         for batch in batches:
-            yield from actors.unpacked(batch)
+            for number, done in actors.unpacked(batch):
+                if isinstance(done, RenzhengError):
+                    raise done
+                yield number, done
     except Exception as error:
         raise failure(error) from error
 

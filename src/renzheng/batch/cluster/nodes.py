@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,6 +46,8 @@ class Cluster:
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None):
+        if address is not None:
+            _check_address(address)
         ray = require()
         self._ray, self._ours = ray, not ray.is_initialized()
         if self._ours:
@@ -68,7 +71,6 @@ class Cluster:
             options |= {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}
         else:
             options |= {"address": address}
-            _check_address(address)
         try:
             self._ray.init(**options)
         # Ray ends the process (SystemExit) where a port is open and no cluster behind it.
@@ -223,8 +225,10 @@ def failure(error: BaseException, name: str | None = None) -> RenzhengError:
             source=name,
             remedy="perhaps memory ran out: take fewer --workers, and --resume",
         )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return RenzhengError(f"Ray failed: {lines[-1] if lines else type(error).__name__}", source=name)
+    # What was raised elsewhere is told in the text of what is raised here.
+    raised = re.findall(r"^(?!ray\.)[\w.]+(?:Error|Exception): .+$", text, re.MULTILINE)
+    lines = [*raised, *(line for line in text.splitlines() if line.strip())]
+    return RenzhengError(f"Ray failed: {lines[0] if lines else type(error).__name__}", source=name)
 
 
 def _check_address(address: str) -> None:
