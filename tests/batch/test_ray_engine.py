@@ -15,14 +15,16 @@ from fatal_pictures import Fatal
 from PIL import Image as Pillow
 
 from renzheng import InvalidInput, RenzhengError, UnreadableImage, Verifier
-from renzheng.batch import Begin, Settings, pairs, verify_pairs
+from renzheng.batch import Begin, Settings, cluster, pairs, verify_pairs, working
+from renzheng.batch.cluster import actors, nodes
+from renzheng.batch.cluster.plan import plan
+from renzheng.batch.pairs import Picture
+from renzheng.batch.running import Extraction, Plan
 from renzheng.cli import main
+from renzheng.extracts import Extract
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'renzheng[ray]'")
 pytest.importorskip("ray.data", reason="needs Ray Data: pip install 'renzheng[ray]'")
-
-from renzheng.batch import cluster  # noqa: E402
-from renzheng.batch.cluster import nodes  # noqa: E402
 
 # Ray's and moto's own.
 pytestmark = [
@@ -122,6 +124,8 @@ def test_answers_equal_those_of_one_machine_byte_for_byte(
     # In blocks of 4 pictures several need one picture, and extracts travel; in one of 32 none do.
     engine = cluster.Engine(pictures=size)
     table = cluster.read_pairs(str(folder / "pairs.csv"))
+    sides = np.array(Plan(table, ("document", "live")).sides)
+    assert bool(len(plan(sides, size).shared)) == (size == 4)
     out = tmp_path / "ray.csv"
     told: list[tuple[int, int]] = []
     verify_pairs(
@@ -216,14 +220,39 @@ def test_a_picture_that_ends_every_process_ends_the_run_and_is_named(
 def test_a_node_that_would_answer_otherwise_is_refused(
     verifier: Verifier, instance: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = Settings.of(verifier)
     with cluster.Cluster() as here:
-        settings = here.check(Settings.of(verifier))
-        assert (settings.pack, settings.detector) == ("dlib-resnet", "mtcnn")
-        lost = Settings.of(Verifier(threads=1))
-        monkeypatch.setattr(nodes, "portable", lambda _: lost)
-        wanted = nodes.inspect(lost)
-        with pytest.raises(RenzhengError, match="another embedding pack"):
-            nodes.require_same(wanted, {**wanted, "embedding pack": "other"}, "node 10.0.0.2")
+        # By names, since a node has its packs in a cache of its own.
+        named = here.check(settings)
+        assert (named.pack, named.detector) == ("dlib-resnet", "mtcnn")
+        told = nodes.conditions(verifier)
+        monkeypatch.setattr(nodes, "conditions", lambda _: {**told, "embedding pack": "mine"})
+        with pytest.raises(RenzhengError, match=r"node .* another embedding pack .*here mine"):
+            here.check(settings)
+
+
+def test_an_extract_that_was_lost_with_a_node_is_made_again(
+    folder: Path, verifier: Verifier, instance: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Extraction(5, Picture(str(folder / "portrait.png"), "document", "portrait.png"))
+    _, extract = working.do(step, verifier)
+    assert isinstance(extract, Extract)
+    part = ray.put(actors.extracted({5: extract}, {}))
+    work = actors.Work([(0, 5, 5)], {5: step}, {5: (0, 0)})
+
+    def lost(reference: Any) -> None:
+        raise ray.exceptions.ObjectLostError(reference.hex(), None, "")
+
+    gone = types.SimpleNamespace(get=lost, exceptions=ray.exceptions)
+    for module, read in ((ray, set()), (gone, {5})):
+        monkeypatch.setattr(actors, "require", lambda module=module: module)
+        stamps: dict[int, tuple[int, int]] = {}
+        comparer = actors.Comparer(Settings.of(verifier), None, [part])
+        found = comparer._extract(5, work, stamps)
+        assert found.embedding is not None
+        assert extract.embedding is not None
+        assert np.array_equal(found.embedding, extract.embedding)
+        assert set(stamps) == read
 
 
 def test_a_node_without_renzheng_is_told(
