@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import made_up
 from renzheng import Verifier
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -336,3 +337,22 @@ def test_the_number_of_a_folders_pictures_says_nothing_in_npy(
     done = command("embed", tmp_path, "-o", tmp_path / "e.csv")
     assert done.returncode == 2
     assert "no pictures" in done.stderr
+
+
+def test_liveness_has_a_column_where_it_is_asked(
+    shots: Path, tmp_path: Path, command: Command, table: Table
+) -> None:
+    pack = made_up.liveness_pack(tmp_path / "bright")
+    lines = [["shot1.png", f"shot{k}.png"] for k in (2, 5)] + [["blank.png", "shot1.png"]]
+    path = table(tmp_path / "p.csv", [["reference", "probe"], *lines])
+    done = command(
+        "batch", path, "-o", tmp_path / "o.csv", "--root", shots, "--liveness", pack.folder,
+        "--workers", 1, "--roles", "photo,live",
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    verifier = Verifier(liveness=pack, roles=("photo", "live"), threads=1)
+    for row in rows_of(tmp_path / "o.csv"):
+        whole = verifier.verify(shots / row["reference"], shots / row["probe"])
+        live = whole.liveness
+        assert row["liveness"] == ("" if live is None else repr(round(live.score, 6)))
+        assert row["decision"] == str(whole.decision)

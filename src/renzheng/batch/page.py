@@ -35,7 +35,8 @@ _OWN_STYLE = """
 h1 { font-size:clamp(1.8rem, 5vw, 2.6rem); color:var(--ink); }
 header { border-top-color:var(--genuine); }
 thead th:first-child { width:auto; }
-.number { text-align:right; font-variant-numeric:tabular-nums; }
+.number { text-align:right; }
+.number, .word, thead th { white-space:nowrap; overflow-wrap:normal; }
 td img { display:block; max-width:120px; max-height:120px; margin-bottom:4px; }
 .wide { overflow-x:auto; }
 .note { padding:12px 0 0; }
@@ -214,7 +215,7 @@ def _nearest(done: Done, threshold: float, pictures: bool) -> str:
             f'<tr><td class="number">{row + 1:,}</td>{sides}'
             f'<td class="number">{cells["distance"]:.4f}</td>'
             f'<td class="number">{bound}{cells["fmr"]:.2g}</td>'
-            f"<td>{escape(str(cells['decision']).replace('_', ' '))}</td></tr>"
+            f"<td class=word>{escape(str(cells['decision']).replace('_', ' '))}</td></tr>"
         )
     return (
         "<section><h2>The rows nearest to the threshold</h2>\n<div class=wide><table><thead><tr>"
