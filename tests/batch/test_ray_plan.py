@@ -19,8 +19,10 @@ def test_every_row_is_in_one_block_and_shared_pictures_are_those_of_several(
     made = plan(pairs, pictures, rows)
     assert sorted(row for block in made.blocks for row in block.tolist()) == list(range(len(pairs)))
     named = [set(pairs[block].ravel().tolist()) for block in made.blocks]
+    rows_of = np.bincount(pairs.ravel())
     for block, held in zip(made.blocks, named, strict=True):
-        assert len(held) <= pictures
+        once = sum(rows_of[each] == 1 for each in held)
+        assert len(held) <= pictures or 8 * once + (len(held) - once) <= 8 * pictures
         assert len(block) <= rows
         assert block.tolist() == sorted(block.tolist())
     several = [n for n in range(13) if sum(n in held for held in named) > 1]
@@ -49,4 +51,13 @@ def test_one_against_many_shares_the_one() -> None:
     pairs = np.array([(k, 0) for k in range(1, 21)], np.int64)
     made = plan(pairs, 6)
     assert made.shared.tolist() == [0]
+    # Five pictures of one row each, beside the one.
     assert [len(block) for block in made.blocks] == [5, 5, 5, 5]
+
+
+def test_everybody_against_everybody_is_cut_into_few_blocks() -> None:
+    pairs = np.array([(a, 40 + b) for a in range(40) for b in range(40)], np.int64)
+    made = plan(pairs, 8)
+    assert sorted(made.shared.tolist()) == list(range(40, 80))
+    # The first holds all 40 of one side and 24 of the other.
+    assert [len(block) for block in made.blocks] == [24 * 40, 16 * 40]

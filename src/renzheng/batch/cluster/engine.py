@@ -22,6 +22,7 @@ from renzheng.extracts import Extract
 from renzheng.verifier import Verifier
 
 _EVERY = 0.5  # seconds between two commits: what a killed run does again
+_PART = 8  # extracts that travel together, some 82 KB each: who needs one fetches all of them
 _WINDOW = 4096  # blocks handed to Ray at a time where nobody knows how many there will be
 
 
@@ -130,8 +131,8 @@ class Engine:
             return [], {}
         ray, numbers = require(), list(steps)
         blocks = [
-            {number: steps[number] for number in numbers[k : k + self.pictures]}
-            for k in range(0, len(numbers), self.pictures)
+            {number: steps[number] for number in numbers[k : k + _PART]}
+            for k in range(0, len(numbers), _PART)
         ]
         try:
             attempts = _attempts()

@@ -19,6 +19,9 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.int64]
 
 PICTURES = 32  # of a block: some seconds of work, which is what a dead process costs
+# Of a block within a large group, where pictures of several rows are mostly shared, and then only
+# fetched: the more there are, the more rows they serve.
+_SHARED = 8
 ROWS = 2048  # of a block: rows whose pictures are shared cost little each
 
 
@@ -46,7 +49,7 @@ def plan(pairs: Numbers, pictures: int = PICTURES, rows: int = ROWS) -> Plan:
     pairs
         int64 (n, 2): the numbers of the two pictures of each row, from 0 on.
     pictures
-        Of a block at most, but for a block of one row.
+        Of a block at most; in a group that is larger, pictures of several rows count an eighth.
     rows
         Of a block at most.
     """
@@ -84,6 +87,7 @@ def _cuts(
 ) -> list[tuple[int, int]]:
     """Where blocks begin and end in the order; a group is cut only if it is larger than a block."""
     cuts, start = [], 0
+    weight = np.where(np.bincount(pairs.ravel()) > 1, 1, _SHARED).tolist()
     held: set[int] = set()
     for begin, end in _runs(groups[order]):
         whole = {int(each) for each in pairs[order[begin:end]].ravel()}
@@ -94,13 +98,16 @@ def _cuts(
         if fits:
             held |= whole
             continue
+        load = 0
         for k in range(begin, end):
-            new = {int(each) for each in pairs[order[k]]} - held
-            if k > start and (len(held) + len(new) > pictures or k - start >= rows):
+            sides = {int(each) for each in pairs[order[k]]}
+            new = sum(weight[each] for each in sides - held)
+            if k > start and (load + new > _SHARED * pictures or k - start >= rows):
                 cuts.append((start, k))
-                start, held = k, set()
-                new = {int(each) for each in pairs[order[k]]}
-            held |= new
+                start, held, load = k, set(), 0
+                new = sum(weight[each] for each in sides)
+            held |= sides
+            load += new
         # What is left of a large group stays by itself.
         cuts.append((start, end))
         start, held = end, set()
