@@ -180,6 +180,15 @@ def test_table_pictures_and_results_may_lie_in_a_store(
     assert "--engine ray" in capsys.readouterr().err
 
 
+def test_the_command_writes_what_it_writes_on_one_machine(
+    folder: Path, tmp_path: Path, local: bytes, instance: None
+) -> None:
+    out = tmp_path / "out.csv"
+    words = ["batch", str(folder / "pairs.csv"), "-o", str(out), "--root", str(folder)]
+    assert main([*words, "--engine", "ray", "--workers", "2"]) == 4
+    assert out.read_bytes() == local
+
+
 def test_folders_are_embedded_alike_here_on_ray_and_in_a_store(
     folder: Path, tmp_path: Path, store: Any, instance: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,7 +57,7 @@ def test_one_against_many_shares_the_one() -> None:
 
 def test_everybody_against_everybody_is_cut_into_few_blocks() -> None:
     pairs = np.array([(a, 40 + b) for a in range(40) for b in range(40)], np.int64)
-    made = plan(pairs, 8)
+    made = plan(pairs, 8, rows=2000)
     assert sorted(made.shared.tolist()) == list(range(40, 80))
     # The first holds all 40 of one side and 24 of the other.
     assert [len(block) for block in made.blocks] == [24 * 40, 16 * 40]

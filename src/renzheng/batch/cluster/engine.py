@@ -196,7 +196,7 @@ def _mapped(
         batch_size=None,  # a block is what one call does, and what is done again if it dies
         batch_format="pyarrow",
         fn_constructor_args=(settings, *more),
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
 

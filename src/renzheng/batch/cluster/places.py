@@ -181,7 +181,7 @@ class StoredPairs(Pairs):
 
 
 def read_pairs(
-    address: str, names: tuple[str, str] = NAMES, root: str | None = None
+    address: str | Path, names: tuple[str, str] = NAMES, root: str | Path | None = None
 ) -> StoredPairs:
     """Read a table of pairs from a file or a store.
 
@@ -199,7 +199,8 @@ def read_pairs(
     InvalidInput
         As of `renzheng.batch.pairs.read`.
     """
-    base = root if root is not None and is_stored(root) else ""
+    address = str(address)
+    base = str(root) if root is not None and is_stored(str(root)) else ""
     folder = None if root is None or base else Path(root)
     if is_stored(address):
         if root is None:

@@ -22,7 +22,7 @@ PICTURES = 32  # of a block: some seconds of work, which is what a dead process 
 # Of a block within a large group, where pictures of several rows are mostly shared, and then only
 # fetched: the more there are, the more rows they serve.
 _SHARED = 8
-ROWS = 2048  # of a block: rows whose pictures are shared cost little each
+ROWS = 512  # of a block: a second of work, where nothing but comparisons is left
 
 
 @dataclass(frozen=True, eq=False)
