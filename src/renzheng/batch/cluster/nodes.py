@@ -258,5 +258,5 @@ def _unreachable(address: str | None, told: str) -> RenzhengError:
         f"the cluster cannot be reached: {reason}",
         source=address,
         remedy="start it with `ray start --head`, join it from this machine with `ray start "
-        "--address HOST:PORT`, and name it",
+        "--address HOST:PORT`, and name it; where it asks for a token, RAY_AUTH_MODE=token",
     )
