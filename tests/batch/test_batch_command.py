@@ -33,7 +33,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.fixture
 def pairs(shots: Path, tmp_path: Path, table: Table) -> Path:
     names = [f"shot{k}.png" for k in range(10)] + ["人 证.png", "blank.png", "text.jpg", "gone.jpg"]
-    lines = [[str(k), one, f" {two} ", "a, b"] for k, (one, two) in enumerate(
+    lines = [[str(k), one, f" {two} ", "a,\r b\n"] for k, (one, two) in enumerate(
         (one, two) for one in names for two in ("人 证.png", "shot3.png", "blank.png")
     )]  # fmt: skip
     lines += [["", "", "shot1.png", ""], ["x", "https://a.b/c.jpg", "folder.png", "=1+1"]]
@@ -152,11 +152,11 @@ def test_an_interrupted_run_says_how_to_go_on(
 
 
 def test_parquet_holds_the_same_rows(
-    pairs: Path, shots: Path, tmp_path: Path, command: Command
+    pairs: Path, shots: Path, tmp_path: Path, here: Command
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     for name in ("a.csv", "a.parquet"):
-        done = command("batch", pairs, "-o", tmp_path / name, "--root", shots, "--workers", 1)
+        done = here("batch", pairs, "-o", tmp_path / name, "--root", shots, "--workers", 1)
         assert done.returncode == 4, done.stderr
     table = parquet.read_table(tmp_path / "a.parquet")
     texts = {None: "", True: "true", False: "false"}
@@ -170,10 +170,10 @@ def test_parquet_holds_the_same_rows(
     assert rows == rows_of(tmp_path / "a.csv")
     assert b"renzheng.embedding pack" in table.schema.metadata
     # And it is taken for a table itself, whose columns then clash.
-    again = command("batch", tmp_path / "a.parquet", "-o", tmp_path / "b.csv", "--root", shots)
+    again = here("batch", tmp_path / "a.parquet", "-o", tmp_path / "b.csv", "--root", shots)
     assert again.returncode == 2
     assert "--prefix" in again.stderr
-    again = command(
+    again = here(
         "batch", tmp_path / "a.parquet", "-o", tmp_path / "b.csv", "--root", shots,
         "--prefix", "second_",
     )  # fmt: skip
@@ -197,6 +197,7 @@ def test_parquet_holds_the_same_rows(
         (b"reference,probe,decision\nx,y,z\n", [], "--prefix"),
         ("reference,probe\nä,y\n".encode("utf-16"), [], "UTF-8"),
         (b"reference,probe\nx,y,z\n", [], "more cells"),
+        (b"reference,probe\nx,y\n", ["--root", "nowhere"], "no such folder"),
         (b"reference,probe\nx,y\n", ["--workers", "0"], "--workers"),
         (b"reference,probe\nx,y\n", ["--resume", "--restart"], "contradict"),
         (b"reference,probe\nx,y\n", ["--max-fmr", "1e-12"], "calibration"),
@@ -221,9 +222,9 @@ def test_what_cannot_be_done_is_told_before_the_work(
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_work(
-    pairs: Path, tmp_path: Path, command: Command
+    pairs: Path, tmp_path: Path, here: Command
 ) -> None:
-    done = command("batch", pairs, "-o", tmp_path / "missing" / "out.csv")
+    done = here("batch", pairs, "-o", tmp_path / "missing" / "out.csv")
     assert done.returncode == 5
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
@@ -255,10 +256,10 @@ def test_a_full_disk_is_an_error_in_words_and_loses_nothing(
 
 
 def test_pictures_are_on_the_page_if_asked(
-    shots: Path, tmp_path: Path, command: Command, table: Table
+    shots: Path, tmp_path: Path, here: Command, table: Table
 ) -> None:
     path = table(tmp_path / "p.csv", [["Passport", "Selfie"], ["shot1.png", "shot7.png"]])
-    done = command(
+    done = here(
         "batch", path, "-o", tmp_path / "o.csv", "--columns", "passport,selfie", "--root", shots,
         "--report", tmp_path / "page.html", "--report-pictures", "--roles", "photo,photo",
     )  # fmt: skip
@@ -271,14 +272,14 @@ def test_pictures_are_on_the_page_if_asked(
 # --- embed ---------------------------------------------------------------------------------
 
 
-def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, command: Command) -> None:
+def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, here: Command) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     (tmp_path / "in").mkdir()
     for path in shots.glob("*.*"):
         if path.is_file():
             (tmp_path / "in" / path.name).hardlink_to(path)
     output = tmp_path / "e.parquet"
-    done = command("embed", tmp_path / "in", "-o", output)
+    done = here("embed", tmp_path / "in", "-o", output)
     assert done.returncode == 4, done.stderr
     assert "text.jpg: this is not a picture" in done.stderr
     assert "11 of 13 pictures embedded" in done.stdout
@@ -295,9 +296,9 @@ def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, command: Command) -
     assert rows["blank.png"]["embedding"] is None
     assert "no face" in rows["blank.png"]["error"]
     assert len(rows["text.jpg"]["digest"]) == 64
-    assert command("embed", tmp_path / "in", "-o", output).returncode == 2
+    assert here("embed", tmp_path / "in", "-o", output).returncode == 2
     # The same as CSV.
-    done = command("embed", tmp_path / "in", "-o", tmp_path / "e.csv", "--json")
+    done = here("embed", tmp_path / "in", "-o", tmp_path / "e.csv", "--json")
     assert json.loads(done.stdout)["embedded"] == 11
     with (tmp_path / "e.csv").open(newline="", encoding="utf-8") as file:
         texts = {Path(row[0]).name: np.array(row[1:], np.float32) for row in csv.reader(file)}
@@ -305,14 +306,14 @@ def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, command: Command) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_embedding_goes_on_after_a_kill(shots: Path, tmp_path: Path, command: Command) -> None:
+def test_embedding_goes_on_after_a_kill(shots: Path, tmp_path: Path, here: Command) -> None:
     pytest.importorskip("pyarrow")
     folder = tmp_path / "many"
     folder.mkdir()
     for k in range(80):
         (folder / f"{k}.png").hardlink_to(shots / f"shot{k % 10}.png")
     whole, output = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
-    assert command("embed", folder, "-o", whole, "--workers", 1).returncode == 0
+    assert here("embed", folder, "-o", whole, "--workers", 1).returncode == 0
     process = start("embed", folder, "-o", output, "--workers", 1)
     store = tmp_path / "killed.parquet.unfinished"
     while not store.exists() and process.poll() is None:
@@ -322,30 +323,30 @@ def test_embedding_goes_on_after_a_kill(shots: Path, tmp_path: Path, command: Co
     assert process.wait() == -signal.SIGKILL
     # The pictures of a run are those that were there when it began.
     (folder / "new.png").hardlink_to(shots / "shot0.png")
-    assert command("embed", folder, "-o", output).returncode == 2
-    assert command("embed", folder, "-o", output, "--resume", "--workers", 1).returncode == 0
+    assert here("embed", folder, "-o", output).returncode == 2
+    assert here("embed", folder, "-o", output, "--resume", "--workers", 1).returncode == 0
     assert output.read_bytes() == whole.read_bytes()
     assert not store.exists()
 
 
 def test_the_number_of_a_folders_pictures_says_nothing_in_npy(
-    shots: Path, tmp_path: Path, command: Command
+    shots: Path, tmp_path: Path, here: Command
 ) -> None:
-    done = command("embed", shots, "-o", tmp_path / "e.npy")
+    done = here("embed", shots, "-o", tmp_path / "e.npy")
     assert done.returncode == 2
     assert ".parquet or .csv" in done.stderr
-    done = command("embed", tmp_path, "-o", tmp_path / "e.csv")
+    done = here("embed", tmp_path, "-o", tmp_path / "e.csv")
     assert done.returncode == 2
     assert "no pictures" in done.stderr
 
 
 def test_liveness_has_a_column_where_it_is_asked(
-    shots: Path, tmp_path: Path, command: Command, table: Table
+    shots: Path, tmp_path: Path, here: Command, table: Table
 ) -> None:
     pack = made_up.liveness_pack(tmp_path / "bright")
     lines = [["shot1.png", f"shot{k}.png"] for k in (2, 5)] + [["blank.png", "shot1.png"]]
     path = table(tmp_path / "p.csv", [["reference", "probe"], *lines])
-    done = command(
+    done = here(
         "batch", path, "-o", tmp_path / "o.csv", "--root", shots, "--liveness", pack.folder,
         "--workers", 1, "--roles", "photo,live",
     )  # fmt: skip

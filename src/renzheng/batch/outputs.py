@@ -45,8 +45,9 @@ def check(path: Path, kinds: Sequence[str]) -> None:
 def line(cells: Sequence[Cell]) -> str:
     """One row of CSV."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow([_text(cell) for cell in cells])
-    return text.getvalue()
+    # Cells are quoted for what ends a line, so either character has to be in it.
+    csv.writer(text, lineterminator="\r\n").writerow([_text(cell) for cell in cells])
+    return text.getvalue()[:-2] + "\n"
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Cell]]) -> None:

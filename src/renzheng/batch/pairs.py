@@ -89,7 +89,7 @@ def read(path: Path, names: tuple[str, str] = NAMES, root: Path | None = None) -
     Raises
     ------
     InvalidInput
-        If it cannot be read or lacks a column.
+        If it cannot be read or lacks a column, or the root is no folder.
     """
     digest = hashlib.sha256(files.read(path, tables.MOST_BYTES)).hexdigest()
     if path.suffix.lower() == ".parquet":
@@ -106,6 +106,8 @@ def read(path: Path, names: tuple[str, str] = NAMES, root: Path | None = None) -
     if not rows:
         raise InvalidInput("the table holds no rows", source=str(path))
     folder = path.parent if root is None else root
+    if not folder.is_dir():
+        raise InvalidInput("there is no such folder", source=str(folder), remedy="--root names one")
     return Pairs(tuple(columns), rows, places[0], places[1], digest, folder.absolute())
 
 

@@ -103,7 +103,7 @@ def run(
     workers
         Processes; see `working.each`.
     tell
-        Told how many pictures are done.
+        Told how many pictures and how many rows are done.
     wrote
         Told from which row on rows have been written.
 
@@ -113,7 +113,7 @@ def run(
         If the store cannot be written or a process dies; what was done is kept.
     """
     settings = Settings.of(verifier)
-    held = _Held(plan, store, wrote)
+    held = _Held(plan, store, wrote, tell)
     first = held.row
     needed = dict.fromkeys(number for sides in plan.sides[first:] for number in sides)
     missing = [number for number in needed if number not in held]
@@ -150,8 +150,15 @@ def run(
 class _Held:
     """The extracts at hand, and the rows that wait to be written."""
 
-    def __init__(self, plan: Plan, store: Store, wrote: Callable[[int], object] | None):
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        wrote: Callable[[int], object] | None,
+        tell: working.Tell | None,
+    ):
         self._wrote = wrote
+        self._tell = tell
         self.row = store.done  # the first that is not done
         self._plan = plan
         self._store = store
@@ -185,9 +192,14 @@ class _Held:
                         self._new.dropped.append(number)
             self.row += 1
             if self._due():
-                self.flush()
+                self._pause()
         if self._due():
-            self.flush()
+            self._pause()
+
+    def _pause(self) -> None:
+        self.flush()
+        if self._tell:
+            self._tell("rows", self.row, len(self._plan.sides))
 
     def flush(self) -> None:
         """Write what there is, all or nothing, and let go of what has not been used for long."""

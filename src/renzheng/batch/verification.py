@@ -72,7 +72,7 @@ def verify_pairs(
         What to do about an earlier run that was killed. A run that goes on ends with the same
         file as one that was never interrupted: each picture counts as it was when it was read.
     tell
-        Told how many pictures are done.
+        Told how many pictures and how many rows are done.
     report
         Called with what came of it before the unfinished work is removed.
     engine

@@ -124,7 +124,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
             def show(what: str, done: int, whole: int) -> None:
                 if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=whole)
+                    # What was done before says nothing about the rate.
+                    tasks[what] = bars.add_task(what, total=whole, completed=done)
                 bars.update(tasks[what], completed=done, total=whole)
 
             yield show
