@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from renzheng.verifier import Verifier
 
 KINDS = (".parquet", ".csv")
 _EVERY = 0.5  # seconds between two commits
+Engine = Callable[..., Iterator[tuple[Any, Any, "Embedded"]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +123,15 @@ class Embeddings:
 
 
 def embed_pictures(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     output: Path,
     verifier: Verifier,
     *,
     workers: int = 1,
     begin: Begin = Begin.NEW,
     tell: working.Tell | None = None,
+    engine: Engine = working.each,
+    find: Callable[[Any], listing.Listing] = listing.find,
 ) -> Embeddings:
     """Embed the pictures of folders, and of the folders within.
 
@@ -143,6 +146,10 @@ def embed_pictures(
         Whose packs count.
     workers, begin, tell
         As of `verify_pairs`. The pictures of a run are those that its first start has found.
+    engine
+        What does the pictures: `working.each`, or another that is called likewise.
+    find
+        What looks for them: `renzheng.duplicates.listing.find`, or another likewise.
 
     Raises
     ------
@@ -152,7 +159,7 @@ def embed_pictures(
         If something cannot be written. What was done is kept.
     """
     outputs.check(output, KINDS)
-    found = listing.find(sources)
+    found = find(sources)
     names = [os.fsencode(path) for path in found.paths]
     settled = {
         key: value
@@ -165,7 +172,7 @@ def embed_pictures(
         if not paths:
             store.finish()
             raise InvalidInput("there are no pictures", source=", ".join(map(str, sources)))
-        _run(paths, Settings.of(verifier), store, workers, tell)
+        _run(paths, Settings.of(verifier), store, workers, tell, engine)
         failed = tuple(
             (os.fsdecode(path), one.error)
             for path, one in zip(paths, _rows(store), strict=True)
@@ -186,6 +193,7 @@ def _run(
     store: Store,
     workers: int,
     tell: working.Tell | None,
+    engine: Engine,
 ) -> None:
     done = store.done
     new, committed = Progress(), time.monotonic()
@@ -197,7 +205,7 @@ def _run(
     report()
     steps = (_Embedding(os.fsdecode(path)) for path in paths[done:])
     try:
-        for _, _, one in working.each(steps, settings, workers):
+        for _, _, one in engine(steps, settings, workers):
             new.rows.append((done, *_encoded(one)))
             done += 1
             if time.monotonic() - committed >= _EVERY:

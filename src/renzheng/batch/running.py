@@ -22,18 +22,23 @@ _MOST_HELD = 256  # extracts in memory, some 90 KiB each
 
 
 @dataclass(frozen=True)
-class _Extraction:
+class Extraction:
+    """A picture of a table, to be extracted."""
+
     number: int
     picture: Picture
 
     @property
     def path(self) -> str:
+        """Where the picture lies."""
         return self.picture.path
 
     def done(self, verifier: Verifier, content: bytes) -> Extract:
+        """Its extract."""
         return comparing.extract(verifier, content, self.picture.name, self.picture.role)
 
     def failed(self, error: UnreadableImage) -> Extract:
+        """What stands for it."""
         return comparing.unreadable(error, self.picture.name, self.picture.role)
 
 
@@ -118,10 +123,10 @@ def run(
         if tell:
             tell("pictures", done, len(plan.pictures))
 
-    def steps() -> Iterator[_Extraction]:
+    def steps() -> Iterator[Extraction]:
         for number in missing:
             if refusal(plan.pictures[number]) is None:
-                yield _Extraction(number, plan.pictures[number])
+                yield Extraction(number, plan.pictures[number])
 
     # Cells that name no file take their place among the others without any work.
     for number in missing:
@@ -133,7 +138,7 @@ def run(
     try:
         held.advance(verifier)
         for step, stamp, extract in working.each(steps(), settings, workers):
-            assert isinstance(step, _Extraction)
+            assert isinstance(step, Extraction)
             held.put(step.number, extract, stamp)
             held.advance(verifier)
             done += 1

@@ -19,6 +19,7 @@ from renzheng.errors import InvalidInput
 from renzheng.verifier import Verifier
 
 KINDS = (".csv", ".parquet")
+Engine = Callable[..., None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ def verify_pairs(
     begin: Begin = Begin.NEW,
     tell: Tell | None = None,
     report: Callable[[Done], Any] | None = None,
+    engine: Engine = running.run,
 ) -> Summary:
     """Verify every pair of a table.
 
@@ -73,6 +75,8 @@ def verify_pairs(
         Told how many pictures and how many rows are done.
     report
         Called with what came of it before the unfinished work is removed.
+    engine
+        What does the rows: `running.run`, or another that is called likewise.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def verify_pairs(
         if output.suffix.lower() == ".csv":
             partial = Partial(output, header, rows())
         try:
-            running.run(
+            engine(
                 plan,
                 verifier,
                 store,

@@ -77,7 +77,7 @@ def each(
         verifier = settings.verifier()
         for step in everything:
             with _one_thread():
-                done = _do(step, verifier)
+                done = do(step, verifier)
             yield step, *done
         return
     for step, done in processes.in_order(
@@ -86,11 +86,24 @@ def each(
         yield step, *done
 
 
-def _do(step: Step[Result], verifier: Verifier) -> tuple[Stamp, Result]:
+def do(
+    step: Step[Result], verifier: Verifier, read: Callable[[str], bytes] = images.read_bytes
+) -> tuple[Stamp, Result]:
+    """Do one step.
+
+    Parameters
+    ----------
+    step
+        What to do.
+    verifier
+        That does it.
+    read
+        Gives the bytes of a path, or raises `UnreadableImage`.
+    """
     # Before the bytes are read: a file that is written meanwhile counts as changed.
     before = stamp(step.path)
     try:
-        content = images.read_bytes(step.path)
+        content = read(step.path)
     except UnreadableImage as error:
         return before, step.failed(error)
     try:
@@ -131,7 +144,7 @@ def _start(settings: Settings) -> None:
 
 def _work(step: Step[Result]) -> tuple[Stamp, Result]:
     assert _verifier is not None
-    return _do(step, _verifier)
+    return do(step, _verifier)
 
 
 def _as_is(step: Step[Result]) -> Step[Result]:

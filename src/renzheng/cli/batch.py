@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import EXIT_CODES, options, policies
+from renzheng.cli import EXIT_CODES, engines, options, policies
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -47,9 +47,11 @@ def register(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("table", type=Path, metavar="PAIRS", help=".csv with a header, or .parquet")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet"
+        "table", type=engines.place, metavar="PAIRS", help=".csv with a header, or .parquet"
+    )
+    parser.add_argument(
+        "-o", "--out", type=engines.place, required=True, metavar="FILE", help=".csv or .parquet"
     )
     parser.add_argument(
         "--columns",
@@ -59,7 +61,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument(
         "--root",
-        type=Path,
+        type=engines.place,
         metavar="FOLDER",
         help="where relative paths start (default: the table's folder)",
     )
@@ -102,6 +104,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="begin anew: throw unfinished work away, and replace the output",
     )
+    engines.add(parser)
 
 
 def begin(arguments: argparse.Namespace) -> Begin:
@@ -146,8 +149,14 @@ def interrupted(output: Path) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
+    engine = engines.chosen(arguments, [arguments.table, arguments.out, arguments.root])
+    with engines.output(arguments):
+        return _verify(arguments, engine)
+
+
+def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     from renzheng import batch
-    from renzheng.batch import outputs, page, pairs, store, verification
+    from renzheng.batch import outputs, page, store, verification
     from renzheng.cli import studies
 
     names = tuple(name.strip() for name in arguments.columns.split(","))
@@ -167,7 +176,7 @@ def _batch(arguments: argparse.Namespace) -> int:
             raise InvalidInput("-o and --report name one file", source=str(arguments.report))
     elif arguments.report_pictures:
         raise InvalidInput("--report-pictures needs --report")
-    table = pairs.read(arguments.table, (names[0], names[1]), arguments.root)
+    table = engine.read(arguments.table, (names[0], names[1]), arguments.root)
     _check_pictures([*beside, *([arguments.report] if arguments.report else [])], table)
     verifier = policies.verifier(arguments)
 
@@ -192,6 +201,7 @@ def _batch(arguments: argparse.Namespace) -> int:
                 begin=start,
                 tell=tell,
                 report=report,
+                engine=engine.run,
             )
     except KeyboardInterrupt:
         interrupted(arguments.out)

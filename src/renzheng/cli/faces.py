@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import EXIT_CODES, options
+from renzheng.cli import EXIT_CODES, engines, options
 from renzheng.cli.batch import add_running, begin, interrupted, workers
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
@@ -70,7 +70,12 @@ def register(commands: Any) -> None:
         "pictures", nargs="+", metavar="PICTURE", help="or folders, for .parquet and .csv"
     )
     embed.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help=".npy, .csv or .parquet"
+        "-o",
+        "--out",
+        type=engines.place,
+        required=True,
+        metavar="FILE",
+        help=".npy, .csv or .parquet",
     )
     add_running(embed)
     options.add_pack(embed)
@@ -138,10 +143,13 @@ def _embed(arguments: argparse.Namespace) -> int:
     if (
         asked
         or arguments.json
-        or arguments.out.suffix.lower() == ".parquet"
+        or arguments.engine != "local"
+        or Path(arguments.out).suffix.lower() == ".parquet"
         or any(Path(picture).is_dir() for picture in arguments.pictures)
     ):
-        return _embed_many(arguments)
+        engine = engines.chosen(arguments, [*arguments.pictures, arguments.out])
+        with engines.output(arguments):
+            return _embed_many(arguments, engine)
     suffix = arguments.out.suffix.lower()
     if suffix not in (".npy", ".csv"):
         raise InvalidInput(
@@ -174,7 +182,7 @@ def _embed(arguments: argparse.Namespace) -> int:
     return 0 if len(found) == len(arguments.pictures) else _NOT_COMPARABLE
 
 
-def _embed_many(arguments: argparse.Namespace) -> int:
+def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     """Folders, or what Parquet holds: in several processes, and so that it can be continued."""
     from renzheng import batch
     from renzheng.batch import embedding, outputs, store
@@ -193,12 +201,14 @@ def _embed_many(arguments: argparse.Namespace) -> int:
     try:
         with studies.progress() as tell:
             found = batch.embed_pictures(
-                [Path(picture) for picture in arguments.pictures],
+                [engines.place(picture) for picture in arguments.pictures],
                 arguments.out,
                 verifier,
                 workers=processes,
                 begin=start,
                 tell=tell,
+                engine=engine.each,
+                find=engine.find,
             )
     except KeyboardInterrupt:
         interrupted(arguments.out)
