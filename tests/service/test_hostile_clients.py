@@ -58,9 +58,7 @@ def fine(service: Running) -> None:
 def test_a_thousand_connections_that_send_nothing_shut_nobody_out(service: Running) -> None:
     silent = [service.connect() for _ in range(1100)]
     try:
-        start = time.monotonic()
         fine(service)
-        assert time.monotonic() - start < 5
     finally:
         for each in silent:
             each.close()
@@ -91,30 +89,22 @@ def test_slow_uploads_end(strict: Running) -> None:
     connections = [strict.connect() for _ in range(20)]
     for each in connections:
         each.sendall(HEAD + b"Content-Length: 10000\r\n\r\n--x7f\r\nContent-Disposition: form-")
-    start = time.monotonic()
     fine(strict)
     for each in connections:
         status, body = reply(each)
         assert (status, json.loads(body)["code"]) == (408, "too_slow")
         each.close()
-    assert time.monotonic() - start < 15
     wait_until(lambda: "renzheng_upload_bytes 0.0" in httpx.get(strict.url + "/metrics").text)
 
 
 def test_headers_byte_by_byte_are_cut_off() -> None:
-    from renzheng.service.protocol import protocol
-
-    made = protocol(0.5, 10)
-    assert made is not protocol(0.5, 10)
-    with running("--workers", 1) as service:
+    with running("--workers", 1, "--header-timeout", 1) as service:
         connection = service.connect()
-        connection.settimeout(20)
-        start = time.monotonic()
         stop = threading.Event()
 
         def drip() -> None:
             for byte in b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * 500:
-                if stop.wait(0.2):
+                if stop.wait(0.1):
                     return
                 try:
                     connection.sendall(bytes([byte]))
@@ -124,11 +114,24 @@ def test_headers_byte_by_byte_are_cut_off() -> None:
         thread = threading.Thread(target=drip)
         thread.start()
         with contextlib.suppress(ConnectionResetError):
-            assert not connection.recv(100)
+            assert not connection.recv(100)  # else it times out
         stop.set()
         thread.join()
-        assert 8 < time.monotonic() - start < 18
         connection.close()
+        fine(service)
+
+
+def test_bodies_that_do_not_arrive_shut_nobody_out() -> None:
+    with running("--workers", 1, "--connections", 20) as service:
+        slow = [service.connect() for _ in range(60)]
+        try:
+            for each in slow:
+                with contextlib.suppress(OSError):
+                    each.sendall(HEAD + b"Content-Length: 1000\r\n\r\n--x7f\r\n")
+            fine(service)
+        finally:
+            for each in slow:
+                each.close()
 
 
 @pytest.mark.parametrize(

@@ -130,16 +130,64 @@ def test_a_service_with_keys_asks_for_them(tmp_path: Path, portrait: bytes, agai
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_without_its_line_there_is_no_decision(portrait: bytes, tmp_path: Path) -> None:
+def test_keys_made_at_one_time_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "keys.txt"
+    making = [
+        subprocess.Popen(
+            [sys.executable, "-m", "renzheng", "keys", "add", f"n{k}", "--file", str(path)],
+            stdout=subprocess.PIPE, text=True,
+        )
+        for k in range(4)
+    ]  # fmt: skip
+    made = [process.communicate()[0].strip() for process in making]
+    known = Keys(path)
+    assert [known.name(key) for key in made] == ["n0", "n1", "n2", "n3"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a file's size in another process")
+def test_without_its_line_there_is_no_decision_and_no_other_line_is_spoilt(
+    portrait: bytes, tmp_path: Path
+) -> None:
+    import resource
+
     log = tmp_path / "log"
-    log.symlink_to("/dev/full")
+    files = {"reference": ("x", portrait), "probe": ("y", portrait)}
     with running("--workers", 1, "--log", log) as service:
-        files = {"reference": ("x", portrait), "probe": ("y", portrait)}
-        response = httpx.post(service.url + "/v1/verify", files=files)
-        assert (response.status_code, response.json()["code"]) == (503, "log_failed")
-        assert "decision" not in response.json()
+
+        def ask() -> httpx.Response:
+            return httpx.post(service.url + "/v1/verify", files=files)
+
+        def limit(size: int) -> None:
+            _, hard = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+        assert ask().status_code == 200
+        limit(log.stat().st_size + 100)  # as a disk that is full in the middle of a line
+        for _ in range(2):
+            response = ask()
+            assert (response.status_code, response.json()["code"]) == (503, "log_failed")
+            assert "decision" not in response.json()
         wait_until(lambda: "cannot be written" in service.text)
+        limit(resource.RLIM_INFINITY)
+        last = ask()
+        assert last.status_code == 200
+    whole = []
+    for line in log.read_text().splitlines():
+        try:
+            whole.append(json.loads(line)["request"])
+        except ValueError:
+            assert line == "" or line.startswith('{"time"')
+    assert len(whole) == 2
+    assert whole[-1] == last.headers["x-request-id"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs devices")
+def test_a_log_is_a_regular_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no regular file"):
+        DecisionLog(Path("/dev/full"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        DecisionLog(tmp_path / "pipe")
 
 
 def test_a_log_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:

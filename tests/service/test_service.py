@@ -231,6 +231,9 @@ def test_only_known_hosts_and_this_site_may_ask(service: Running) -> None:
     assert ask(host=f"localhost:{service.port}") == 200
     assert ask(host="evil.example") == 421
     assert ask(host=f"127.0.0.1.evil.example:{service.port}") == 421
+    for odd in ("[::1]evil.example", "localhost:evil", "a@localhost", "localhost:1:2", "[::1", ""):
+        assert ask(host=odd) == 421
+    assert ask(host="[::1]:80") == 200
     assert ask(sec_fetch_site="cross-site") == 403
     assert ask(sec_fetch_site="same-origin") == 200
     assert ask(origin=f"http://127.0.0.1:{service.port}") == 200
@@ -247,6 +250,7 @@ def test_unknown_places_and_methods_are_problems(service: Running) -> None:
         ("GET", "/page/..%2F..%2Fapp.py", 404),
         ("GET", "/page/%2e%2e/app.py", 404),
         ("GET", "/docs", 404),
+        ("GET", "/v1/packs/", 404),
     ):
         response = httpx.request(method, service.url + path)
         assert (response.status_code, response.json()["status"]) == (status, status), path

@@ -129,6 +129,13 @@ def register(commands: Any) -> None:
         help="until a request has arrived (default: 30)",
     )
     much.add_argument(
+        "--header-timeout",
+        type=float,
+        default=10,
+        metavar="SECONDS",
+        help="until a connection has said what it wants (default: 10)",
+    )
+    much.add_argument(
         "--connections", type=int, default=1000, metavar="N", help="at a time (default: 1000)"
     )
     serve.set_defaults(run=_serve)
@@ -184,6 +191,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         memory=_whole(arguments.memory, "--memory", 1 << 20),
         timeout=arguments.timeout,
         upload_timeout=arguments.upload_timeout,
+        header_timeout=arguments.header_timeout,
         connections=arguments.connections,
         hosts=() if "*" in names else (*LOOPBACK, *_host_names(arguments.host), *names),
         keys=arguments.keys,

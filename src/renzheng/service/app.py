@@ -219,6 +219,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # to whatever the request calls this host
         lifespan=lifespan,
     )
     app.state.service = service

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ _KEPT = ("decision", "reason", "distance", "similarity", "fmr", "llr", "policy",
 
 
 class DecisionLog:
-    """JSON lines, appended; readable by the owner only.
+    """JSON lines, appended; a file that it makes is readable by its owner only.
+
+    A line that a full disk cut short is ended before the next one, so that no other is lost with
+    it.
 
     The file may be moved away at any time, as log rotation does: the next line starts a new one.
 
@@ -78,10 +83,10 @@ class DecisionLog:
         }
         content = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         handle = self._open()
-        written = os.write(handle, content)
-        if written < len(content):  # the disk is full
-            os.write(handle, b"\n")
-            raise OSError("only a part of the line was written")
+        if self._is_torn(handle):  # a full disk or a crash left a part of a line
+            content = b"\n" + content
+        if os.write(handle, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close the file."""
@@ -98,6 +103,19 @@ class DecisionLog:
             except OSError:
                 pass  # moved away
             self.close()
-        flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY
-        self._handle = os.open(self._path, flags, 0o600)
-        return self._handle
+        flags = os.O_APPEND | os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(self._path, flags, 0o600)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "it is no regular file")
+        self._handle = handle
+        return handle
+
+    @staticmethod
+    def _is_torn(handle: int) -> bool:
+        """Whether the file ends in the middle of a line."""
+        end = os.lseek(handle, 0, os.SEEK_END)
+        if end == 0:
+            return False
+        os.lseek(handle, end - 1, os.SEEK_SET)
+        return os.read(handle, 1) != b"\n"

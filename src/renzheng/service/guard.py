@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ _HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "Cache-Control": "no-store",
 }
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\\]+)(:[0-9]{1,5})?")
 _OPEN = ("/healthz", "/readyz", "/openapi.json", "/")  # and /page/: nothing of anybody's
 
 
@@ -172,8 +174,6 @@ def _is_foreign(headers: Headers) -> bool:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without the port."""
-    host = header.strip().lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.rpartition(":")[0] if ":" in host else host
+    """The name in a Host header, without the port; empty where it is none."""
+    found = _HOST.fullmatch(header.strip().lower())
+    return "" if found is None else found[1]

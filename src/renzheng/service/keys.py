@@ -7,6 +7,8 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from renzheng import files
@@ -15,6 +17,7 @@ from renzheng.errors import InvalidInput, RenzhengError
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LINE = re.compile(rf"({_NAME.pattern}):([0-9a-f]{{64}})")
 _MOST_BYTES = 1 << 20
+_WAIT = 20.0  # seconds
 _PREFIX = "rz_"  # so that scanners for lost secrets know one
 
 _log = logging.getLogger("renzheng.service")
@@ -65,13 +68,14 @@ def add(path: Path, name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"a key's name is 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', not {name!r}")
-    known = read(path) if path.exists() else {}
-    if name in known:
-        raise InvalidInput(
-            f"there is a key called {name!r}", source=str(path), remedy="remove it first"
-        )
-    key = _PREFIX + secrets.token_urlsafe(32)
-    _write(path, {**known, name: digest(key)})
+    with _alone(path):
+        known = read(path) if path.exists() else {}
+        if name in known:
+            raise InvalidInput(
+                f"there is a key called {name!r}", source=str(path), remedy="remove it first"
+            )
+        key = _PREFIX + secrets.token_urlsafe(32)
+        _write(path, {**known, name: digest(key)})
     return key
 
 
@@ -83,15 +87,38 @@ def remove(path: Path, name: str) -> None:
     InvalidInput
         If there is none of that name.
     """
-    known = read(path)
-    if name not in known:
-        raise InvalidInput(
-            f"there is no key called {name!r}",
-            source=str(path),
-            remedy=f"there are: {', '.join(known) or 'none'}",
-        )
-    del known[name]
-    _write(path, known)
+    with _alone(path):
+        known = read(path)
+        if name not in known:
+            raise InvalidInput(
+                f"there is no key called {name!r}",
+                source=str(path),
+                remedy=f"there are: {', '.join(known) or 'none'}",
+            )
+        del known[name]
+        _write(path, known)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile: an added key would be lost, or a removed one back."""
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise RenzhengError(
+            "changing keys needs filelock", remedy="pip install 'renzheng[serve]'"
+        ) from error
+    if not path.parent.is_dir():
+        raise InvalidInput("there is no such folder", source=str(path.parent), remedy="make it")
+    try:
+        with FileLock(f"{path}.lock", timeout=_WAIT):
+            yield
+    except Timeout:
+        raise RenzhengError(
+            f"somebody else has been changing it for {_WAIT:.0f} s", source=str(path)
+        ) from None
+    except OSError as error:
+        raise RenzhengError(f"it cannot be locked: {error.strerror}", source=str(path)) from error
 
 
 def _write(path: Path, known: dict[str, str]) -> None:

@@ -24,23 +24,26 @@ def protocol(header_timeout: float, connections: int) -> type[H11Protocol]:
     header_timeout
         Seconds from the first moment that a request could come, to the end of its headers.
     connections
-        How many there may be. Beyond, the oldest of those that ask nothing is closed; where each
-        asks something, the new one is.
+        How many there may be. Beyond, one makes room: of those that ask nothing the one that has
+        been silent longest; else of those whose request is still arriving the oldest; else the new
+        one. Who sends quickly is gone from there before anybody can push it out.
     """
 
     class Limited(H11Protocol):
         _deadline: asyncio.TimerHandle | None = None
         _stuck: asyncio.TimerHandle | None = None
-        _opened = 0.0
+        _since = 0.0  # when a request began, or nothing was asked any more
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self._opened = self.loop.time()
+            self._since = self.loop.time()
             self._wait()
             if len(self.connections) > connections:
                 self._make_room()
 
         def data_received(self, data: bytes) -> None:
+            if not self._busy():
+                self._since = self.loop.time()
             super().data_received(data)
             if self._busy():
                 self._unwait()
@@ -102,15 +105,17 @@ def protocol(header_timeout: float, connections: int) -> type[H11Protocol]:
                 self.transport.abort()
 
         def _make_room(self) -> None:
-            silent: list[Any] = [
+            others: list[Any] = [
                 each
                 for each in self.connections
                 if isinstance(each, Limited)
-                and not each._busy()
                 and each is not self
                 and not each.transport.is_closing()
+                and not each.transport.get_write_buffer_size()  # a reply is on its way
             ]
-            oldest = min(silent, key=lambda each: each._opened, default=self)
+            silent = [each for each in others if not each._busy()]
+            arriving = [each for each in others if each._busy() and each.cycle.more_body]
+            oldest = min(silent or arriving, key=lambda each: each._since, default=self)
             # abort, not close: what is not read would be waited for.
             oldest.transport.abort()
 

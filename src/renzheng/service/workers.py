@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import multiprocessing
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +28,11 @@ from typing import Any
 from renzheng import processes
 from renzheng.errors import RenzhengError
 
+_log = logging.getLogger("renzheng.service")
+
+WAIT = 2.0  # of the time that a task may take: how long one may wait for a process
 _START = 120.0  # seconds: the packs may have to be built
+_LONGEST_PAUSE = 10.0  # seconds between two tries to start one
 _LOOK = 0.5  # seconds between looks at processes that have nothing to do
 _FORGET = 0.9  # of the mean duration, with each new one
 
@@ -152,7 +158,7 @@ class Workers:
         Raises
         ------
         Busy
-            If too many wait.
+            If too many wait, or no process was free for twice as long as a task may take.
         TookTooLong, Died
             If it took too long, or its process died; another one takes that one's place.
         """
@@ -175,14 +181,18 @@ class Workers:
         turn: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._give(turn.result())
-            else:
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(turn)
-            raise
+            async with asyncio.timeout(WAIT * self._timeout):
+                try:
+                    return await turn
+                except asyncio.CancelledError:
+                    if turn.done() and not turn.cancelled():
+                        self._give(turn.result())
+                    else:
+                        with contextlib.suppress(ValueError):
+                            self._waiting.remove(turn)
+                    raise
+        except TimeoutError:
+            raise self.busy() from None
 
     def _give(self, worker: _Worker) -> None:
         """A worker is free: to whom waits longest."""
@@ -194,12 +204,11 @@ class Workers:
         self._idle.append(worker)
 
     def _done(self, worker: _Worker, done: asyncio.Future[Any], seconds: float) -> None:
-        failed = not done.cancelled() and done.exception() is not None
-        if not failed:
-            self._seconds = _FORGET * self._seconds + (1 - _FORGET) * seconds
+        self._seconds = _FORGET * self._seconds + (1 - _FORGET) * seconds
+        if done.cancelled() or done.exception() is not None:
+            self._lose(worker)
+        else:
             self._give(worker)
-            return
-        self._lose(worker)
 
     def _lose(self, worker: _Worker) -> None:
         """A process is gone: another takes its place."""
@@ -224,9 +233,12 @@ class Workers:
         while not self._closing:
             try:
                 worker = await loop.run_in_executor(self._threads, self._launch)
-            except RenzhengError:
-                await asyncio.sleep(pause)  # memory may be short just now
-                pause = min(2 * pause, 30)
+            except Exception as error:
+                # Memory or descriptors may be short just now; whatever it is, without an end to
+                # trying there is a worker again once it is over.
+                _log.error("a worker cannot be replaced yet: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             if self._closing:
                 await asyncio.to_thread(worker.end)
@@ -245,16 +257,24 @@ class _Worker:
     def __init__(self, start: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]):
         # spawn: a forked copy of the runtime's threads would hang.
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_run, args=(theirs, start, settings), name="renzheng worker", daemon=True
-        )
-        self._process.start()
-        theirs.close()
+        try:
+            self._connection, theirs = context.Pipe()
+        except OSError as error:
+            raise RenzhengError(f"a worker cannot be started: {error.strerror}") from error
+        with theirs:
+            self._process = context.Process(
+                target=_run, args=(theirs, start, settings), name="renzheng worker", daemon=True
+            )
+            try:
+                self._process.start()
+            except Exception as error:
+                self._connection.close()
+                told = getattr(error, "strerror", None) or type(error).__name__
+                raise RenzhengError(f"a worker cannot be started: {told}") from error
         try:
             if not self._connection.poll(_START):
                 raise RenzhengError(f"a worker was not ready after {_START:.0f} s")
-            error = self._connection.recv()
+            refusal = self._connection.recv()
         except (EOFError, OSError) as lost:
             self.end()
             raise RenzhengError(
@@ -263,31 +283,40 @@ class _Worker:
         except RenzhengError:
             self.end()
             raise
-        if error is not None:
+        if refusal is not None:
             self.end()
-            raise error
+            raise refusal
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
         try:
             return self._process.is_alive()
-        except ValueError:  # it was closed
+        except (ValueError, AttributeError):  # it was closed, or is being closed
             return False
 
     def do(self, task: Any, timeout: float) -> Any:
-        """Send a task, wait for its result."""
+        """Send a task, wait for its result; both take time, and a stopped process takes neither."""
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            with contextlib.suppress(ValueError, AttributeError):
+                self._process.kill()  # then sending and receiving fail
+
+        timer = threading.Timer(timeout, stop)
+        timer.daemon = True
+        timer.start()
         try:
             self._connection.send(task)
-            if not self._connection.poll(timeout):
-                raise TookTooLong(f"it took longer than {timeout:g} s")
             failed, result = self._connection.recv()
-        except TookTooLong:
+        except BaseException as error:
             self.end(at_once=True)
-            raise
-        except (EOFError, OSError) as error:
-            self.end(at_once=True)
+            if late.is_set():
+                raise TookTooLong(f"it took longer than {timeout:g} s") from error
             raise Died("the process that worked on it died") from error
+        finally:
+            timer.cancel()
         if failed:
             # A defect; a fresh process has none of its traces.
             self.end(at_once=True)
