@@ -134,8 +134,7 @@ def test_it_is_given_as_long_to_end_as_it_may_take() -> None:
     pytest.importorskip("renzheng.service", reason="needs the service")
     from renzheng.service import Settings
 
-    settings = Settings()
-    longest = settings.timeout + settings.upload_timeout
+    longest = Settings().longest
     seconds = {
         "compose.yaml": _compose()["stop_grace_period"].removesuffix("s"),
         "renzheng.service": _unit()["TimeoutStopSec"][0],

@@ -21,7 +21,9 @@ from renzheng.service.workers import Busy, Died, TookTooLong, Workers
 async def opened(
     how: str = "well", *, count: int = 1, queue: int = 10, timeout: float = 20
 ) -> AsyncIterator[Workers]:
-    workers = Workers(slow_work.start, (how,), count=count, queue=queue, timeout=timeout)
+    workers = Workers(
+        slow_work.start, (how,), count=count, queue=queue, timeout=timeout, patience=2 * timeout
+    )
     await workers.open()
     try:
         yield workers

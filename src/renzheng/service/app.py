@@ -112,6 +112,7 @@ class Service:
             count=settings.processes,
             queue=settings.queue,
             timeout=settings.timeout,
+            patience=settings.patience,
         )
         self.metrics = Metrics(
             {

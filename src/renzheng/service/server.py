@@ -17,7 +17,6 @@ from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.service.app import create_app
 from renzheng.service.protocol import protocol
 from renzheng.service.settings import Settings
-from renzheng.service.workers import WAIT
 
 _GRACE = 10.0  # seconds beyond the longest that a request may take
 _MOST_HEADERS = 32 << 10  # bytes
@@ -65,10 +64,7 @@ def serve(
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=5,
-            # Until a body is there, a worker is free, and the work is done.
-            timeout_graceful_shutdown=int(
-                settings.upload_timeout + (WAIT + 1) * settings.timeout + _GRACE
-            ),
+            timeout_graceful_shutdown=int(settings.longest + _GRACE),
             h11_max_incomplete_event_size=_MOST_HEADERS,
             ssl_certfile=certificate,
             ssl_keyfile=private_key,

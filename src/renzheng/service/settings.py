@@ -97,6 +97,16 @@ class Settings:
         return self.workers or os.cpu_count() or 1
 
     @property
+    def patience(self) -> float:
+        """Seconds that a request may wait for a worker."""
+        return 2 * self.timeout
+
+    @property
+    def longest(self) -> float:
+        """Seconds that a request may take: to arrive, to wait, and to be worked on."""
+        return self.upload_timeout + self.patience + self.timeout
+
+    @property
     def limits(self) -> Limits:
         """What one picture may be."""
         return Limits(max_bytes=self.max_upload, max_pixels=self.max_pixels)

@@ -30,7 +30,6 @@ from renzheng.errors import RenzhengError
 
 _log = logging.getLogger("renzheng.service")
 
-WAIT = 2.0  # of the time that a task may take: how long one may wait for a process
 _START = 120.0  # seconds: the packs may have to be built
 _LONGEST_PAUSE = 10.0  # seconds between two tries to start one
 _LOOK = 0.5  # seconds between looks at processes that have nothing to do
@@ -75,6 +74,8 @@ class Workers:
         Tasks that may wait.
     timeout
         Seconds for one task.
+    patience
+        Seconds that a task may wait.
     """
 
     def __init__(
@@ -85,9 +86,11 @@ class Workers:
         count: int,
         queue: int,
         timeout: float,
+        patience: float,
     ):
         self._start, self._settings = start, settings
-        self._count, self._queue, self._timeout = count, queue, timeout
+        self._count, self._queue = count, queue
+        self._timeout, self._patience = timeout, patience
         self._idle: deque[_Worker] = deque()
         self._waiting: deque[asyncio.Future[_Worker]] = deque()
         self._alive: set[_Worker] = set()
@@ -158,7 +161,7 @@ class Workers:
         Raises
         ------
         Busy
-            If too many wait, or no process was free for twice as long as a task may take.
+            If too many wait, or no process was free for as long as one may wait.
         TookTooLong, Died
             If it took too long, or its process died; another one takes that one's place.
         """
@@ -181,7 +184,7 @@ class Workers:
         turn: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(WAIT * self._timeout):
+            async with asyncio.timeout(self._patience):
                 try:
                     return await turn
                 except asyncio.CancelledError:
