@@ -4,9 +4,8 @@ Processes and not threads: what lies between two network calls holds Python's lo
 do 25 comparisons a second where two processes do 30 (two cores). And a process can be ended: a
 picture that takes for ever, or crashes a decoder, costs its own request and nobody else's.
 
-Requests are not joined to larger batches. A comparison embeds both faces in one batch already; two
-comparisons in one took as long as one after the other, and the first would have waited
-(benchmarks/service.py).
+Requests are not joined to larger batches. A comparison embeds both faces in one batch already; with
+two comparisons in one, a crop takes 5.1 ms instead of 5.3, and the first would have waited.
 """
 
 from __future__ import annotations
