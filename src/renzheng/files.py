@@ -99,3 +99,19 @@ def new(path: Path) -> Iterator[BinaryIO]:
             source=str(path),
             remedy="name a folder that exists and that you may write to, with space left",
         ) from error
+
+
+def keep_private(path: Path) -> None:
+    """Make a file unless it is there, and let nobody but its owner read it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(handle, 0o600)  # an older file may have been open to others
+    finally:
+        os.close(handle)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from renzheng.acquisition import told
 from renzheng.errors import UnreadableImage
 from renzheng.extracts import Extract, Verdict, unread
 from renzheng.types import Decision, Effect, Role
@@ -70,8 +71,7 @@ def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
 
 def unreadable(error: UnreadableImage, name: str, role: Role | str) -> Extract:
     """What stands for a picture whose bytes could not be had."""
-    told = f"{error.reason} ({error.remedy})" if error.remedy else error.reason
-    return unread(name, Role(role), told)
+    return unread(name, Role(role), told(error))
 
 
 def compare(verifier: Verifier, reference: Extract, probe: Extract) -> Answer:

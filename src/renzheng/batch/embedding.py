@@ -85,8 +85,7 @@ class _Embedding:
         return embed_picture(verifier, content, self.path)
 
     def failed(self, error: UnreadableImage) -> Embedded:
-        told = f"{error.reason} ({error.remedy})" if error.remedy else error.reason
-        return Embedded(None, error=told)
+        return Embedded(None, error=acquisition.told(error))
 
 
 @dataclass(frozen=True)

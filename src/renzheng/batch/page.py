@@ -15,10 +15,10 @@ from renzheng import files, images
 from renzheng.batch.comparing import Answer
 from renzheng.batch.pairs import picture
 from renzheng.batch.verification import Done
-from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.errors import RenzhengError
 from renzheng.report import drawing
 from renzheng.report.content import PRIVACY, plain
-from renzheng.report.page import HEAD, STYLE
+from renzheng.report.page import HEAD, STYLE, check
 from renzheng.verifier import Verifier
 
 _NEAREST = 20  # rows
@@ -45,24 +45,6 @@ _WITHOUT_FACES = (
     "This page shows no pictures, but it names them and says who was taken for whom: that is "
     "personal data. Keep it only as long as needed."
 )
-
-
-def check(path: Path) -> None:
-    """Make sure that a page can have this name.
-
-    Raises
-    ------
-    InvalidInput
-        If the name does not end in ``.html`` or its folder is missing.
-    """
-    if path.suffix.lower() != ".html":
-        raise InvalidInput("the report is a web page", source=str(path), remedy="name it .html")
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            "there is no such folder", source=str(path.parent), remedy="make it first"
-        )
-    if path.exists() and not path.is_file():
-        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
 
 
 def save(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -11,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
+from renzheng import files
 from renzheng.batch import records
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.extracts import Extract
@@ -109,12 +109,7 @@ class Store:
                 remedy="name another, or let --restart do the work again in its place",
             )
         try:
-            handle = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
-            try:
-                if hasattr(os, "fchmod"):
-                    os.fchmod(handle, 0o600)
-            finally:
-                os.close(handle)
+            files.keep_private(self.path)
         except OSError as error:
             raise RenzhengError(
                 f"unfinished work cannot be kept: {error.strerror}",

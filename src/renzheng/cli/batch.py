@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from renzheng.batch.pairs import Pairs
 
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
-_MOST_WORKERS = 256
 _MOST_REASONS = 20  # on a terminal
 
 _DESCRIPTION = """\
@@ -124,19 +123,6 @@ def begin(arguments: argparse.Namespace) -> Begin:
     return Begin.RESUME if arguments.resume else Begin.NEW
 
 
-def workers(arguments: argparse.Namespace) -> int:
-    """How many processes.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no such number.
-    """
-    if arguments.workers is not None and not 1 <= arguments.workers <= _MOST_WORKERS:
-        raise InvalidInput(f"--workers must lie from 1 to {_MOST_WORKERS}, not {arguments.workers}")
-    return arguments.workers or os.cpu_count() or 1
-
-
 def interrupted(output: Path) -> None:
     """Say how to go on."""
     from renzheng.batch import store
@@ -158,19 +144,20 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     from renzheng import batch
     from renzheng.batch import outputs, page, store, verification
     from renzheng.cli import studies
+    from renzheng.report.page import check
 
     names = tuple(name.strip() for name in arguments.columns.split(","))
     if len(names) != 2:
         raise InvalidInput(
             f"--columns names two columns, not {arguments.columns!r}", remedy="e.g. passport,selfie"
         )
-    start, processes = begin(arguments), workers(arguments)
+    start, processes = begin(arguments), options.workers(arguments)
     outputs.check(arguments.out, verification.KINDS)
     beside = [arguments.out, store.place(arguments.out), outputs.partial(arguments.out)]
     for path in beside:
         options.check_output(path, [arguments.table])
     if arguments.report is not None:
-        page.check(arguments.report)
+        check(arguments.report)
         options.check_output(arguments.report, [arguments.table, *beside])
         if os.path.realpath(arguments.report) in map(os.path.realpath, beside):
             raise InvalidInput("-o and --report name one file", source=str(arguments.report))

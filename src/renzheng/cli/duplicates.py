@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
 _MOST_GROUPS = 20  # on a terminal
 _MOST_MEMBERS = 5
-_MOST_WORKERS = 256
 
 _DESCRIPTION = """\
 Find the pictures that are there twice: the same bytes; the same picture, coded, scaled or toned
@@ -101,7 +100,7 @@ def _duplicates(arguments: argparse.Namespace) -> int:
                 arguments.sources,
                 listed=listed,
                 store=store,
-                workers=arguments.workers or os.cpu_count() or 1,
+                workers=options.workers(arguments),
                 hidden=arguments.hidden,
                 progress=tell,
             )
@@ -130,19 +129,19 @@ def _duplicates(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse before any work what would fail after it."""
-    from renzheng.duplicates import page, plan
+    from renzheng.duplicates import plan
     from renzheng.errors import InvalidInput
+    from renzheng.report.page import check
 
     if not arguments.sources and arguments.list is None:
         raise InvalidInput("no folder is named", remedy="name one, or a list with --list")
-    if arguments.workers is not None and not 1 <= arguments.workers <= _MOST_WORKERS:
-        raise InvalidInput(f"--workers must lie from 1 to 256, not {arguments.workers}")
+    options.workers(arguments)
     if arguments.most_groups < 0:
         raise InvalidInput(f"--most-groups must be 0 or more, not {arguments.most_groups}")
     if arguments.no_store and arguments.store is not None:
         raise InvalidInput("--store and --no-store contradict each other")
     if arguments.report is not None:
-        page.check(arguments.report)
+        check(arguments.report)
     if arguments.plan is not None:
         plan.check(arguments.plan)
         options.check_output(arguments.plan, [arguments.report, arguments.store])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import EXIT_CODES, engines, options
-from renzheng.cli.batch import add_running, begin, interrupted, workers
+from renzheng.cli.batch import add_running, begin, interrupted
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
         raise InvalidInput(
             "--threads is for pictures that are named one by one", remedy="use --workers"
         )
-    start, processes = begin(arguments), workers(arguments)
+    start, processes = begin(arguments), options.workers(arguments)
     outputs.check(arguments.out, embedding.KINDS)
     for path in (arguments.out, store.place(arguments.out)):
         options.check_output(path, arguments.pictures)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Each thread of each network takes memory and time to start: by the thousand, minutes.
 MOST_THREADS = 256
+MOST_WORKERS = 256  # processes
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,19 @@ def check_threads(options: argparse.Namespace) -> None:
     """
     if options.threads is not None and not 1 <= options.threads <= MOST_THREADS:
         raise InvalidInput(f"--threads must lie from 1 to {MOST_THREADS}, not {options.threads}")
+
+
+def workers(arguments: argparse.Namespace) -> int:
+    """How many processes.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no such number.
+    """
+    if arguments.workers is not None and not 1 <= arguments.workers <= MOST_WORKERS:
+        raise InvalidInput(f"--workers must lie from 1 to {MOST_WORKERS}, not {arguments.workers}")
+    return arguments.workers or os.cpu_count() or 1
 
 
 def check_output(path: Path | None, inputs: Iterable[str | os.PathLike[str] | None]) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from renzheng import files, images
 from renzheng.duplicates.results import Duplicates, Group, Item, Relation, sized
-from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.errors import RenzhengError
 from renzheng.report import drawing
 from renzheng.report.content import PRIVACY, plain
-from renzheng.report.page import HEAD, STYLE
+from renzheng.report.page import HEAD, STYLE, check
 
 MOST_PICTURES = 2000  # on a page: some 15 MiB
 _MOST_MEMBERS = 12  # of a group
@@ -40,24 +40,6 @@ header { border-top-color:var(--genuine); }
 .shelf strong { color:var(--ink); }
 .note { padding:12px 0 0; }
 """
-
-
-def check(path: Path) -> None:
-    """Make sure that a page can have this name.
-
-    Raises
-    ------
-    InvalidInput
-        If the name does not end in ``.html`` or its folder is missing.
-    """
-    if path.suffix.lower() != ".html":
-        raise InvalidInput("the report is a web page", source=str(path), remedy="name it .html")
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            "there is no such folder", source=str(path.parent), remedy="make it first"
-        )
-    if path.exists() and not path.is_file():
-        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
 
 
 def save(found: Duplicates, path: Path, *, command: str, most_groups: int = 200) -> None:

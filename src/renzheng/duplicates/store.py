@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from renzheng import images, pictures
+from renzheng import files, images, pictures
 from renzheng.duplicates.hash_search import Words
 from renzheng.duplicates.results import Link
 from renzheng.errors import InvalidInput, RenzhengError
@@ -120,12 +120,7 @@ class Store:
             _check_place(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-                try:
-                    if hasattr(os, "fchmod"):
-                        os.fchmod(handle, 0o600)  # an older file may have been open to others
-                finally:
-                    os.close(handle)
+                files.keep_private(path)
             except OSError as error:
                 raise RenzhengError(
                     f"the store cannot be written: {error.strerror}",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from renzheng.errors import InvalidInput
+
 # The policy forbids the page every request, should a text ever slip through unescaped.
 HEAD = """<!doctype html>
 <html lang="en">
@@ -61,3 +65,21 @@ thead th, .facts th { color:var(--soft); }
 .note { margin:0; padding:0 28px; max-width:80ch; }
 @media print { body { background:#fff; } section, header { break-inside:avoid; } }
 """
+
+
+def check(path: Path) -> None:
+    """Make sure that a page can have this name.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html`` or its folder is missing.
+    """
+    if path.suffix.lower() != ".html":
+        raise InvalidInput("the report is a web page", source=str(path), remedy="name it .html")
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+    if path.exists() and not path.is_file():
+        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -201,7 +201,7 @@ def _acquired(picture: bytes, role: Role, verifier: Verifier) -> Capture:
     capture = verifier.acquire(image, role)
     if capture.face is None or capture.crop is None:
         raise NoFace(capture.error or "no face was found")
-    return Capture(**{**vars(capture), "source": "picture"})
+    return replace(capture, source="picture")
 
 
 def _named(picture: bytes, name: str) -> io.BytesIO:
