@@ -37,7 +37,7 @@ def main() -> None:
     folder = packs.load("mtcnn").folder
     detectors = {
         "OpenCV's area": Detector.from_folder(folder),
-        "torch's area": Detector.from_folder(folder, resample=reference.area),
+        "torch's area": Detector.from_folder(folder, resample=reference.area, exact=True),
     }
     lfw = sorted((arguments.assets / "lfw" / "lfw-deepfunneled").glob("*/*_0001.jpg"))
     chosen = lfw[:: max(1, len(lfw) // arguments.pictures)][: arguments.pictures]

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import Face, InvalidInput, Pack, images
-from renzheng.detection import Detector, area, pyramid_scales, regress, square, suppress
+from renzheng.detection import Detector, pyramid
+from renzheng.detection.boxes import regress, square, suppress
+from renzheng.detection.cascade import _levels_are_apart
+from renzheng.detection.crops import Crops
+from renzheng.runtime import Network
 
 coordinates = st.integers(-50, 200)
 
@@ -59,6 +66,41 @@ def test_suppression_does_not_depend_on_the_order(
     assert {order[i] for i in shuffled} == set(suppress(boxes, scores, 0.5).tolist())
 
 
+def plainly_suppressed(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
+    keep: list[int] = []
+    for i in sorted(range(len(boxes)), key=lambda i: -scores[i]):
+        if all(overlap(boxes[i], boxes[j], 1.0) <= threshold for j in keep):
+            keep.append(i)
+    return keep
+
+
+@given(st.sets(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=60), st.data())
+def test_suppression_of_windows_on_a_grid_follows_the_definition(
+    windows: set[tuple[int, int]], data: st.DataObject
+) -> None:
+    # P-Net's windows of one level: shares are simple fractions, which may equal the threshold
+    scale = data.draw(st.sampled_from(pyramid.scales(480, 640, 20, 0.709)))
+    corner = np.array(sorted(windows), np.float32).reshape(-1, 2) * 2
+    boxes = np.concatenate([np.floor((corner + 1) / scale), np.floor((corner + 12) / scale)], 1)
+    scores = np.array(data.draw(st.permutations(range(len(boxes)))), np.float32)
+    assert suppress(boxes, scores, 0.5).tolist() == plainly_suppressed(boxes, scores, 0.5)
+
+
+@pytest.mark.parametrize("min_face_size", [12, 15, 20, 33, 40, 200])
+@pytest.mark.parametrize("factor", [0.5, 0.709, 0.8, 0.95])
+def test_levels_called_apart_never_share_what_is_suppressed(
+    min_face_size: int, factor: float
+) -> None:
+    scales = pyramid.scales(2000, 2000, min_face_size, factor)
+    start = np.arange(0, 60, 2, dtype=np.float32)
+    sides = [np.floor((start + 12) / scale) - np.floor((start + 1) / scale) + 1 for scale in scales]
+    most = max((small.max() / large.min()) ** 2 for small, large in pairwise(sides))
+    if _levels_are_apart(scales, factor):
+        assert most <= 0.7
+    assert _levels_are_apart(pyramid.scales(2000, 2000, 20, 0.709), 0.709)
+    assert not _levels_are_apart(pyramid.scales(2000, 2000, 20, 0.9), 0.9)
+
+
 @given(scored_boxes())
 def test_squares_keep_their_centres_and_hold_their_boxes(
     sample: tuple[np.ndarray, np.ndarray],
@@ -78,16 +120,94 @@ def test_regression_moves_by_parts_of_the_side() -> None:
 
 
 def test_the_pyramid_spans_from_the_smallest_face_to_the_picture() -> None:
-    scales = pyramid_scales(480, 640, 20, 0.709)
+    scales = pyramid.scales(480, 640, 20, 0.709)
     assert scales[0] == 12 / 20
     assert 12 <= 480 * scales[-1] < 12 / 0.709
-    assert pyramid_scales(19, 640, 20, 0.709) == []
+    assert pyramid.scales(19, 640, 20, 0.709) == []
 
 
 def test_area_resampling_takes_means() -> None:
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     means = image.reshape(-1, 3).mean(axis=0)
-    np.testing.assert_allclose(area(image, 1, 1)[0, 0], means, atol=0.5)  # rounded to uint8
+    np.testing.assert_allclose(pyramid.area(image, 1, 1)[0, 0], means, atol=0.5)  # rounded to uint8
+
+
+@pytest.mark.parametrize("height", [12, 13, 47, 60, 61, 62, 63, 200])
+@pytest.mark.parametrize("pixels", [400, 1500, 10**6])
+def test_strips_together_answer_as_the_whole_level(
+    mtcnn_pack: Pack, monkeypatch: pytest.MonkeyPatch, height: int, pixels: int
+) -> None:
+    pnet = Network(mtcnn_pack.file("pnet.onnx"), 1)
+    level = np.random.default_rng(height).integers(0, 255, (height, 35, 3)).astype(np.uint8)
+    (whole,) = pnet(pyramid.planes(level[None]))
+    monkeypatch.setattr(pyramid, "_STRIP", pixels)
+    strips = list(pyramid.strips((0, 3), level))
+    parts = [pnet(strip.planes)[0] for strip in strips]
+    assert [strip.row for strip in strips] == [0, *np.cumsum([p.shape[2] for p in parts])[:-1]]
+    np.testing.assert_allclose(np.concatenate(parts, axis=2), whole, atol=1e-5)
+    assert {strip.level for strip in strips} == {(0, 3)}
+    assert len(strips) > 1 or height * 35 < 1.5 * pixels
+
+
+def test_shares_hold_all_strips_in_order() -> None:
+    image = np.zeros((900, 1200, 3), np.uint8)
+    scales = pyramid.scales(900, 1200, 20, 0.709)
+    made = pyramid.levels(image, scales, pyramid.area, 4)
+    strips = [s for n, level in enumerate(made) for s in pyramid.strips((0, n), level)]
+    shares = list(pyramid.shares(iter(strips)))
+    assert [id(s) for share in shares for s in share] == [id(s) for s in strips]
+    assert len(shares[-1]) > 4 > len(shares[0])
+
+
+def test_levels_from_levels_are_near_those_from_the_picture(portrait: np.ndarray) -> None:
+    scales = pyramid.scales(512, 512, 20, 0.709)
+    near = list(pyramid.levels(portrait, scales, pyramid.area, 4))
+    exact = list(pyramid.levels(portrait, scales, pyramid.area, 0))
+    for number, (one, other) in enumerate(zip(near, exact, strict=True)):
+        assert one.shape == other.shape
+        difference = np.abs(one.astype(int) - other)
+        assert difference.max() <= (0 if number < 4 else 40)
+        assert difference.mean() <= (0 if number < 4 else 3)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-400, 900), st.floats(-400, 700), st.floats(1, 900)), max_size=9)
+)
+def test_a_cut_holds_what_its_box_says(made: list[tuple[float, float, float]]) -> None:
+    columns, rows = np.meshgrid(np.arange(640), np.arange(480))
+    image = np.stack([columns // 4, rows // 4, columns * 0], axis=2).astype(np.uint8)
+    boxes = np.array([(x, y, x + side, y + side) for x, y, side in made], np.float32).reshape(-1, 4)
+    for exact in (True, False):
+        found, views = Crops(image, exact).cut(boxes)
+        assert len(found) == len(views)
+        kept = [i for i, box in enumerate(boxes) if np.abs(found - box).sum(1).min(initial=99) < 30]
+        assert len(kept) >= len(found)
+        for box, view in zip(found, views, strict=True):
+            side = float((box[2:] - box[:2]).max())
+            x1, y1, x2, y2 = (int(v) for v in np.trunc(box))
+            plain = image[max(y1, 1) - 1 : max(y2, 0), max(x1, 1) - 1 : max(x2, 0)]
+            if exact or side < 190:
+                assert np.array_equal(view, plain)
+            elif side > 194:
+                # at half the size or less, and it still holds 96 pixels a side
+                factor = round(plain.shape[0] / view.shape[0])
+                assert factor in (2, 4, 8)
+                assert side / factor >= 95
+                middle = view.astype(int)[view.shape[0] // 2, view.shape[1] // 2]
+                expected = plain[plain.shape[0] // 2, plain.shape[1] // 2]
+                np.testing.assert_allclose(middle, expected, atol=2 + factor / 4)
+
+
+def test_cuts_of_large_boxes_move_their_edges_little() -> None:
+    image = np.zeros((4000, 4000, 3), np.uint8)
+    rng = np.random.default_rng(5)
+    corner, side = rng.uniform(0, 2000, (300, 2)), rng.uniform(20, 1900, (300, 1))
+    boxes = np.concatenate([corner, corner + side], axis=1).astype(np.float32)
+    found, _ = Crops(image, exact=False).cut(boxes)
+    moved = np.abs(found - boxes).max(axis=1)
+    assert (moved[side[:, 0] < 190] == 0).all()
+    # and up to a pixel that is cut off in any case
+    assert (moved <= side[:, 0] / 192 + 1).all()
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +272,25 @@ def test_detection_repeats_bit_for_bit(detector: Detector, portrait: np.ndarray)
     assert same(detector.detect(portrait), detector.detect(portrait))
 
 
+def test_threads_change_nothing(mtcnn_pack: Pack, detector: Detector, portrait: np.ndarray) -> None:
+    crowd = np.tile(portrait, (2, 3, 1))
+    alone = Detector.from_folder(mtcnn_pack.folder, threads=1).detect(crowd)
+    assert len(alone) >= 6
+    assert same(Detector.from_folder(mtcnn_pack.folder, threads=3).detect(crowd), alone)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(same(faces, alone) for faces in pool.map(detector.detect, [crowd] * 8))
+
+
+def test_the_shortcuts_move_boxes_little(mtcnn_pack: Pack, portrait: np.ndarray) -> None:
+    exact = Detector.from_folder(mtcnn_pack.folder, exact=True)
+    default = Detector.from_folder(mtcnn_pack.folder)
+    for size in (300, 512, 900, 1500):
+        picture = np.asarray(cv2.resize(portrait, (size, size), interpolation=cv2.INTER_AREA))
+        one, other = exact.detect(picture)[0], default.detect(picture)[0]
+        assert overlap(one.box, other.box) >= 0.95
+        assert np.abs(one.landmarks - other.landmarks).max() <= 0.03 * one.width
+
+
 def test_faces_below_the_minimum_are_left_out(mtcnn_pack: Pack, portrait: np.ndarray) -> None:
     patient = Detector.from_folder(mtcnn_pack.folder, min_face_size=400)
     assert patient.detect(portrait) == []
@@ -178,6 +317,7 @@ def test_a_face_over_the_edge_is_found_or_not_but_never_breaks(
         {"min_face_size": -1},
         {"factor": 1.0},
         {"factor": 0.0},
+        {"threads": -1},
         {"thresholds": (0.6, 0.7)},
         {"thresholds": (0.6, 0.7, 1.5)},
     ],
@@ -199,7 +339,7 @@ def test_the_cascade_agrees_with_the_reference(mtcnn_pack: Pack, assets: Path) -
 
     states = reference.load(assets / "weights" / "mtcnn-facenet")
     default = Detector.from_folder(mtcnn_pack.folder)
-    resampled = Detector.from_folder(mtcnn_pack.folder, resample=reference.area)
+    resampled = Detector.from_folder(mtcnn_pack.folder, resample=reference.area, exact=True)
     folder = assets / "lfw" / "lfw-deepfunneled"
     paths = [assets / "photos" / "multiface.jpg", *sorted(folder.glob("*/*_0001.jpg"))[::230]]
     best: dict[str, list[float]] = {"default": [], "resampled": []}

@@ -8,6 +8,8 @@ from pathlib import Path
 import lz4.frame
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from renzheng import PackError
 from renzheng.packs import mtcnn_source
@@ -72,12 +74,18 @@ def plain(name: str, picture: np.ndarray) -> list[np.ndarray]:
 def test_the_rewrites_change_nothing(networks: dict[str, Network], name: str, side: int) -> None:
     picture = np.random.default_rng(7).uniform(0, 255, (side, side, 3)).astype(np.float32)
     *regressions, classes = plain(name, picture)
-    probability = 1 / (1 + np.exp(classes[..., 0] - classes[..., 1]))
-    found = [output[0] for output in networks[name](picture.transpose(2, 0, 1)[None])]
-    np.testing.assert_allclose(found[0], probability, atol=1e-5)
-    for got, wanted in zip(found[1:], regressions, strict=True):
-        spatial = wanted.transpose(2, 0, 1) if wanted.ndim == 3 else wanted
-        np.testing.assert_allclose(got, spatial, atol=1e-5)
+    wanted = np.concatenate([classes[..., 1:] - classes[..., :1], *regressions], axis=-1)
+    (found,) = networks[name](picture.transpose(2, 0, 1)[None])
+    found = found[0].transpose(1, 2, 0) if name == "pnet" else found[0]
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=8), st.lists(st.floats(-9, 9), min_size=1))
+def test_a_prelu_is_a_sum_with_a_rectifier(slopes: list[float], values: list[float]) -> None:
+    a, y = np.array(slopes)[:, None], np.array(values)
+    linear, rectified, factors = mtcnn_source._terms(a)
+    found = factors * (linear * y + np.maximum(rectified * y, 0))
+    np.testing.assert_allclose(found, prelu(y, a), atol=1e-12)
 
 
 def test_the_reference_weights_give_the_same(networks: dict[str, Network], assets: Path) -> None:
@@ -93,8 +101,10 @@ def test_the_reference_weights_give_the_same(networks: dict[str, Network], asset
     ):
         batch = rng.uniform(0, 255, shape).astype(np.float32)
         wanted = getattr(reference, name)(states[name], torch.from_numpy(batch))
-        for ours, theirs in zip(networks[name](batch), wanted, strict=True):
-            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+        (ours,) = networks[name](batch)
+        np.testing.assert_allclose(1 / (1 + np.exp(-ours[:, 0])), wanted[0].numpy(), atol=1e-5)
+        regressions = torch.cat(wanted[1:], dim=1).numpy()
+        np.testing.assert_allclose(ours[:, 1:], regressions, atol=1e-5)
 
 
 def test_weights_are_float32_arrays() -> None:

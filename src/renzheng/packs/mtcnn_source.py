@@ -1,12 +1,16 @@
 """P-Net, R-Net and O-Net from the files of the PyPI package ``mtcnn``, written as ONNX.
 
-The networks are those of Zhang et al. 2016 with the weights of the FaceNet repository. Three
-rewrites make them faster and leave every output as it was, up to rounding:
+The networks are those of Zhang et al. 2016 with the weights of the FaceNet repository. Rewrites
+make them faster and leave every output as it was, up to rounding:
 
 - the input scaling ``(x - 127.5) / 128`` is folded into the first convolution (it is unpadded);
-- a PReLU becomes two rectifiers, ``relu(y) - a relu(-y)``: the layer before it computes ``y`` and
-  ``-y``, the layer after it absorbs ``1`` and ``-a``;
-- where a max-pooling follows, it goes first, so that the PReLU has a quarter of the values to do.
+- a PReLU of slope a becomes ``a y + relu((1 - a) y)``. Runtimes fuse convolutions with rectifiers
+  and sums, and a product channel by channel is a convolution, so this never leaves their fast
+  layout of memory, as the operator PRelu does;
+- the first max-pooling, of the largest map, goes before its PReLU: a quarter of the values;
+- channels are filled up with zeros to whole blocks of 16, without which a layer leaves that layout;
+- the heads are one convolution, and give the log-odds of a face: the logistic function is left to
+  the few candidates that pass.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from renzheng.types import Floats
 NETWORKS = ("pnet", "rnet", "onet")
 _MAX_BYTES = 16 << 20  # the largest file holds 1.6 MB
 _OPSET, _IR = 17, 8
+_BLOCK = 16  # channels that a processor with AVX-512 works on at a time; half of it divides it
 
 Array = npt.NDArray[np.float64]
 
@@ -147,10 +152,10 @@ class _ArrayUnpickler(pickle._Unpickler):
 def build(folder: Path, weights: Path | None = None) -> None:
     """Write ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``.
 
-    Each takes ``pictures``, float32 (n, 3, h, w) RGB from 0 to 255, and gives ``probability``
-    (n,) of a face and ``box`` (n, 4), the regression of x1, y1, x2, y2 in units of the box's side;
-    O-Net also ``landmarks`` (n, 10), five x and then five y. P-Net, which is convolutional, gives
-    (n, h', w') and (n, 4, h', w').
+    Each takes ``pictures``, float32 (n, 3, h, w) RGB from 0 to 255, and gives ``answers``, float32
+    (n, 5): the log-odds of a face and the regression of x1, y1, x2, y2 in units of the box's side;
+    O-Net (n, 15), with five x and then five y of the landmarks. P-Net, which is convolutional,
+    gives (n, 5, h', w').
 
     Parameters
     ----------
@@ -208,120 +213,114 @@ class _Layers:
 class _Graph:
     """Writes one sequential network; knows what the last PReLU left for the next layer."""
 
-    def __init__(self, spatial: bool):
+    def __init__(self, layers: _Layers, spatial: bool):
         from onnx import helper
 
         self._helper = helper
+        self._layers = layers
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._last = "pictures"
-        self._pending: Array | None = None  # slopes of a PReLU that the next layer absorbs
-        self._order: npt.NDArray[np.intp] | None = None  # of the channels, after a pooling
+        self._factors: Array | None = (
+            None  # of the last layer's channels: the next one absorbs them
+        )
         self._spatial = spatial
-
-    def _constant(self, name: str, values: Array) -> str:
-        from onnx import numpy_helper
-
-        self._constants.append(numpy_helper.from_array(values.astype(np.float32), name))
-        return name
-
-    def _integers(self, name: str, values: list[int]) -> str:
-        from onnx import numpy_helper
-
-        self._constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
-        return name
 
     def _node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         output = f"{operator.lower()}{len(self._nodes)}"
         self._nodes.append(self._helper.make_node(operator, inputs, [output], **attributes))
         return output
 
+    def _convolve(
+        self, source: str, kernel: Array, bias: Array | None = None, groups: int = 1
+    ) -> str:
+        from onnx import numpy_helper
+
+        inputs = [source]
+        for kind, values in (("weight", kernel), ("bias", bias)):
+            if values is not None:
+                name = f"{kind}{len(self._nodes)}"
+                values = np.ascontiguousarray(values, np.float32)
+                self._constants.append(numpy_helper.from_array(values, name))
+                inputs.append(name)
+        return self._node("Conv", inputs, kernel_shape=list(kernel.shape[2:]), group=groups)
+
     def _absorb(self, kernel: Array) -> Array:
-        """The kernel over [relu(y), relu(-y)] instead of over PReLU(y)."""
-        if self._order is not None:
-            kernel, self._order = kernel[:, self._order], None
-        if self._pending is None:
+        """The kernel over what the last layer left instead of over its PReLU."""
+        if self._factors is None:
             return kernel
-        slopes = self._pending.reshape(1, -1, *[1] * (kernel.ndim - 2))
-        self._pending = None
-        return np.concatenate([kernel, -slopes * kernel], axis=1)
+        spare = len(self._factors) - kernel.shape[1]
+        kernel = np.pad(kernel, ((0, 0), (0, spare), (0, 0), (0, 0)))
+        return kernel * self._factors[:, None, None]
 
     def layer(self, kernel: Array, bias: Array, slopes: Array, pool: int = 0) -> None:
         """A convolution, its PReLU, and the max-pooling (of stride 2) after it."""
-        kernel = self._absorb(kernel)
+        convolved = self._convolve(self._last, self._absorb(kernel), bias)
+        linear, rectified, factors = _terms(slopes)
+        if pool and (factors != 1).any():
+            raise ValueError("a slope above 1 before a pooling")  # the maximum knows no signs
+        shape, groups = (-1, 1, 1, 1), len(slopes)
+        part = self._convolve(convolved, rectified.reshape(shape), groups=groups)
+        part = self._node("Relu", [part])
+        whole = self._convolve(convolved, linear.reshape(shape), groups=groups)
+        self._last = self._node("Add", [whole, part])
+        self._factors = factors
         if pool:
-            self._pooled(kernel, bias, slopes, pool)
-        else:
-            kernel, bias = np.concatenate([kernel, -kernel]), np.concatenate([bias, -bias])
-            self._last = self._node("Relu", [self._convolve(kernel, bias)])
-            self._pending = slopes
+            self._last = self._pool(self._last, pool)
 
-    def _pooled(self, kernel: Array, bias: Array, slopes: Array, pool: int) -> None:
-        """Pool first, then PReLU, on a quarter of the values.
+    def first_layer(self, kernel: Array, bias: Array, slopes: Array, pool: int) -> None:
+        """A convolution of the picture, max-pooling, and then its PReLU.
 
         A PReLU that rises commutes with the maximum. One that falls below zero (slope a < 0) is
-        max(y, a y), so the maximum of both is taken: a second channel carries a y.
+        max(y, a y), so the maximum of both is taken, p and q: a second channel carries a y. It is
+        ``p + relu(q - p)``, and both forms are matrices from channel to channel.
         """
-        falls, rises = np.flatnonzero(slopes < 0), np.flatnonzero(slopes >= 0)
-        factor = np.concatenate([np.ones(len(falls)), slopes[falls], np.ones(len(rises))])
-        order = np.concatenate([falls, falls, rises])
-        stacked = self._convolve(kernel[order] * factor[:, None, None, None], bias[order] * factor)
-        stacked = self._node(
-            "MaxPool",
-            [stacked],
-            kernel_shape=[pool, pool],
-            strides=[2, 2],
-            ceil_mode=1,  # the last, incomplete window counts
+        kernel, bias = _scaled(kernel, bias)
+        count, falls = len(slopes), np.flatnonzero(slopes < 0)
+        kernel = np.concatenate([kernel, kernel[falls] * slopes[falls, None, None, None]])
+        bias = np.concatenate([bias, bias[falls] * slopes[falls]])
+        spare = -len(bias) % _BLOCK
+        kernel, bias = np.pad(kernel, ((0, spare), *3 * [(0, 0)])), np.pad(bias, (0, spare))
+        pooled = self._pool(self._convolve(self._last, kernel, bias), pool)
+
+        a, b, factors = _terms(slopes)
+        a[falls], b[falls] = 1, -1
+        outputs = count + -count % _BLOCK
+        linear, rectified = np.zeros((2, outputs, len(bias)))
+        channels = np.arange(count)
+        linear[channels, channels], rectified[channels, channels] = a, b
+        rectified[falls, count + np.arange(len(falls))] = 1
+        part = self._node("Relu", [self._convolve(pooled, rectified[:, :, None, None])])
+        whole = self._convolve(pooled, linear[:, :, None, None])
+        self._last = self._node("Add", [whole, part])
+        self._factors = np.pad(factors, (0, outputs - count))
+
+    def _pool(self, source: str, size: int) -> str:
+        # the last, incomplete window counts
+        return self._node(
+            "MaxPool", [source], kernel_shape=[size, size], strides=[2, 2], ceil_mode=1
         )
-        number = len(self._nodes)
-        parts = [f"{part}{number}" for part in ("y", "ay", "rising")]
-        sizes = self._integers(f"sizes{number}", [len(falls), len(falls), len(rises)])
-        self._nodes.append(self._helper.make_node("Split", [stacked, sizes], parts, axis=1))
-        falling = self._node("Max", parts[:2])
-        slope = self._constant(f"slope{number}", slopes[rises, None, None])
-        rising = self._node("PRelu", [parts[2], slope])
-        self._last = self._node("Concat", [falling, rising], axis=1)
-        self._order = np.concatenate([falls, rises])
 
-    def _convolve(self, kernel: Array, bias: Array) -> str:
-        number = len(self._nodes)
-        inputs = [
-            self._last,
-            self._constant(f"weight{number}", kernel),
-            self._constant(f"bias{number}", bias),
-        ]
-        return self._node("Conv", inputs, kernel_shape=list(kernel.shape[2:]))
-
-    def finish(self, classes: tuple[Array, Array], *regressions: tuple[str, Array, Array]) -> bytes:
+    def finish(self, classes: tuple[Array, Array], *regressions: tuple[Array, Array]) -> bytes:
         """The heads: the softmax of two classes is the logistic function of their difference."""
+        self._layers.done()
         kernel, bias = classes
-        heads = [("probability", kernel[1:] - kernel[:1], bias[1:] - bias[:1]), *regressions]
-        pending = self._pending
-        outputs: dict[str, list[Any]] = {}
-        for name, head, offset in heads:
-            self._pending = pending
-            result = self._convolve(self._absorb(head), offset)
-            if name == "probability":
-                result = self._node("Sigmoid", [result])
-            if not self._spatial:
-                result = self._node("Flatten", [result])
-            if name == "probability":
-                result = self._node("Squeeze", [result, self._integers("class_axis", [1])])
-            self._nodes.append(self._helper.make_node("Identity", [result], [name]))
-            axes: list[Any] = ["n"] if name == "probability" else ["n", len(offset)]
-            outputs[name] = [*axes, "rows", "columns"] if self._spatial else axes
-        return self._serialise(outputs)
+        heads = [(kernel[1:] - kernel[:1], bias[1:] - bias[:1]), *regressions]
+        kernel, bias = (np.concatenate(parts) for parts in zip(*heads, strict=True))
+        result = self._convolve(self._last, self._absorb(kernel), bias)
+        operator = "Identity" if self._spatial else "Flatten"
+        self._nodes.append(self._helper.make_node(operator, [result], ["answers"]))
+        return self._serialise(["n", len(bias), *(["rows", "columns"] if self._spatial else [])])
 
-    def _serialise(self, outputs: dict[str, list[Any]]) -> bytes:
+    def _serialise(self, shape: list[Any]) -> bytes:
         import onnx
 
         value = self._helper.make_tensor_value_info
-        size: list[Any] = ["n", 3, "h", "w"]
         graph = self._helper.make_graph(
             self._nodes,
             "mtcnn",
-            [value("pictures", onnx.TensorProto.FLOAT, size)],
-            [value(name, onnx.TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+            [value("pictures", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])],
+            [value("answers", onnx.TensorProto.FLOAT, shape)],
             self._constants,
         )
         model = self._helper.make_model(
@@ -332,6 +331,17 @@ class _Graph:
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+def _terms(slopes: Array) -> tuple[Array, Array, Array]:
+    """A, B and s with ``PReLU(y) = s (A y + relu(B y))``.
+
+    For slopes a up to 1 that is ``a y + relu((1 - a) y)``; above, where 1 - a is negative, it is
+    ``-(-y + relu((1 - a) y))``.
+    """
+    up_to_one = slopes <= 1
+    signs = np.where(up_to_one, 1.0, -1.0)
+    return np.where(up_to_one, slopes, -1.0), 1 - slopes, signs
 
 
 def _scaled(kernel: Array, bias: Array) -> tuple[Array, Array]:
@@ -353,31 +363,29 @@ def _as_convolution(dense: tuple[Array, Array]) -> tuple[Array, Array]:
 
 
 def _pnet(layers: _Layers) -> bytes:
-    graph = _Graph(spatial=True)
-    graph.layer(*_scaled(*layers.convolution(3, 3, 10)), layers.slopes(10), pool=2)
+    graph = _Graph(layers, spatial=True)
+    graph.first_layer(*layers.convolution(3, 3, 10), layers.slopes(10), pool=2)
     graph.layer(*layers.convolution(3, 10, 16), layers.slopes(16))
     graph.layer(*layers.convolution(3, 16, 32), layers.slopes(32))
     box = layers.convolution(1, 32, 4)
     classes = layers.convolution(1, 32, 2)
-    layers.done()
-    return graph.finish(classes, ("box", *box))
+    return graph.finish(classes, box)
 
 
 def _rnet(layers: _Layers) -> bytes:
-    graph = _Graph(spatial=False)
-    graph.layer(*_scaled(*layers.convolution(3, 3, 28)), layers.slopes(28), pool=3)
+    graph = _Graph(layers, spatial=False)
+    graph.first_layer(*layers.convolution(3, 3, 28), layers.slopes(28), pool=3)
     graph.layer(*layers.convolution(3, 28, 48), layers.slopes(48), pool=3)
     graph.layer(*layers.convolution(2, 48, 64), layers.slopes(64))
     graph.layer(*_over_picture(layers.dense(576, 128), 64, 3), layers.slopes(128, shared=False))
     box = _as_convolution(layers.dense(128, 4))
     classes = _as_convolution(layers.dense(128, 2))
-    layers.done()
-    return graph.finish(classes, ("box", *box))
+    return graph.finish(classes, box)
 
 
 def _onet(layers: _Layers) -> bytes:
-    graph = _Graph(spatial=False)
-    graph.layer(*_scaled(*layers.convolution(3, 3, 32)), layers.slopes(32), pool=3)
+    graph = _Graph(layers, spatial=False)
+    graph.first_layer(*layers.convolution(3, 3, 32), layers.slopes(32), pool=3)
     graph.layer(*layers.convolution(3, 32, 64), layers.slopes(64), pool=3)
     graph.layer(*layers.convolution(3, 64, 64), layers.slopes(64), pool=2)
     graph.layer(*layers.convolution(2, 64, 128), layers.slopes(128))
@@ -385,8 +393,7 @@ def _onet(layers: _Layers) -> bytes:
     box = _as_convolution(layers.dense(256, 4))
     landmarks = _as_convolution(layers.dense(256, 10))
     classes = _as_convolution(layers.dense(256, 2))
-    layers.done()
-    return graph.finish(classes, ("box", *box), ("landmarks", *landmarks))
+    return graph.finish(classes, box, landmarks)
 
 
 _GRAPHS = {"pnet": _pnet, "rnet": _rnet, "onet": _onet}

@@ -1,0 +1,68 @@
+"""What candidate boxes hold of their picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from renzheng.types import Floats, Image
+
+# A crop is scaled to 24 or 48 pixels, each the mean of what it covers. One of more than twice this
+# side is cut from the picture at half the size, or a quarter, and so on: it keeps at least this.
+_SIDE = 96
+
+
+class Crops:
+    """Cuts boxes out of one picture.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3).
+    exact
+        Cut large boxes out of the picture itself too, which takes time as their area.
+    """
+
+    def __init__(self, image: Image, exact: bool):
+        self._octaves = [image]
+        self._exact = exact
+
+    def cut(self, boxes: Floats) -> tuple[Floats, list[Image]]:
+        """The boxes (n, 4) that lie in the picture, and what they hold of it.
+
+        A box over the edge is cut off there, as in training. Large boxes are returned as they were
+        cut: with their edges on pixels of the smaller picture, not farther away than 1/192 of their
+        side.
+        """
+        corners = np.trunc(boxes).astype(np.int64)
+        corners[:, :2] -= 1  # both corner pixels belong to a box, and are counted from 1
+        halvings = np.zeros(len(boxes), np.int64)
+        if not self._exact:
+            sides = np.maximum((corners[:, 2:] - corners[:, :2]).max(axis=1), 1)
+            halvings = np.maximum(np.floor(np.log2(sides / _SIDE)), 0).astype(np.int64)
+            corners = np.floor(corners / (1 << halvings)[:, None] + 0.5).astype(np.int64)
+            large = halvings > 0
+            boxes = boxes.copy()
+            boxes[large] = (corners << halvings[:, None])[large] + (1, 1, 0, 0)
+        corners = np.maximum(corners, 0)
+        inside, views = [], []
+        for i, ((x1, y1, x2, y2), octave) in enumerate(
+            zip(corners.tolist(), halvings.tolist(), strict=True)
+        ):
+            view = self._octave(octave)[y1:y2, x1:x2]
+            if view.size:
+                inside.append(i)
+                views.append(view)
+        return boxes[inside], views
+
+    def _octave(self, number: int) -> Image:
+        while len(self._octaves) <= number:
+            self._octaves.append(_halved(self._octaves[-1]))
+        return self._octaves[number]
+
+
+def _halved(image: Image) -> Image:
+    below, beside = (side % 2 for side in image.shape[:2])
+    even = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    size = even.shape[1] // 2, even.shape[0] // 2
+    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,120 @@
+"""The image pyramid under P-Net: its levels, and the strips in which P-Net sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.types import Floats, Image
+
+Resample = Callable[[Image, int, int], npt.NDArray[Any]]  # picture, height, width -> picture
+
+CELL, STRIDE = 12, 2  # P-Net's window and the step between windows, in pixels of a level
+
+# What a P-Net call works on, in pixels of a level: so few that its maps stay in the processor's
+# cache, so many that the overlap with the next strip is little.
+_STRIP = 100_000
+
+
+def area(image: Image, height: int, width: int) -> npt.NDArray[Any]:
+    """Resample to a size, each new pixel the mean of what it covers."""
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def scales(height: int, width: int, min_face_size: int, factor: float) -> list[float]:
+    """The scales at which a face of `min_face_size` and all larger ones meet P-Net's window."""
+    scale = CELL / min_face_size
+    found = []
+    while min(height, width) * scale >= CELL:
+        found.append(scale)
+        scale *= factor
+    return found
+
+
+def levels(
+    image: Image, at: Sequence[float], resample: Resample, reuse: int
+) -> Iterator[npt.NDArray[Any]]:
+    """The picture at every scale, one after another.
+
+    Parameters
+    ----------
+    image
+        uint8 (H, W, 3).
+    at
+        Scales, the largest first.
+    resample
+        How pictures are scaled.
+    reuse
+        A level is made from the one so many steps before it, and only the first ones from the whole
+        picture; 0 makes all from the picture.
+    """
+    height, width = image.shape[:2]
+    made: list[npt.NDArray[Any]] = []
+    for number, scale in enumerate(at):
+        source = made[number - reuse] if 0 < reuse <= number else image
+        made.append(resample(source, int(height * scale + 1), int(width * scale + 1)))
+        yield made[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Some rows of P-Net's answers for one level, and the pixels that they need.
+
+    Attributes
+    ----------
+    level
+        Which level: the number of the picture, and of the level in its pyramid.
+    row
+        The first row of answers.
+    pixels
+        (h, w, 3), a view of the level.
+    """
+
+    level: tuple[int, int]
+    row: int
+    pixels: npt.NDArray[Any]
+
+    @property
+    def planes(self) -> Floats:
+        """float32 (1, 3, h, w)"""
+        return planes(self.pixels[None])
+
+
+def strips(number: tuple[int, int], level: npt.NDArray[Any]) -> Iterator[Strip]:
+    """A level in horizontal strips, whose answers joined are those for the whole level.
+
+    P-Net has no padding, and every second row starts a window, so strips overlap by what a window
+    is taller than a step and start on even rows.
+    """
+    height, width = level.shape[:2]
+    overlap = CELL - STRIDE
+    answers = -(-(height - overlap) // STRIDE)  # the last, incomplete pooling window counts
+    count = max(1, round(height * width / _STRIP))
+    rows = -(-answers // count)
+    for row in range(0, answers, rows):
+        end = (row + rows) * STRIDE + overlap
+        yield Strip(number, row, level[row * STRIDE : end])
+
+
+def shares(parts: Iterator[Strip]) -> Iterator[list[Strip]]:
+    """Strips in shares of about equal work: small levels go together."""
+    share: list[Strip] = []
+    pixels = 0
+    for part in parts:
+        share.append(part)
+        pixels += part.pixels.shape[0] * part.pixels.shape[1]
+        if pixels >= _STRIP // 2:
+            yield share
+            share, pixels = [], 0
+    if share:
+        yield share
+
+
+def planes(pictures: npt.NDArray[Any]) -> Floats:
+    """(n, H, W, 3) to float32 (n, 3, H, W)."""
+    return pictures.transpose(0, 3, 1, 2).astype(np.float32, order="C")
