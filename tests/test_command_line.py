@@ -234,3 +234,15 @@ def test_comparing_imports_nothing_heavy(pictures: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stderr.strip().splitlines()[-1] == "[]"
+
+
+def test_one_commands_parser_is_the_one_of_the_whole() -> None:
+    from renzheng import cli
+
+    whole = cli.build_parser().format_help()
+    for command in (name for names in cli._COMMANDS.values() for name in names):
+        assert f"    {command} " in whole
+        for parser in (cli.build_parser(command), cli.build_parser()):
+            (commands,) = parser._subparsers._group_actions  # type: ignore[union-attr]
+            assert command in commands.choices  # type: ignore[operator]
+    assert cli.build_parser("no such command").format_help() == whole

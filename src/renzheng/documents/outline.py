@@ -108,7 +108,7 @@ def _regions(lab: Image, edges: Grey) -> Iterator[Grey]:
     rim = max(2, round(0.02 * min(height, width)))
     strips = (lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:])
     border = np.concatenate([strip.reshape(-1, 3) for strip in strips]).astype(np.float32)
-    middle = np.median(border, axis=0)
+    middle = np.percentile(border, 50, axis=0)
     away = np.sqrt(((lab.astype(np.float32) - middle) ** 2).sum(axis=2))
     usual = float(np.percentile(np.sqrt(((border - middle) ** 2).sum(axis=1)), 75))
     for times in (1.5, 3.0):

@@ -60,7 +60,7 @@ def _on_grid(grey: npt.NDArray[np.float32]) -> float:
     breaks = np.abs(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2)
     columns = np.minimum(breaks, _STEEPEST).mean(axis=0)
     phases = [float(columns[phase::_BLOCK].mean()) for phase in range(_BLOCK)]
-    return (max(phases) + _FLOOR) / (float(np.median(phases)) + _FLOOR)
+    return (max(phases) + _FLOOR) / (float(np.percentile(phases, 50)) + _FLOOR)
 
 
 def _around(view: View) -> npt.NDArray[np.uint8]:
