@@ -142,10 +142,17 @@ class Detector:
 
     @classmethod
     def from_folder(
-        cls, folder: Path, *, threads: int | None = None, **parameters: Any
+        cls,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        backend: str | None = None,
+        **parameters: Any,
     ) -> Detector:
         """A detector from a folder that holds ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``."""
-        networks = (Network(folder / f"{name}net.onnx", threads) for name in "pro")
+        networks = (
+            Network(folder / f"{name}net.onnx", threads, backend=backend) for name in "pro"
+        )
         return cls(*networks, **parameters)
 
     def detect(self, image: Image) -> list[Face]:

@@ -5,7 +5,7 @@ Three of its defaults are not ours:
 - ``import openvino`` alone reports to Google Analytics, under an identifier that it keeps in the
   user's home: its model converter does so as it loads. renzheng talks to nobody and converts
   nothing, so the converter is kept from loading. A program that wants it as well imports
-  ``openvino.tools.ovc`` itself; one that has imported openvino before renzheng has already reported.
+  ``openvino.tools.ovc`` itself; one that imported openvino before renzheng has reported already.
 - It computes in bfloat16 where the processor can, and distances would depend on the machine:
   float32 is asked for.
 - Its own cache of compiled networks takes a damaged file for a good one and then computes something
