@@ -150,9 +150,7 @@ class Detector:
         **parameters: Any,
     ) -> Detector:
         """A detector from a folder that holds ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``."""
-        networks = (
-            Network(folder / f"{name}net.onnx", threads, backend=backend) for name in "pro"
-        )
+        networks = (Network(folder / f"{name}net.onnx", threads, backend=backend) for name in "pro")
         return cls(*networks, **parameters)
 
     def detect(self, image: Image) -> list[Face]:

@@ -67,9 +67,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         report.check_name(arguments.report)
         studies.check_report(arguments)
     presentations = table.read_presentations(arguments.table, arguments.root)
-    liveness = Liveness.from_pack(
-        arguments.pack, arguments.threads, backend=arguments.backend
-    )
+    liveness = Liveness.from_pack(arguments.pack, arguments.threads, backend=arguments.backend)
     with studies.progress() as tell:
         study = presentation_attacks.study(
             presentations,
