@@ -241,7 +241,7 @@ def test_one_commands_parser_is_the_one_of_the_whole() -> None:
 
     whole = cli.build_parser().format_help()
     for command in (name for names in cli._COMMANDS.values() for name in names):
-        assert f"    {command} " in whole
+        assert f"\n    {command}" in whole
         for parser in (cli.build_parser(command), cli.build_parser()):
             (commands,) = parser._subparsers._group_actions  # type: ignore[union-attr]
             assert command in commands.choices  # type: ignore[operator]

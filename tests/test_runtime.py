@@ -11,6 +11,7 @@ import pytest
 
 # Where it runs in CI or under tests onnxruntime reports nothing anyway.
 _QUIET = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY")
+_LOADED = "import renzheng.runtime.with_onnxruntime"
 
 
 def files_after(code: str, folder: Path) -> list[str]:
@@ -26,11 +27,11 @@ def test_no_trace_of_telemetry(tmp_path: Path) -> None:
         folder.mkdir()
     if not files_after("import onnxruntime, time; time.sleep(0.5)", bare):
         pytest.skip("this build of onnxruntime leaves no trace even by itself")
-    assert files_after("import renzheng.runtime, time; time.sleep(0.5)", ours) == []
+    assert files_after(f"{_LOADED}; import time; time.sleep(0.5)", ours) == []
 
 
 def test_whoever_wants_it_may_have_it() -> None:
-    code = "import renzheng.runtime, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    code = f"{_LOADED}; import os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     for said, wanted in ((None, "1"), ("0", "0"), ("1", "1")):
         env = {k: v for k, v in os.environ.items() if k not in _QUIET}
         env |= {} if said is None else {"ORT_DISABLE_TELEMETRY": said}

@@ -67,7 +67,7 @@ class Embedder:
             raise InvalidInput("mean is one or three finite numbers, scale is finite and not 0")
         self.size = size
         self.dimension = dimension
-        self._network = network
+        self.network = network
         self._mean = np.array(mean, np.float32)
         self._scale = np.float32(scale)
         self._reverse = channels == "BGR"
@@ -111,7 +111,7 @@ class Embedder:
         batch = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
         if self._mirror:
             batch = np.concatenate([batch, batch[..., ::-1]])
-        outputs = self._network(np.ascontiguousarray(batch))
+        outputs = self.network(np.ascontiguousarray(batch))
         if not outputs or outputs[0].shape != (len(batch), self.dimension):
             raise PackError(f"the network does not give embeddings of {self.dimension} numbers")
         raw: Floats = outputs[0].astype(np.float32, copy=False)

@@ -34,6 +34,8 @@ class Instruments:
         The embedding pack and what it holds; it may lack a calibration.
     detector_pack, detector
         The detection pack and its cascade.
+    backend, backend_version
+        What computes the networks.
     """
 
     pack: Pack
@@ -42,6 +44,8 @@ class Instruments:
     calibration: Calibration | None
     detector_pack: Pack
     detector: Detector
+    backend: str
+    backend_version: str
 
     def detect(self, image: Image) -> list[Face]:
         """The faces of a picture that lie in it and can be aligned, the largest first."""
@@ -49,20 +53,29 @@ class Instruments:
 
     @classmethod
     def load(
-        cls, pack: Named, detector: Named, *, min_face_size: int, threads: int | None
+        cls,
+        pack: Named,
+        detector: Named,
+        *,
+        min_face_size: int,
+        threads: int | None,
+        backend: str | None = None,
     ) -> Instruments:
         """Load both packs.
 
         Raises
         ------
+        InvalidInput
+            If there is no such backend, or it is not installed.
         PackError
             If one is missing, damaged or of the wrong kind.
         """
         # Digests and networks are prepared outside Python's lock, so both packs at a time.
         (embedding_pack, embedder), (detector_pack, cascade) = both(
-            lambda: _embedder(pack, threads),
-            lambda: _detector(detector, threads, min_face_size),
+            lambda: _embedder(pack, threads, backend),
+            lambda: _detector(detector, threads, min_face_size, backend),
         )
+        network = embedder.network
         calibrated = "calibration.json" in embedding_pack.manifest["files"]
         return cls(
             pack=embedding_pack,
@@ -73,6 +86,8 @@ class Instruments:
             ),
             detector_pack=detector_pack,
             detector=cascade,
+            backend=network.backend,
+            backend_version=network.version,
         )
 
 
@@ -123,19 +138,23 @@ def _template(pack: Pack) -> Template:
     return template if size == template.size else template.scaled(size)
 
 
-def _detector(named: Named, threads: int | None, min_face_size: int) -> tuple[Pack, Detector]:
+def _detector(
+    named: Named, threads: int | None, min_face_size: int, backend: str | None
+) -> tuple[Pack, Detector]:
     pack = load_pack(named, "detector")
-    return pack, Detector.from_folder(pack.folder, threads=threads, min_face_size=min_face_size)
+    return pack, Detector.from_folder(
+        pack.folder, threads=threads, backend=backend, min_face_size=min_face_size
+    )
 
 
-def _embedder(named: Named, threads: int | None) -> tuple[Pack, Embedder]:
+def _embedder(named: Named, threads: int | None, backend: str | None) -> tuple[Pack, Embedder]:
     pack = load_pack(named, "embedder")
 
     def read(table: str, key: str) -> Any:
         return pack.setting(table, key)
 
     embedder = Embedder(
-        Network(pack.file(read("input", "file")), threads=threads),
+        Network(pack.file(read("input", "file")), threads=threads, backend=backend),
         size=read("input", "size"),
         mean=tuple(read("input", "mean")),
         scale=read("input", "scale"),

@@ -24,7 +24,7 @@ import numpy as np
 from renzheng import packs
 from renzheng.errors import InvalidInput, PackError
 from renzheng.packs import Pack
-from renzheng.runtime import Network
+from renzheng.runtime import Network, chosen
 from renzheng.types import Crops, Face, Floats, Image, LivenessScore
 
 DEFAULT_LIVENESS = "minifasnet"
@@ -101,7 +101,11 @@ class Liveness:
 
     @classmethod
     def from_pack(
-        cls, pack: str | PathLike[str] | Pack = DEFAULT_LIVENESS, threads: int | None = None
+        cls,
+        pack: str | PathLike[str] | Pack = DEFAULT_LIVENESS,
+        threads: int | None = None,
+        *,
+        backend: str | None = None,
     ) -> Liveness:
         """From a pack of kind ``liveness``.
 
@@ -111,20 +115,25 @@ class Liveness:
             A name, a folder, or a loaded `Pack`.
         threads
             Threads per network call; by default the runtime decides.
+        backend
+            As of `renzheng.runtime.Network`.
 
         Raises
         ------
+        InvalidInput
+            If there is no such backend, or it is not installed.
         PackError
             If the pack is missing, damaged, of another kind or contradicts itself. The default
             pack's weights have to be added first (`renzheng packs add minifasnet`).
         """
         found = pack if isinstance(pack, Pack) else packs.load(pack)
         found.require("liveness")
+        backend = chosen(backend)
         try:
             liveness = cls(
                 {
                     str(entry["file"]).removesuffix(".onnx"): (
-                        Network(found.file(entry["file"]), threads),
+                        Network(found.file(entry["file"]), threads, backend=backend),
                         float(entry["box_scale"]),
                     )
                     for entry in found.setting("input", "networks")
@@ -206,7 +215,7 @@ class Liveness:
         ):
             try:
                 (output, *_) = network(plane[None])
-            except Exception as error:  # onnxruntime's own family has no common root
+            except Exception as error:  # the runtimes' own families have no common root
                 reason = str(error).splitlines()[0]
                 raise PackError(f"the network {name} does not take it: {reason}") from error
             if output.shape != (1, len(row)) or not abs(float(output.sum()) - 1) < 1e-3:

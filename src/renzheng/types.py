@@ -465,7 +465,7 @@ class Verification:
         The policy, as ``Policy.to_dict`` gives it.
     pack
         ``name``, ``version`` and ``digest`` of the embedding pack, of the detector and, where it
-        was asked, of the liveness pack.
+        was asked, of the liveness pack; ``backend`` and its version, which computed them.
     reference, probe
         The two sides.
     same_picture

@@ -72,6 +72,9 @@ class Verifier:
         on, and looking for them takes most of the time.
     threads
         Threads per network call; by default the runtime decides.
+    backend
+        What computes the networks: ``onnxruntime`` or ``openvino`` (an extra); by default
+        ``$RENZHENG_BACKEND``, and onnxruntime without it.
     limits
         The sizes of pictures that are accepted.
 
@@ -80,7 +83,8 @@ class Verifier:
     PackError
         If a pack is missing, damaged or of the wrong kind.
     InvalidInput
-        If a role is none, or liveness is asked of a probe that is not live.
+        If a role is none, or liveness is asked of a probe that is not live, or a backend is none
+        or not installed.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Verifier:
         liveness: Named | Liveness | None = None,
         min_face_size: int = 40,
         threads: int | None = None,
+        backend: str | None = None,
         limits: images.Limits = images.DEFAULT_LIMITS,
     ):
         self.policy = _policy(policy)
@@ -100,11 +105,12 @@ class Verifier:
         self.limits = limits
         self.min_face_size = min_face_size
         self.instruments = Instruments.load(
-            pack, detector, min_face_size=min_face_size, threads=threads
+            pack, detector, min_face_size=min_face_size, threads=threads, backend=backend
         )
+        self.backend = self.instruments.backend
         self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
         self.calibration = self.instruments.calibration
-        self.liveness = _liveness(liveness, threads)
+        self.liveness = _liveness(liveness, threads, backend)
         self._check_liveness()
 
     def with_policy(self, policy: Policy) -> Verifier:
@@ -452,6 +458,8 @@ class Verifier:
             prefix = f"{what}_" if what else ""
             named[f"{prefix}version"] = pack.version
             named[f"{prefix}digest"] = pack.digest
+        named["backend"] = self.instruments.backend
+        named["backend_version"] = self.instruments.backend_version
         return named
 
     def _check_liveness(self) -> None:
@@ -495,7 +503,9 @@ def _policy(policy: Policy | None) -> Policy:
     return policy or Policy()
 
 
-def _liveness(named: Named | Liveness | None, threads: int | None) -> Liveness | None:
+def _liveness(
+    named: Named | Liveness | None, threads: int | None, backend: str | None
+) -> Liveness | None:
     if named is None:
         return None
     from renzheng.liveness import Liveness  # few ask for it
@@ -504,7 +514,7 @@ def _liveness(named: Named | Liveness | None, threads: int | None) -> Liveness |
         return named
     if not isinstance(named, (str, PathLike, Pack)):
         raise InvalidInput(f"a liveness pack is a name or a folder, not {named!r}")
-    return Liveness.from_pack(named, threads)
+    return Liveness.from_pack(named, threads, backend=backend)
 
 
 def _role(role: Role | str) -> Role:

@@ -286,6 +286,7 @@ def _write_parquet(output: Path, paths: Sequence[bytes], store: Store, verifier:
         "renzheng.detector": verifier.detector_pack.name,
         "renzheng.detector_digest": verifier.detector_pack.digest,
         "renzheng.min_face_size": str(verifier.min_face_size),
+        "renzheng.backend": verifier.backend,
     }
     with files.new(output) as file:
         parquet.write(file, columns, rows(), metadata)

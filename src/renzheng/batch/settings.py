@@ -26,6 +26,8 @@ class Settings:
         Of the reference and the probe.
     min_face_size
         Pixels.
+    backend
+        What computes the networks.
     """
 
     pack: str
@@ -34,6 +36,7 @@ class Settings:
     policy: Policy
     roles: tuple[str, str]
     min_face_size: int
+    backend: str
 
     @classmethod
     def of(cls, verifier: Verifier) -> Settings:
@@ -54,6 +57,7 @@ class Settings:
             verifier.policy,
             (str(verifier.roles[0]), str(verifier.roles[1])),
             verifier.min_face_size,
+            verifier.backend,
         )
 
     def verifier(self) -> Verifier:
@@ -69,6 +73,7 @@ class Settings:
             liveness=self.liveness,
             min_face_size=self.min_face_size,
             threads=1,
+            backend=self.backend,
         )
 
 
@@ -86,6 +91,7 @@ def conditions(verifier: Verifier) -> dict[str, str]:
         },
         "roles": ",".join(verifier.roles),
         "smallest face": f"{verifier.min_face_size} px",
+        "backend": verifier.backend,
     }
 
 

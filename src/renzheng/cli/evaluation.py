@@ -212,6 +212,7 @@ def _add_common(
         metavar="PX",
         help="ignore faces smaller than this (default: %(default)s); larger is faster",
     )
+    options.add_backend(parser)
     parser.add_argument(
         "--aligned",
         metavar="TEMPLATE",

@@ -67,7 +67,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         report.check_name(arguments.report)
         studies.check_report(arguments)
     presentations = table.read_presentations(arguments.table, arguments.root)
-    liveness = Liveness.from_pack(arguments.pack, arguments.threads)
+    liveness = Liveness.from_pack(arguments.pack, arguments.threads, backend=arguments.backend)
     with studies.progress() as tell:
         study = presentation_attacks.study(
             presentations,
@@ -75,6 +75,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             packs.load(DEFAULT_DETECTOR),
             min_face_size=arguments.min_face_size,
             threads=arguments.threads,
+            backend=arguments.backend,
             progress=lambda done, whole: tell("looking", done, whole),
         )
     command = studies.command()

@@ -11,7 +11,15 @@ from typing import Any
 from renzheng.cli import FAILURE, options
 from renzheng.errors import RenzhengError
 
-_LIBRARIES = ("renzheng", "numpy", "onnxruntime", "onnx", "opencv-python-headless", "Pillow")
+_LIBRARIES = (
+    "renzheng",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "onnx",
+    "opencv-python-headless",
+    "Pillow",
+)
 
 _ADD = """\
 Fetch the files that a pack is made of from its authors' repository, check their digests, and build
@@ -313,4 +321,4 @@ def _check_networks() -> str:
         raise RenzhengError("the embedding network gives another answer the second time")
     if verifier.detect(np.zeros((120, 160, 3), np.uint8)):
         raise RenzhengError("the detector sees a face in a black picture")
-    return "onnxruntime on the processor; detection and embedding compute and repeat"
+    return f"{verifier.backend} on the processor; detection and embedding compute and repeat"

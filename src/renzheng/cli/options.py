@@ -36,6 +36,7 @@ def add_detection(
         metavar="PX",
         help="ignore faces smaller than this (default: %(default)s); larger is faster",
     )
+    add_backend(parser)
     if not threads:
         return
     parser.add_argument(
@@ -43,6 +44,17 @@ def add_detection(
         type=int,
         metavar="N",
         help="threads per network call (default: as many as the processor has cores)",
+    )
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """``--backend``: what computes the networks."""
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        help="what computes the networks: onnxruntime or openvino (pip install "
+        "'renzheng[openvino]'); the same faces and distances (default: $RENZHENG_BACKEND, else "
+        "onnxruntime)",
     )
 
 
@@ -121,6 +133,7 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
         getattr(options, "pack", DEFAULT_PACK),
         min_face_size=options.min_face_size,
         threads=options.threads,
+        backend=getattr(options, "backend", None),
         **more,
     )
 

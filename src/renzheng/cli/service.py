@@ -90,6 +90,7 @@ def register(commands: Any) -> None:
         metavar="PX",
         help="ignore faces smaller than this (default: %(default)s)",
     )
+    options.add_backend(what)
     much = serve.add_argument_group("how much")
     much.add_argument(
         "--workers", type=int, metavar="N", help="processes that compare (default: one a core)"
@@ -172,6 +173,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             f"the service needs {', '.join(missing)}", remedy="pip install 'renzheng[serve]'"
         )
     from renzheng.comparison import Policy
+    from renzheng.runtime import chosen
     from renzheng.service import Settings, serve
     from renzheng.service.settings import LOOPBACK
 
@@ -184,6 +186,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         liveness=arguments.liveness,
         policy=Policy(max_fmr=arguments.max_fmr),
         min_face_size=arguments.min_face_size,
+        backend=chosen(arguments.backend),
         workers=arguments.workers or 0,
         queue=arguments.queue,
         max_upload=_whole(arguments.max_upload, "--max-upload", 1 << 20),

@@ -74,6 +74,7 @@ def register(commands: Any) -> None:
         help="pack of picture features: a name, a folder, or none (default: dlib-features, which "
         "are a face network's)",
     )
+    options.add_backend(similar)
     similar.set_defaults(run=_similar)
 
 
@@ -85,7 +86,9 @@ def _similar(arguments: argparse.Namespace) -> int:
 
         report.check_suffix(arguments.report)  # before the work, not after it
         options.check_output(arguments.report, [arguments.a, arguments.b])
-    features = None if arguments.features == "none" else arguments.features
+    features = None
+    if arguments.features != "none":
+        features = pictures.Features(arguments.features, backend=arguments.backend)
     try:
         result = pictures.similarity(arguments.a, arguments.b, features=features)
     except UnreadableImage as error:

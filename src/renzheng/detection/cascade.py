@@ -94,7 +94,12 @@ class Detector:
 
     @classmethod
     def from_folder(
-        cls, folder: Path, *, threads: int | None = None, **parameters: Any
+        cls,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        backend: str | None = None,
+        **parameters: Any,
     ) -> Detector:
         """A detector from a folder that holds ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``.
 
@@ -104,12 +109,17 @@ class Detector:
             Of a detection pack.
         threads
             By default one a core.
+        backend
+            What computes the networks, as for `Network`.
         parameters
             Of the constructor.
         """
+        threads = _cores() if threads is None else threads
         # Many small calls side by side, each in one thread, wait less than each in all threads.
-        networks = (Network(folder / f"{name}net.onnx", 1) for name in "pro")
-        return cls(*networks, threads=_cores() if threads is None else threads, **parameters)
+        networks = (
+            Network(folder / f"{name}net.onnx", 1, calls=threads, backend=backend) for name in "pro"
+        )
+        return cls(*networks, threads=threads, **parameters)
 
     def detect(self, image: Image) -> list[Face]:
         """All faces of one picture, the largest first.

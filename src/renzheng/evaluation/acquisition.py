@@ -15,6 +15,7 @@ from renzheng.choosing import choose_face
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
 from renzheng.evaluation.trial import Acquired, Failure, Indices, Picture
+from renzheng.runtime import BACKENDS
 from renzheng.types import Face, Floats, Image, Part, Role
 from renzheng.verifier import Verifier
 
@@ -47,6 +48,8 @@ class Extraction:
     alike
         As in `renzheng.choosing.Alike`, in its order: a calibration has a say in which face of a
         document is chosen.
+    backend
+        What computes the networks: the last digits are each one's own.
     """
 
     pack: str
@@ -58,6 +61,7 @@ class Extraction:
     channel: str | None = None
     seed: int = 0
     alike: tuple[float, float, float] | None = None
+    backend: str = BACKENDS[0]
 
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
@@ -70,6 +74,7 @@ class Extraction:
             pack_digest=verifier.pack.network_digest,
             detector_digest=verifier.detector_pack.network_digest,
             min_face_size=verifier.min_face_size,
+            backend=verifier.backend,
             **more,  # type: ignore[arg-type]
         )
         if extraction.aligned is not None and extraction.aligned not in TEMPLATES:
@@ -88,6 +93,8 @@ class Extraction:
         settings = asdict(self)
         for folder in ("pack", "detector"):  # where a pack lies changes nothing
             del settings[folder]
+        if self.backend == BACKENDS[0]:
+            del settings["backend"]
         if self.channel is None:
             del settings["seed"], settings["alike"]
         else:
@@ -108,6 +115,7 @@ class Extractor:
             detector=extraction.detector,
             min_face_size=extraction.min_face_size,
             threads=threads,
+            backend=extraction.backend,
         )
 
     def __call__(self, content: bytes, name: str) -> Acquired:

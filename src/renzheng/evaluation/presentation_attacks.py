@@ -117,6 +117,7 @@ def study(
     *,
     min_face_size: int = 40,
     threads: int | None = None,
+    backend: str | None = None,
     progress: Progress | None = None,
 ) -> AttackStudy:
     """Try a liveness pack.
@@ -133,6 +134,8 @@ def study(
         Faces smaller than this many pixels are not looked for.
     threads
         Threads of the detector's networks; by default the runtime decides.
+    backend
+        What computes them, as of `renzheng.runtime.Network`.
     progress
         Told how many pictures are done.
 
@@ -141,7 +144,9 @@ def study(
     RenzhengError
         If no picture at all gives a score.
     """
-    find = Detector.from_folder(detector.folder, threads=threads, min_face_size=min_face_size)
+    find = Detector.from_folder(
+        detector.folder, threads=threads, backend=backend, min_face_size=min_face_size
+    )
     scores = np.full(len(presentations.pictures), np.nan)
     failures: dict[int, Failure] = {}
     digest = hashlib.sha256()

@@ -109,6 +109,7 @@ def _acquired(
         str(verifier.pack.folder),
         str(verifier.detector_pack.folder),
         verifier.min_face_size,
+        verifier.backend,
         str(role),
         accept_doubtful,
     )
@@ -125,9 +126,13 @@ def _as_is(enrolment: Enrolment) -> Enrolment:
 _worker: tuple[Verifier, Role, bool] | None = None  # one in each process
 
 
-def _start(pack: str, detector: str, min_face_size: int, role: str, accept_doubtful: bool) -> None:
+def _start(
+    pack: str, detector: str, min_face_size: int, backend: str, role: str, accept_doubtful: bool
+) -> None:
     global _worker
-    verifier = Verifier(pack, detector=detector, min_face_size=min_face_size, threads=1)
+    verifier = Verifier(
+        pack, detector=detector, min_face_size=min_face_size, threads=1, backend=backend
+    )
     _worker = verifier, Role(role), accept_doubtful
 
 

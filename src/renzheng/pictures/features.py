@@ -36,6 +36,8 @@ class Features:
         A name, a folder, or a loaded `Pack`.
     threads
         Threads per network call; by default the runtime decides.
+    backend
+        As of `renzheng.runtime.Network`.
 
     Attributes
     ----------
@@ -54,10 +56,16 @@ class Features:
     ------
     PackError
         If the pack is missing, damaged, of another kind or contradicts itself.
+    InvalidInput
+        If there is no such backend, or it is not installed.
     """
 
     def __init__(
-        self, pack: str | PathLike[str] | Pack = DEFAULT_FEATURES, threads: int | None = None
+        self,
+        pack: str | PathLike[str] | Pack = DEFAULT_FEATURES,
+        threads: int | None = None,
+        *,
+        backend: str | None = None,
     ):
         self.pack = pack if isinstance(pack, Pack) else packs.load(pack)
         self.pack.require("features")
@@ -83,7 +91,9 @@ class Features:
                 f"its manifest does not describe a pack of features: {error}",
                 source=str(self.pack.folder),
             ) from error
-        self._network = Network(self.pack.file(self.pack.setting("input", "file")), threads)
+        self._network = Network(
+            self.pack.file(self.pack.setting("input", "file")), threads, backend=backend
+        )
 
     def describe(self, images: Sequence[Image]) -> Floats:
         """The features of pictures.
@@ -144,7 +154,7 @@ class Features:
         batch = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
         try:
             outputs = self._network(np.ascontiguousarray(batch, np.float32))
-        except Exception as error:  # onnxruntime's own family has no common root
+        except Exception as error:  # the runtimes' own families have no common root
             reason = str(error).splitlines()[0]
             raise PackError(f"its network does not run: {reason}", source=self.pack.name) from error
         if not outputs or outputs[0].shape != (len(squares), self.dimension):

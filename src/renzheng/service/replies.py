@@ -110,6 +110,8 @@ class UsedPacks(_Reply):
     liveness: str | None = None
     liveness_version: str | None = None
     liveness_digest: str | None = None
+    backend: str = Field(description="what computed the networks")
+    backend_version: str
 
 
 class SamePicture(_Reply):

@@ -29,6 +29,8 @@ class Settings:
         What holds where a request says nothing else.
     min_face_size
         As in `Verifier`.
+    backend
+        What computes the networks, as in `Verifier`.
     workers
         Processes that compare, each with its own networks; 0 is one a core.
     queue
@@ -60,6 +62,7 @@ class Settings:
     liveness: str | None = None
     policy: Policy = field(default_factory=Policy)
     min_face_size: int = 40
+    backend: str | None = None
     workers: int = 0
     queue: int = 32
     max_upload: int = 24 * _MIB

@@ -96,13 +96,16 @@ def start(settings: Settings) -> Callable[[Task], Done | Refused]:
         If a pack cannot be loaded.
     """
     # The processes are what works at a time; threads in each would fight over the same cores.
-    liveness = None if settings.liveness is None else Liveness.from_pack(settings.liveness, 1)
+    liveness = None
+    if settings.liveness is not None:
+        liveness = Liveness.from_pack(settings.liveness, 1, backend=settings.backend)
     verifiers = {
         pack: Verifier(
             pack,
             liveness=liveness,
             min_face_size=settings.min_face_size,
             threads=1,
+            backend=settings.backend,
             limits=settings.limits,
         )
         for pack in settings.packs

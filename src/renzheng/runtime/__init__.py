@@ -1,0 +1,10 @@
+"""One network file behind a runtime of the user's choice. No vision here.
+
+Each runtime is a module of its own, and loads only where it is asked for: onnxruntime is the
+default, OpenVINO an extra. They compute the same to about 1e-6; which one is faster depends on the
+processor.
+"""
+
+from renzheng.runtime.network import BACKENDS, VARIABLE, Network, chosen, installed
+
+__all__ = ["BACKENDS", "VARIABLE", "Network", "chosen", "installed"]

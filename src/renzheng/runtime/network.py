@@ -1,0 +1,99 @@
+"""A network, whatever computes it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+
+Array = npt.NDArray[Any]
+
+BACKENDS = ("onnxruntime", "openvino")  # the default first
+VARIABLE = "RENZHENG_BACKEND"
+
+
+def chosen(backend: str | None = None) -> str:
+    """The backend of this name; by default ``$RENZHENG_BACKEND``, and onnxruntime without it.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none of that name, or it is not installed.
+    """
+    source = None if backend else VARIABLE
+    name = backend or os.environ.get(VARIABLE) or BACKENDS[0]
+    if name not in BACKENDS:
+        raise InvalidInput(
+            f"no backend is called {name!r}",
+            source=source,
+            remedy=f"there are: {', '.join(BACKENDS)}",
+        )
+    if not installed(name):
+        raise InvalidInput(
+            f"the backend {name} is not installed",
+            source=source,
+            remedy=f"pip install 'renzheng[{name}]'",
+        )
+    return name
+
+
+def installed(backend: str) -> bool:
+    """Whether a backend's package is there; nothing is loaded."""
+    return importlib.util.find_spec(backend) is not None
+
+
+class Network:
+    """An ONNX network with one input.
+
+    Calls are safe from several threads at once, and repeat bit for bit.
+
+    Parameters
+    ----------
+    model
+        The ONNX file, or its bytes.
+    threads
+        Threads per call; by default the runtime takes one per core.
+    calls
+        How many calls are to run at a time where `threads` is given; more than that may wait.
+    backend
+        What computes it, one of `BACKENDS`; by default as `chosen` says.
+
+    Attributes
+    ----------
+    backend, version
+        What computes it.
+
+    Raises
+    ------
+    PackError
+        If the file is no network that the runtime can run.
+    InvalidInput
+        If there is no such backend, or it is not installed.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        threads: int | None = None,
+        *,
+        calls: int = 1,
+        backend: str | None = None,
+    ):
+        self.backend = chosen(backend)
+        # Each takes a moment to load and megabytes to keep: only the one that is asked for.
+        if self.backend == "openvino":
+            from renzheng.runtime.with_openvino import VERSION, load
+        else:
+            from renzheng.runtime.with_onnxruntime import VERSION, load
+        self.version = VERSION
+        self._run = load(model, threads, calls)
+
+    def __call__(self, batch: Array) -> list[Array]:
+        """All outputs for one batch, in the network's order; arrays of the caller's own."""
+        return self._run(np.ascontiguousarray(batch))
