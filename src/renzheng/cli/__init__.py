@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from renzheng.cli import (
         batch,
+        bench,
         documents,
         duplicates,
         evaluation,
@@ -85,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
         evaluation,
         training,
         machine,
+        bench,
     ):
         module.register(commands)
     return parser
