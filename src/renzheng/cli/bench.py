@@ -11,7 +11,6 @@ from renzheng.errors import InvalidInput
 if TYPE_CHECKING:
     from renzheng.performance.advice import Advice
     from renzheng.performance.bench import Bench
-    from renzheng.performance.latency import Timing
 
 _BENCH = """\
 Measure this machine in less than a minute: detection, embedding and whole comparisons, by each
@@ -111,15 +110,22 @@ def _print(found: Bench) -> None:
             f"{integer.multiply_adds / 1e9:.0f} G/s in int8 ({integer.by})"
         )
     print()
-    variants = list(dict.fromkeys((each.backend, each.threads) for each in found.timings))
-    table = Table(
-        "ms, share in the networks, share of the matrix rate",
-        *(f"{backend}\n{_count(threads, 'thread')}" for backend, threads in variants),
-    )
-    cells = {(each.task, each.backend, each.threads): each for each in found.timings}
+    table = Table("task", "backend", "threads", "ms", "in the networks", "of the matrix rate")
+    for column in table.columns[2:]:
+        column.justify = "right"
     for task in dict.fromkeys(each.task for each in found.timings):
-        row = [cells[task, *variant] for variant in variants]
-        table.add_row(task, *map(_cell, row))
+        table.add_section()
+        rows = [each for each in found.timings if each.task == task]
+        for n, each in enumerate(rows):
+            inside = "" if each.in_networks is None else f"{each.in_networks:.0%}"
+            table.add_row(
+                "" if n else task,
+                each.backend,
+                str(each.threads),
+                f"{each.ms:.1f}",
+                inside,
+                f"{each.fraction:.0%}",
+            )
     console.print(table)
     if found.throughputs:
         counts = list(dict.fromkeys(each.workers for each in found.throughputs))
@@ -137,22 +143,19 @@ def _print(found: Bench) -> None:
         print(f"not measured: {name} is not installed (pip install 'renzheng[{name}]')")
 
 
-def _cell(timing: Timing) -> str:
-    inside = "" if timing.in_networks is None else f"{timing.in_networks:.0%}"
-    return f"{timing.ms:>7.1f} {inside:>5} {timing.fraction:>5.0%}"
-
-
 def _count(number: int, what: str, plural: str = "s") -> str:
     return f"{number} {what}" + (plural if number != 1 else "")
 
 
 def _advice(advice: Advice) -> str:
-    how = _count(advice.workers, "process", "es") if advice.workers else ""
-    how = how or _count(advice.threads or 1, "thread")
+    many = advice.workers > 1 or advice.what == "many comparisons"
+    how = _count(advice.workers, "process", "es") if many else _count(advice.threads, "thread")
     lead = f"{advice.what}: {advice.backend} with {how}"
-    if not advice.options:
+    if advice.gain is None:
+        lead += " is the fastest of these; the defaults were not measured"
+    elif advice.options:
+        lead += f" is {advice.gain:.2f} times as fast as the defaults"
+    else:
         return f"{lead}: the defaults suit this machine"
-    told = [advice.options, advice.environment, advice.python]
-    return f"{lead}, {advice.gain:.2f} times as fast as the defaults: " + "; ".join(
-        filter(None, told)
-    )
+    told = filter(None, (advice.options, advice.environment, advice.python))
+    return f"{lead}: {'; '.join(told)}".rstrip(": ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +22,21 @@ class Advice:
     what
         ``one comparison`` or ``many comparisons``.
     backend, threads, workers
-        What suits it; threads of a network call, or processes, is None where it is not about these.
+        What suits it: threads of a network call, and processes.
     options, environment, python
         The same to be typed; empty where the defaults are what suits it.
     gain
-        How many times as fast as with the defaults, 1 for these.
+        How many times as fast as with the defaults, 1 for these; None where they were not measured.
     """
 
     what: str
     backend: str
-    threads: int | None
-    workers: int | None
+    threads: int
+    workers: int
     options: str
     environment: str
     python: str
-    gain: float
+    gain: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -45,43 +45,55 @@ class Advice:
 
 def for_one(timings: Sequence[Timing], cores: int) -> Advice:
     """For the shortest time of one comparison; by default all cores work on each network call."""
-    found = [timing for timing in timings if timing.task == "verify"]
-    best = min(found, key=lambda timing: timing.ms)
-    usual = next((t for t in found if t.backend == BACKENDS[0] and t.threads == cores), found[0])
-    if usual.ms / best.ms < _WORTH_IT:
-        best = usual
-    other = best.backend != BACKENDS[0]
-    fewer = best.threads != cores
-    said = [f"backend={best.backend!r}"] * other + [f"threads={best.threads}"] * fewer
+    rates = {(t.backend, t.threads): 1e3 / t.ms for t in timings if t.task == "verify"}
+    (backend, threads), gain = _best(rates, (BACKENDS[0], cores))
+    changes = {} if backend == BACKENDS[0] else {"backend": repr(backend)}
+    if threads != cores:
+        changes["threads"] = str(threads)
     return Advice(
         "one comparison",
-        best.backend,
-        best.threads,
-        None,
-        " ".join([f"--backend {best.backend}"] * other + [f"--threads {best.threads}"] * fewer),
-        f"{VARIABLE}={best.backend}" if other else "",
-        f"Verifier({', '.join(said)})" if said else "",
-        usual.ms / best.ms,
+        backend,
+        threads,
+        1,
+        _options(backend, "threads", threads, cores),
+        _environment(backend),
+        f"Verifier({', '.join(f'{k}={v}' for k, v in changes.items())})" if changes else "",
+        gain,
     )
 
 
 def for_many(throughputs: Sequence[Throughput], cores: int) -> Advice:
     """For as many comparisons a second as can be; by default there is a process a core."""
-    best = max(throughputs, key=lambda each: each.per_second)
-    usual = next(
-        (t for t in throughputs if t.backend == BACKENDS[0] and t.workers == cores), throughputs[0]
-    )
-    if best.per_second / usual.per_second < _WORTH_IT:
-        best = usual
-    other = best.backend != BACKENDS[0]
-    fewer = best.workers != cores
+    rates = {(t.backend, t.workers): t.per_second for t in throughputs}
+    (backend, workers), gain = _best(rates, (BACKENDS[0], cores))
     return Advice(
         "many comparisons",
-        best.backend,
+        backend,
         1,
-        best.workers,
-        " ".join([f"--backend {best.backend}"] * other + [f"--workers {best.workers}"] * fewer),
-        f"{VARIABLE}={best.backend}" if other else "",
+        workers,
+        _options(backend, "workers", workers, cores),
+        _environment(backend),
         "",
-        best.per_second / usual.per_second,
+        gain,
     )
+
+
+_Setting = tuple[str, int]
+
+
+def _best(rates: Mapping[_Setting, float], usual: _Setting) -> tuple[_Setting, float | None]:
+    """The fastest setting, or the usual one where that is as good; and how much it gains."""
+    best = max(rates, key=lambda setting: rates[setting])
+    if usual not in rates:
+        return best, None
+    gain = rates[best] / rates[usual]
+    return (best, gain) if gain >= _WORTH_IT else (usual, 1.0)
+
+
+def _options(backend: str, name: str, number: int, cores: int) -> str:
+    said = [] if backend == BACKENDS[0] else [f"--backend {backend}"]
+    return " ".join([*said, f"--{name} {number}"] if number != cores else said)
+
+
+def _environment(backend: str) -> str:
+    return "" if backend == BACKENDS[0] else f"{VARIABLE}={backend}"
