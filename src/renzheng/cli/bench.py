@@ -110,7 +110,8 @@ def _print(found: Bench) -> None:
             f"{integer.multiply_adds / 1e9:.0f} G/s in int8 ({integer.by})"
         )
     print()
-    table = Table("task", "backend", "threads", "ms", "in the networks", "of the matrix rate")
+    table = Table("task", "backend", "threads", "ms", "in networks", "of the rate")
+    table.columns[0].no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
     for task in dict.fromkeys(each.task for each in found.timings):
