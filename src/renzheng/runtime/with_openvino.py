@@ -14,6 +14,7 @@ Three of its defaults are not ours:
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -40,6 +41,7 @@ Array = npt.NDArray[Any]
 
 VERSION: str = ov.__version__.split("-")[0]
 _DEVICE = "CPU"
+_MOST_STREAMS = 8  # each has threads of its own in every network of every process
 _core = ov.Core()
 _lock = threading.Lock()
 
@@ -47,7 +49,7 @@ _lock = threading.Lock()
 def load(model: Path | bytes, threads: int | None) -> Callable[[Array], list[Array]]:
     """What runs a network.
 
-    Calls from several threads take turns: one call has all the threads that there are.
+    As many calls run side by side as have their threads on the cores, up to eight; more take turns.
 
     Raises
     ------
@@ -57,12 +59,14 @@ def load(model: Path | bytes, threads: int | None) -> Callable[[Array], list[Arr
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
-        # One call's threads work on one call, and may sit on any core: pinned ones would meet those
-        # of a second process on the same cores.
+        # Pinned threads would meet those of a second process on the same cores.
         "ENABLE_CPU_PINNING": False,
     }
     if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads
+        # A stream works on one call at a time with its share of the threads: with a single one,
+        # calls from several threads would wait for one another, however few threads each has.
+        streams = min(max(1, (os.cpu_count() or 1) // threads), _MOST_STREAMS)
+        settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams * threads}
     source = "<bytes>" if isinstance(model, bytes) else str(model)
     try:
         network = _compiled(model, settings)
