@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -45,25 +46,35 @@ Pictures never leave this machine. `renzheng COMMAND --help` tells more about ea
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
-    from renzheng.cli import (
-        batch,
-        bench,
-        documents,
-        duplicates,
-        evaluation,
-        faces,
-        gallery,
-        machine,
-        quality,
-        service,
-        similarity,
-        specimen,
-        training,
-        verification,
-    )
+# Which module of this package has which commands, in the order of the help. Only the module of the
+# command that is asked for is imported: all of them take longer than comparing two faces.
+_COMMANDS = {
+    "verification": ("verify", "demo"),
+    "batch": ("batch",),
+    "faces": ("detect", "align", "embed"),
+    "documents": ("portrait",),
+    "quality": ("quality",),
+    "similarity": ("similar",),
+    "duplicates": ("duplicates",),
+    "specimen": ("specimen",),
+    "gallery": ("gallery",),
+    "service": ("serve", "keys"),
+    "evaluation": ("evaluate", "calibrate"),
+    "training": ("train",),
+    "machine": ("packs", "doctor"),
+    "bench": ("bench",),
+}
 
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    Parameters
+    ----------
+    command
+        Build the parser of this command alone, if there is one of the name; by default of all.
+    """
+    modules = [name for name, commands in _COMMANDS.items() if command in commands]
     parser = argparse.ArgumentParser(
         prog="renzheng",
         description=_DESCRIPTION,
@@ -72,23 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"renzheng {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (
-        verification,
-        batch,
-        faces,
-        documents,
-        quality,
-        similarity,
-        duplicates,
-        specimen,
-        gallery,
-        service,
-        evaluation,
-        training,
-        machine,
-        bench,
-    ):
-        module.register(commands)
+    for name in modules or _COMMANDS:
+        import_module(f"renzheng.cli.{name}").register(commands)
     return parser
 
 
@@ -122,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = build_parser()
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(words[0] if words else None)
     options, left = parser.parse_known_args(arguments)
     if left:
         # argparse takes trailing words only where no option stands before them.

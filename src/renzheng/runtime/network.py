@@ -64,6 +64,8 @@ class Network:
         The ONNX file, or its bytes.
     threads
         Threads per call; by default the runtime takes one per core.
+    calls
+        How many calls are to run at a time where `threads` is given; more than that may wait.
     backend
         What computes it, one of `BACKENDS`; by default as `chosen` says.
 
@@ -83,7 +85,12 @@ class Network:
     """
 
     def __init__(
-        self, model: Path | bytes, threads: int | None = None, *, backend: str | None = None
+        self,
+        model: Path | bytes,
+        threads: int | None = None,
+        *,
+        calls: int = 1,
+        backend: str | None = None,
     ):
         self.backend = chosen(backend)
         # Each takes a moment to load and megabytes to keep: only the one that is asked for.
@@ -92,8 +99,8 @@ class Network:
         else:
             from renzheng.runtime.with_onnxruntime import VERSION, load
         self.version = VERSION
+        self._run = load(model, threads, calls)
         self.path = None if isinstance(model, bytes) else model
-        self._run = load(model, threads)
 
     def __call__(self, batch: Array) -> list[Array]:
         """All outputs for one batch, in the network's order; arrays of the caller's own."""

@@ -29,6 +29,36 @@ Array = npt.NDArray[Any]
 VERSION: str = ort.__version__
 
 
+def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Array], list[Array]]:
+    """What runs a network.
+
+    A call of one thread runs in its caller's, so any number of these run at a time; others share
+    the network's threads, whatever `calls` says.
+
+    Raises
+    ------
+    PackError
+        If the file is no network of one input that onnxruntime can run.
+    """
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        ready = session(source, options(threads))
+    except Exception as error:  # onnxruntime's own family has no common root
+        name = "<bytes>" if isinstance(model, bytes) else str(model)
+        reason = str(error).splitlines()[0]
+        raise PackError(f"onnxruntime cannot load it: {reason}", source=name) from error
+    inputs = ready.get_inputs()
+    if len(inputs) != 1:
+        raise PackError(f"a network of one input is wanted, this one has {len(inputs)}")
+    name = inputs[0].name
+
+    def run(batch: Array) -> list[Array]:
+        outputs: list[Array] = ready.run(None, {name: batch})
+        return outputs
+
+    return run
+
+
 def options(threads: int | None) -> Any:
     """How every network is run."""
     said = ort.SessionOptions()
@@ -49,30 +79,3 @@ def session(model: str | bytes, said: Any) -> Any:
         If onnxruntime cannot load it: its own family of errors has no common root.
     """
     return ort.InferenceSession(model, said, providers=["CPUExecutionProvider"])
-
-
-def load(model: Path | bytes, threads: int | None) -> Callable[[Array], list[Array]]:
-    """What runs a network.
-
-    Raises
-    ------
-    PackError
-        If the file is no network of one input that onnxruntime can run.
-    """
-    source = model if isinstance(model, bytes) else str(model)
-    try:
-        ready = session(source, options(threads))
-    except Exception as error:
-        name = "<bytes>" if isinstance(model, bytes) else str(model)
-        reason = str(error).splitlines()[0]
-        raise PackError(f"onnxruntime cannot load it: {reason}", source=name) from error
-    inputs = ready.get_inputs()
-    if len(inputs) != 1:
-        raise PackError(f"a network of one input is wanted, this one has {len(inputs)}")
-    name = inputs[0].name
-
-    def run(batch: Array) -> list[Array]:
-        outputs: list[Array] = ready.run(None, {name: batch})
-        return outputs
-
-    return run

@@ -14,7 +14,6 @@ Three of its defaults are not ours:
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -41,15 +40,14 @@ Array = npt.NDArray[Any]
 
 VERSION: str = ov.__version__.split("-")[0]
 _DEVICE = "CPU"
-_MOST_STREAMS = 8  # each has threads of its own in every network of every process
 _core = ov.Core()
 _lock = threading.Lock()
 
 
-def load(model: Path | bytes, threads: int | None) -> Callable[[Array], list[Array]]:
+def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Array], list[Array]]:
     """What runs a network.
 
-    As many calls run side by side as have their threads on the cores, up to eight; more take turns.
+    Calls from several threads take turns, so many at a time: each has a stream of its own threads.
 
     Raises
     ------
@@ -59,14 +57,13 @@ def load(model: Path | bytes, threads: int | None) -> Callable[[Array], list[Arr
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
-        # Pinned threads would meet those of a second process on the same cores.
+        # One call's threads work on one call, and may sit on any core: pinned ones would meet those
+        # of a second process on the same cores.
         "ENABLE_CPU_PINNING": False,
     }
     if threads is not None:
-        # A stream works on one call at a time with its share of the threads: with a single one,
-        # calls from several threads would wait for one another, however few threads each has.
-        streams = min(max(1, (os.cpu_count() or 1) // threads), _MOST_STREAMS)
-        settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams * threads}
+        settings["INFERENCE_NUM_THREADS"] = threads * calls
+        settings["NUM_STREAMS"] = calls
     source = "<bytes>" if isinstance(model, bytes) else str(model)
     try:
         network = _compiled(model, settings)
