@@ -93,6 +93,7 @@ class Network:
         backend: str | None = None,
     ):
         self.backend = chosen(backend)
+        self.path = None if isinstance(model, bytes) else model
         # Each takes a moment to load and megabytes to keep: only the one that is asked for.
         if self.backend == "openvino":
             from renzheng.runtime.with_openvino import VERSION, load
@@ -100,7 +101,6 @@ class Network:
             from renzheng.runtime.with_onnxruntime import VERSION, load
         self.version = VERSION
         self._run = load(model, threads, calls)
-        self.path = None if isinstance(model, bytes) else model
 
     def __call__(self, batch: Array) -> list[Array]:
         """All outputs for one batch, in the network's order; arrays of the caller's own."""
