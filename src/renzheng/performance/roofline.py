@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from renzheng.performance.counting import count
 from renzheng.performance.rates import Rates
-from renzheng.performance.recording import by_network, record
+from renzheng.performance.recording import by_network, name, record
 from renzheng.runtime import Network
 from renzheng.types import Image
 from renzheng.verifier import Verifier
@@ -108,9 +109,8 @@ def cases(
         Whose networks.
     pictures
         uint8 (H, W, 3) RGB, one of them with a face: the networks of the cascade are given what
-        detection gives them there. A network that is called with one size of window gets batches
-        of these; the first one of the cascade, which sees the whole picture at many sizes, gets a
-        picture's.
+        detection gives them there. The first one, which sees the whole picture at many sizes, gets
+        all of a picture's; those after it get batches of their first window.
     batches
         How many windows or crops at a time.
     """
@@ -118,13 +118,11 @@ def cases(
     samples: dict[str, tuple[Network, Batch]] = {}
     for picture in pictures:
         height, width = picture.shape[:2]
-        for calls in by_network(record(lambda p=picture: verifier.detect(p))).values():  # type: ignore[misc]
-            network = calls[0].network
-            if len({call.batch.shape[1:] for call in calls}) > 1 or network.path is None:
-                what = f"{width} x {height} px, {len(calls)} call(s)"
-                found.append(Case(network, what, tuple(call.batch for call in calls)))
-            elif calls[0].name not in {case_name(case) for case in found}:
-                samples[calls[0].name] = network, calls[0].batch
+        # The cascade begins with the network that sees all of the picture, at every size.
+        first, *rest = by_network(record(partial(verifier.detect, picture))).values()
+        what = f"{width} x {height} px, {len(first)} call(s)"
+        found.append(Case(first[0].network, what, tuple(call.batch for call in first)))
+        samples |= {calls[0].name: (calls[0].network, calls[0].batch) for calls in rest}
     size = verifier.instruments.template.size
     crop = np.random.default_rng(0).standard_normal((1, 3, size, size), np.float32)
     embedding = verifier.instruments.embedder.network
@@ -135,11 +133,6 @@ def cases(
             shape = " x ".join(map(str, batch.shape))
             found.append(Case(network, shape, (batch,)))
     return found
-
-
-def case_name(case: Case) -> str:
-    """The name of a case's network."""
-    return "<bytes>" if case.network.path is None else case.network.path.stem
 
 
 def measure(
@@ -184,7 +177,7 @@ def measure(
         )
         reached.append(
             Reached(
-                case_name(case),
+                name(case.network),
                 case.what,
                 len(case.batches),
                 floating + integer,
