@@ -118,13 +118,12 @@ def _print(found: Bench) -> None:
         table.add_section()
         rows = [each for each in found.timings if each.task == task]
         for n, each in enumerate(rows):
-            inside = "" if each.in_networks is None else f"{each.in_networks:.0%}"
             table.add_row(
                 "" if n else task,
                 each.backend,
                 str(each.threads),
                 f"{each.ms:.1f}",
-                inside,
+                f"{each.in_networks:.0%}",
                 f"{each.fraction:.0%}",
             )
     console.print(table)

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from renzheng.performance import pictures
 from renzheng.performance.counting import Count, Step, count
 from renzheng.performance.rates import Rates
 from renzheng.performance.recording import record
-from renzheng.runtime import watched
+from renzheng.runtime import Call, watched
 from renzheng.types import Image
 from renzheng.verifier import Verifier
 
@@ -42,13 +43,12 @@ class Timing:
     fastest_ms
         Of the rounds.
     in_networks
-        What share of the time the networks took; None for ``verify``, which works on both pictures
-        at once.
+        In what share of the time a network was at work, one or several.
     multiply_adds
         Of the networks on the way.
     fraction
         Of the time, how much would do for these at the machine's matrix rate with as many threads.
-        Above 1 is possible for ``verify`` only.
+        ``verify`` works on both pictures at once and so has twice as many.
     """
 
     task: str
@@ -56,7 +56,7 @@ class Timing:
     threads: int
     ms: float
     fastest_ms: float
-    in_networks: float | None
+    in_networks: float
     multiply_adds: int
     fraction: float
 
@@ -153,12 +153,12 @@ def measure(
         for each in rates.values():
             each.look()
         for times, shares, (_, _, _, work) in zip(taken, inside, works, strict=True):
-            calls: list[float] = []
-            with watched(lambda call, calls=calls: calls.append(call.seconds)):  # type: ignore[misc]
+            calls: list[tuple[float, float]] = []
+            with watched(partial(_note, calls)):
                 start = time.perf_counter()
                 work()
                 times.append(time.perf_counter() - start)
-            shares.append(sum(calls) / times[-1])
+            shares.append(covered(calls) / times[-1])
         rounds += 1
         spent = time.perf_counter() - begin
         wanted = max(_FEWEST, int(seconds / spent * rounds))
@@ -171,7 +171,7 @@ def measure(
             threads=threads,
             ms=statistics.median(times) * 1e3,
             fastest_ms=min(times) * 1e3,
-            in_networks=None if task == "verify" else statistics.median(shares),
+            in_networks=statistics.median(shares),
             multiply_adds=needed.multiply_adds,
             fraction=rates[threads].least_seconds(needed.floating, needed.integer)
             / statistics.median(times),
@@ -180,6 +180,20 @@ def measure(
             works, taken, inside, costs, strict=True
         )
     ]
+
+
+def _note(calls: list[tuple[float, float]], call: Call) -> None:
+    now = time.perf_counter()
+    calls.append((now - call.seconds, now))
+
+
+def covered(spans: Sequence[tuple[float, float]]) -> float:
+    """How long at least one of some spans of time (start, end) lasts."""
+    whole, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        whole += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return whole
 
 
 def cost(work: Work) -> Count:
