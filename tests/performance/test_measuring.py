@@ -280,3 +280,8 @@ def test_numbers_out_of_range_are_refused() -> None:
 def test_the_processor_has_a_name() -> None:
     assert bench.processor()
     assert Path("/proc/cpuinfo").is_file() or bench.processor()
+
+
+def test_doctor_points_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("renzheng bench")
