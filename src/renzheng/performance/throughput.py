@@ -19,7 +19,7 @@ from renzheng.errors import RenzhengError
 from renzheng.performance import latency
 from renzheng.performance.latency import Progress
 
-_START_S = 120.0  # a machine that is busy, or builds its packs first
+_PATIENCE_S = 120.0  # to start, and for one comparison, on a machine that is busy
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ def measure(
     with _started(backends, most) as pipes:
         for _ in range(rounds):
             for backend, workers in turns:
-                order = backend, seconds / (rounds * len(turns))
+                turn = seconds / (rounds * len(turns))
                 for pipe in pipes[:workers]:
-                    pipe.send(order)
-                rates[backend, workers].append(sum(_answer(pipe) for pipe in pipes[:workers]))
+                    pipe.send((backend, turn))
+                rates[backend, workers].append(sum(_answer(pipe, turn) for pipe in pipes[:workers]))
                 done += 1
                 if progress:
                     progress(done, rounds * len(turns))
@@ -122,9 +122,9 @@ def _started(backends: Sequence[str], workers: int) -> Iterator[list[Connection]
             process.join()
 
 
-def _answer(pipe: Connection) -> float:
+def _answer(pipe: Connection, seconds: float = 0.0) -> float:
     try:
-        if pipe.poll(_START_S):
+        if pipe.poll(seconds + _PATIENCE_S):
             return float(pipe.recv())
     except EOFError:
         pass
