@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,18 @@ import pytest
 
 from renzheng import InvalidInput, Verifier
 from renzheng.cli import main
+from renzheng.errors import RenzhengError
 from renzheng.packs import Pack
-from renzheng.performance import advice, bench, latency, operators, pictures, rates, roofline
+from renzheng.performance import (
+    advice,
+    bench,
+    latency,
+    operators,
+    pictures,
+    rates,
+    roofline,
+    throughput,
+)
 from renzheng.performance.counting import count
 from renzheng.performance.latency import Timing
 from renzheng.performance.recording import by_network, record
@@ -187,6 +198,15 @@ def test_many_comparisons_are_advised_in_processes() -> None:
     assert counts(1) == (1,)
     assert counts(2) == (1, 2)
     assert counts(9) == (1, 4, 9)
+
+
+def test_a_process_that_died_is_said_to_have() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    theirs.send(2.5)
+    assert throughput._answer(ours) == 2.5
+    theirs.close()
+    with pytest.raises(RenzhengError, match="died or hangs"):
+        throughput._answer(ours)
 
 
 # The command

@@ -7,7 +7,7 @@ import signal
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -84,14 +84,15 @@ def measure(
     """
     turns = [(backend, workers) for backend in backends for workers in counts(most)]
     rates: dict[tuple[str, int], list[float]] = {turn: [] for turn in turns}
-    done = 0
+    done, lasting = 0, seconds / (rounds * len(turns))
     with _started(backends, most) as pipes:
         for _ in range(rounds):
             for backend, workers in turns:
-                turn = seconds / (rounds * len(turns))
                 for pipe in pipes[:workers]:
-                    pipe.send((backend, turn))
-                rates[backend, workers].append(sum(_answer(pipe, turn) for pipe in pipes[:workers]))
+                    with suppress(OSError):  # it is dead, and so will its answer be
+                        pipe.send((backend, lasting))
+                answers = [_answer(pipe, lasting) for pipe in pipes[:workers]]
+                rates[backend, workers].append(sum(answers))
                 done += 1
                 if progress:
                     progress(done, rounds * len(turns))
@@ -126,7 +127,7 @@ def _answer(pipe: Connection, seconds: float = 0.0) -> float:
     try:
         if pipe.poll(seconds + _PATIENCE_S):
             return float(pipe.recv())
-    except EOFError:
+    except (EOFError, OSError):
         pass
     raise RenzhengError(
         "a process that compares died or hangs", remedy="perhaps memory ran out: --workers 1"
