@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -198,6 +199,24 @@ def test_an_embedding_that_is_kept_is_kept_for_its_backend(
     other = Extraction.of(Verifier(threads=1))
     assert other.backend == "openvino"
     assert other.key(b"picture") != usual
+
+
+@without_openvino
+def test_other_processes_are_told_which_it_is(portrait: np.ndarray) -> None:
+    from renzheng.batch import settings as batch
+
+    verifier = Verifier(threads=1, backend="openvino")
+    assert batch.Settings.of(verifier).verifier().backend == "openvino"
+    assert batch.conditions(verifier)["backend"] == "openvino"
+    pytest.importorskip("pydantic", reason="needs renzheng[serve]")
+    from renzheng.service import work
+    from renzheng.service.settings import Settings
+
+    answer = work.start(Settings(backend="openvino"))
+    picture = cv2.imencode(".png", portrait[:, :, ::-1])[1].tobytes()
+    done = answer(work.Verify(picture, picture, "dlib-resnet", verifier.policy))
+    assert isinstance(done, work.Done)
+    assert done.facts["pack"]["backend"] == "openvino"
 
 
 @without_openvino

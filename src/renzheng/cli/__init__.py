@@ -62,6 +62,7 @@ _COMMANDS = {
     "evaluation": ("evaluate", "calibrate"),
     "training": ("train",),
     "machine": ("packs", "doctor"),
+    "bench": ("bench",),
 }
 
 

@@ -290,6 +290,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         for check_name, outcome in checks.items():
             print(f"{check_name:<24}{outcome}")
         print("all is well" if healthy else "something is wrong: see FAILED above")
+        print("how fast it is here, and what to set: renzheng bench")
     return 0 if healthy else FAILURE
 
 

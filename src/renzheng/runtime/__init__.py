@@ -5,6 +5,14 @@ default, OpenVINO an extra. They compute the same to about 1e-6; which one is fa
 processor.
 """
 
-from renzheng.runtime.network import BACKENDS, VARIABLE, Network, chosen, installed
+from renzheng.runtime.network import (
+    BACKENDS,
+    VARIABLE,
+    Call,
+    Network,
+    chosen,
+    installed,
+    watched,
+)
 
-__all__ = ["BACKENDS", "VARIABLE", "Network", "chosen", "installed"]
+__all__ = ["BACKENDS", "VARIABLE", "Call", "Network", "chosen", "installed", "watched"]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +73,8 @@ class Network:
     ----------
     backend, version
         What computes it.
+    path
+        The file, or None where there was none.
 
     Raises
     ------
@@ -86,6 +93,7 @@ class Network:
         backend: str | None = None,
     ):
         self.backend = chosen(backend)
+        self.path = None if isinstance(model, bytes) else model
         # Each takes a moment to load and megabytes to keep: only the one that is asked for.
         if self.backend == "openvino":
             from renzheng.runtime.with_openvino import VERSION, load
@@ -96,4 +104,47 @@ class Network:
 
     def __call__(self, batch: Array) -> list[Array]:
         """All outputs for one batch, in the network's order; arrays of the caller's own."""
-        return self._run(np.ascontiguousarray(batch))
+        if not _watchers:
+            return self._run(np.ascontiguousarray(batch))
+        start = time.perf_counter()
+        outputs = self._run(np.ascontiguousarray(batch))
+        call = Call(self, batch, time.perf_counter() - start)
+        for tell in _watchers:
+            tell(call)
+        return outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a network.
+
+    Attributes
+    ----------
+    network
+        Which.
+    batch
+        What it was given; to be copied by whoever keeps it.
+    seconds
+        How long it took, where other threads may have been at work as well.
+    """
+
+    network: Network
+    batch: Array
+    seconds: float
+
+
+_watchers: tuple[Callable[[Call], None], ...] = ()
+_watchers_lock = threading.Lock()
+
+
+@contextmanager
+def watched(tell: Callable[[Call], None]) -> Iterator[None]:
+    """Be told of every call of every network, from the thread that makes it: to measure."""
+    global _watchers
+    with _watchers_lock:
+        _watchers = (*_watchers, tell)
+    try:
+        yield
+    finally:
+        with _watchers_lock:
+            _watchers = tuple(each for each in _watchers if each is not tell)

@@ -40,26 +40,42 @@ def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Arra
     PackError
         If the file is no network of one input that onnxruntime can run.
     """
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    # Waiting threads sleep: spinning costs more than it gains on calls this short.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if threads is not None:
-        options.intra_op_num_threads = threads
     source = model if isinstance(model, bytes) else str(model)
     try:
-        session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        ready = session(source, options(threads))
     except Exception as error:  # onnxruntime's own family has no common root
         name = "<bytes>" if isinstance(model, bytes) else str(model)
         reason = str(error).splitlines()[0]
         raise PackError(f"onnxruntime cannot load it: {reason}", source=name) from error
-    inputs = session.get_inputs()
+    inputs = ready.get_inputs()
     if len(inputs) != 1:
         raise PackError(f"a network of one input is wanted, this one has {len(inputs)}")
     name = inputs[0].name
 
     def run(batch: Array) -> list[Array]:
-        outputs: list[Array] = session.run(None, {name: batch})
+        outputs: list[Array] = ready.run(None, {name: batch})
         return outputs
 
     return run
+
+
+def options(threads: int | None) -> Any:
+    """How every network is run."""
+    said = ort.SessionOptions()
+    said.log_severity_level = 3
+    # Waiting threads sleep: spinning costs more than it gains on calls this short.
+    said.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is not None:
+        said.intra_op_num_threads = threads
+    return said
+
+
+def session(model: str | bytes, said: Any) -> Any:
+    """A session on the processor.
+
+    Raises
+    ------
+    Exception
+        If onnxruntime cannot load it: its own family of errors has no common root.
+    """
+    return ort.InferenceSession(model, said, providers=["CPUExecutionProvider"])

@@ -14,6 +14,7 @@ Three of its defaults are not ours:
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 from collections.abc import Callable
@@ -108,5 +109,7 @@ def _compiled(model: Path | bytes, settings: dict[str, Any]) -> Any:
     network = _core.compile_model(_core.read_model(model), _DEVICE, settings)
     if place is not None:
         with _lock:  # one at a time: the export is as large as the network
-            compiled.write(place, network.export_model().getvalue())
+            exported = io.BytesIO()
+            network.export_model(exported)
+            compiled.write(place, exported.getvalue())
     return network
