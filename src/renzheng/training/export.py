@@ -150,8 +150,25 @@ def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, A
     return recipe, network, state
 
 
-def write_onnx(network: nn.Module, size: int, path: Path) -> None:
-    """Write a network as ONNX with a free batch; batch norm is folded into the convolutions."""
+def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = True) -> None:
+    """Write a network as ONNX with a free batch, rewritten so that it runs fast.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    size
+        The pictures' side in pixels.
+    path
+        The file.
+    rewrite
+        Whether the exact rewrites of `renzheng.networks` are done: PReLU in operators that are
+        fast, batch normalisation folded wherever it can be.
+    """
+    import onnx
+
+    from renzheng.networks import rewriting
+
     with warnings.catch_warnings():
         # The exporter that needs no further library is called old by torch; it is the one whose
         # files onnxruntime folds best.
@@ -167,6 +184,8 @@ def write_onnx(network: nn.Module, size: int, path: Path) -> None:
             do_constant_folding=True,
             dynamo=False,
         )
+    if rewrite:
+        onnx.save(rewriting.faster(onnx.load(path)), path)
 
 
 def _some_crops(recipe: Recipe, size: int) -> np.ndarray:
