@@ -123,6 +123,14 @@ class Extractor:
         except NoFace as error:
             return Failure("no_face", error.reason)
 
+    def crop(self, content: bytes, name: str) -> Image | None:
+        """What the network sees of a picture's face; None where there is none to see."""
+        try:
+            image = images.read(content, name=name)
+            return self._verifier.align(image, self._face(image))
+        except (UnreadableImage, NoFace):
+            return None
+
     def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
         """The embedding of the portrait on the document that is made of a face."""
         from renzheng.evaluation import made

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, NodeProto, checker, helper, numpy_helper, shape_inference
 
 from renzheng.errors import PackError
@@ -141,6 +144,20 @@ class Graph:
         except checker.ValidationError as error:
             raise PackError(f"the rewritten network is not valid: {error}") from error
         return model
+
+
+def read(path: Path) -> ModelProto:
+    """Read an ONNX file.
+
+    Raises
+    ------
+    PackError
+        If it is none.
+    """
+    try:
+        return onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise PackError(f"the network cannot be read: {error}", source=str(path)) from error
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into its neighbours, exactly.
+"""Batch normalisation and constant factors folded into their neighbours, exactly.
 
 Behind a convolution or a matrix product it goes into weights and bias, and before a matrix product
 or an unpadded convolution likewise. Before a *padded* convolution (IResNet's blocks, ResNet with
@@ -39,10 +39,15 @@ class _Affine:
 
 
 def fold(graph: Graph) -> int:
-    """Fold every normalisation that can be, in place; returns how many."""
+    """Fold every normalisation and constant factor that can be, in place; returns how many."""
     done = 0
-    for node in [each for each in graph.nodes if each.op_type == "BatchNormalization"]:
-        affine = _affine(graph, node)
+    for node in list(graph.nodes):
+        if node.op_type == "BatchNormalization":
+            affine = _affine(graph, node)
+        elif node.op_type == "Mul":
+            affine = _factor(graph, node)
+        else:
+            continue
         if affine is None:
             continue
         if (
@@ -68,6 +73,19 @@ def _affine(graph: Graph, node: NodeProto) -> _Affine | None:
     shift = beta - mean * factor
     safe = bool((np.abs(beta) <= _FARTHEST * np.abs(gamma)).all() and factor.all())
     return _Affine(factor, shift, shift / factor if safe else None)
+
+
+def _factor(graph: Graph, node: NodeProto) -> _Affine | None:
+    """A convolution's output times a constant, for each channel or for all."""
+    source = graph.producer(node.input[0])
+    values = graph.constant(node, 1)
+    if values is None or source is None or source.op_type != "Conv":
+        return None
+    weight = graph.constant(source, 1)
+    if weight is None or values.shape not in ((), (1,), (len(weight), 1, 1)):
+        return None
+    factor = np.broadcast_to(values.astype(np.float64).reshape(-1), len(weight))
+    return _Affine(factor, np.zeros(len(weight)), None)
 
 
 def _into_producer(graph: Graph, node: NodeProto, affine: _Affine) -> bool:
