@@ -129,7 +129,11 @@ def register(commands: Any) -> None:
         "--terms", default="", help="the terms of the pictures it was trained on, for the manifest"
     )
     export.add_argument(
-        "--int8", action="store_true", help="8-bit weights and activations: smaller, mostly faster"
+        "--int8",
+        action="store_true",
+        help="8-bit weights and activations: a quarter of the size and two to four times as fast "
+        "where the processor has 8-bit dot products; ranges are measured on 512 training crops, "
+        "false match rates fitted on the 8-bit network (docs/quantising.md)",
     )
     options.add_json(export)
     export.set_defaults(run=_export)

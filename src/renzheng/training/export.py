@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from renzheng.training.trainer import BEST, sources
 from renzheng.types import Floats
 
 _TOLERANCE = 1e-4
-_CHECKED = 16  # crops
+_CHECKED = 16  # crops to hold against torch
+_RANGED = 512  # crops to measure an 8-bit network's ranges on
+_BATCH = 8  # crops at a time while every tensor is held
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,8 @@ def export(
     terms
         The licence of the pictures that it was trained on, for the manifest.
     int8
-        Whether weights and activations become 8-bit (static QDQ, calibrated on training crops).
+        Whether weights and activations become 8-bit: see `networks.quantising`. Ranges are measured
+        on 512 training crops.
     command
         For the provenance.
     progress
@@ -90,11 +93,13 @@ def export(
     RenzhengError
         If the run has no network yet.
     """
+    from renzheng.networks import quantising
+
     recalibration.check(output, 0.5)
     recipe, network, state = load(run / BEST)
     kind = backbones.get(recipe.model.backbone)
     size = recipe.model.size or kind.input_size
-    crops = _some_crops(recipe, size)
+    crops = _some_crops(recipe, size, _CHECKED)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
         write_onnx(network, size, plain)
@@ -110,10 +115,10 @@ def export(
         file = plain
         if int8:
             file = Path(scratch) / "int8.onnx"
-            _quantise(plain, file, crops, kind)
+            _quantise(plain, file, _some_crops(recipe, size, _RANGED), kind)
         manifest = _manifest(recipe, network, run, name or output.name, terms, state)
         manifest["provenance"]["export_difference"] = float(f"{difference:.2g}")
-        manifest["provenance"]["precision"] = "int8 (static QDQ)" if int8 else "float32"
+        manifest["provenance"]["precision"] = quantising.PRECISION if int8 else "float32"
         draft = packs.write(Path(scratch) / "draft", {"embedder.onnx": file.read_bytes()}, manifest)
         people = calibrate or (Path(recipe.validation.source) if recipe.validation.source else None)
         if people is None:
@@ -188,10 +193,10 @@ def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = Tru
         onnx.save(rewriting.faster(onnx.load(path)), path)
 
 
-def _some_crops(recipe: Recipe, size: int) -> np.ndarray:
+def _some_crops(recipe: Recipe, size: int, most: int) -> np.ndarray:
     source = sources(recipe)
     reader = Crops(source, size, None, 0)
-    places = np.linspace(0, len(source) - 1, min(_CHECKED, len(source))).astype(int)
+    places = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int)
     return np.stack([reader.crop(int(i)) for i in places])
 
 
@@ -203,30 +208,17 @@ def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.B
 
 
 def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbone) -> None:
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    import onnx
 
-    batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
+    from renzheng.networks import quantising
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._left = iter(np.ascontiguousarray(batch[i : i + 1]) for i in range(len(batch)))
+    def batches() -> Iterator[np.ndarray]:
+        for first in range(0, len(crops), _BATCH):
+            part = torch.from_numpy(crops[first : first + _BATCH])
+            batch = as_input(part, kind.mean, kind.scale).numpy()
+            yield np.concatenate([batch, batch[..., ::-1]])  # mirror images are embedded too
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            row = next(self._left, None)
-            return None if row is None else {"crops": row}
-
-    prepared = plain.with_name("prepared.onnx")
-    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
-    quantization.quantize_static(
-        str(prepared),
-        str(file),
-        Reader(),
-        quant_format=quantization.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-    )
+    onnx.save(quantising.quantise(onnx.load(plain), batches), file)
 
 
 def _manifest(
