@@ -214,9 +214,10 @@ def _manifest(pack: Pack, precision: str) -> dict[str, Any]:
     return {
         **kept,
         "name": f"{pack.name}-int8",
+        "version": pack.version.partition("+")[0],  # what follows says how it was calibrated
         "description": f"{kept.get('description', pack.name).rstrip('.')}. In 8 bits.",
         "limits": [
-            *kept.get("limits", []),
+            *(each for each in kept.get("limits", []) if not each.startswith("Recalibrated on")),
             "The network is in 8 bits: error rates stated above are those of the float network "
             "that it comes from.",
         ],

@@ -29,7 +29,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from renzheng.errors import InvalidInput, PackError
-from renzheng.networks import rewriting
+from renzheng.networks import rewriting, winograd
 from renzheng.networks.graph import Graph, attributes
 from renzheng.runtime import Network
 
@@ -158,6 +158,11 @@ def check(model: ModelProto) -> None:
     """
     if is_quantised(model):
         raise InvalidInput("the network is quantised already", remedy="begin with the float one")
+    if winograd.is_rewritten(model):
+        raise InvalidInput(
+            "the network's convolutions are written with fewer products, which 8 bits cannot use",
+            remedy="export it again without --winograd",
+        )
     if len(model.graph.input) != 1 and len(model.graph.input) != 1 + len(model.graph.initializer):
         raise InvalidInput(f"a network of one input is wanted, not of {len(model.graph.input)}")
     version = max((each.version for each in model.opset_import if each.domain == ""), default=0)

@@ -60,6 +60,7 @@ def export(
     calibrate: Path | None = None,
     terms: str = "",
     int8: bool = False,
+    winograd: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> Export:
@@ -81,6 +82,8 @@ def export(
     int8
         Whether weights and activations become 8-bit: see `networks.quantising`. Ranges are measured
         on 512 training crops.
+    winograd
+        As in `write_onnx`; not with `int8`.
     command
         For the provenance.
     progress
@@ -96,13 +99,18 @@ def export(
     from renzheng.networks import quantising
 
     recalibration.check(output, 0.5)
+    if int8 and winograd:
+        raise InvalidInput(
+            "convolutions with fewer products are for float networks alone",
+            remedy="say --int8 or --winograd",
+        )
     recipe, network, state = load(run / BEST)
     kind = backbones.get(recipe.model.backbone)
     size = recipe.model.size or kind.input_size
     crops = _some_crops(recipe, size, _CHECKED)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
-        write_onnx(network, size, plain)
+        write_onnx(network, size, plain, winograd=winograd)
         wanted = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
         difference = _difference(plain, crops, wanted, kind)
         if not difference <= _TOLERANCE:
@@ -155,7 +163,9 @@ def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, A
     return recipe, network, state
 
 
-def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = True) -> None:
+def write_onnx(
+    network: nn.Module, size: int, path: Path, *, rewrite: bool = True, winograd: bool = False
+) -> None:
     """Write a network as ONNX with a free batch, rewritten so that it runs fast.
 
     Parameters
@@ -169,10 +179,14 @@ def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = Tru
     rewrite
         Whether the exact rewrites of `renzheng.networks` are done: PReLU in operators that are
         fast, batch normalisation folded wherever it can be.
+    winograd
+        Whether wide 3 x 3 convolutions are written with fewer products besides: see
+        `networks.winograd`.
     """
     import onnx
 
     from renzheng.networks import rewriting
+    from renzheng.networks import winograd as products
 
     with warnings.catch_warnings():
         # The exporter that needs no further library is called old by torch; it is the one whose
@@ -190,7 +204,8 @@ def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = Tru
             dynamo=False,
         )
     if rewrite:
-        onnx.save(rewriting.faster(onnx.load(path)), path)
+        fast = rewriting.faster(onnx.load(path))
+        onnx.save(products.fewer_products(fast) if winograd else fast, path)
 
 
 def _some_crops(recipe: Recipe, size: int, most: int) -> np.ndarray:
