@@ -105,6 +105,22 @@ def test_a_slope_for_each_place_is_left_alone() -> None:
     assert kinds(rewriting.faster(prelu(slopes))) == {"PRelu": 1}
 
 
+def test_pictures_without_a_batch_and_branches_are_left_alone() -> None:
+    slopes = np.random.default_rng(0).normal(size=(4, 1, 1)).astype(np.float32)
+    single = prelu(slopes)
+    for value in (*single.graph.input, *single.graph.output):
+        del value.type.tensor_type.shape.dim[0]
+    assert kinds(rewriting.faster(single)) == {"PRelu": 1}
+    branched = prelu(slopes)
+    inner = helper.make_graph([], "inner", [], [])
+    branched.graph.node.append(
+        helper.make_node("If", ["c"], ["z"], then_branch=inner, else_branch=inner)
+    )
+    assert kinds(rewriting.faster(branched)) == {"PRelu": 1, "If": 1}
+    with pytest.raises(InvalidInput, match="branches"):
+        quantising.check(branched)
+
+
 def prelu(slopes: np.ndarray) -> onnx.ModelProto:
     channels = slopes.shape[0] if slopes.ndim == 3 and slopes.shape[0] > 1 else len(slopes)
     shape = ["n", channels, 3, 4]

@@ -35,7 +35,7 @@ def rewrite(graph: Graph) -> int:
             continue
         if np.all(slopes == slopes.flat[0]):
             graph.replace(node, [_shared(node, float(slopes.flat[0]))])
-        elif slopes.shape in ((slopes.size, 1, 1), (1, slopes.size, 1, 1)):
+        elif graph.rank(node.input[0]) == 4 and slopes.shape[-3:] == (slopes.size, 1, 1):
             graph.replace(node, _per_channel(graph, node, slopes.reshape(-1)))
         else:
             continue

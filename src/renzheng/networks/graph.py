@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import ModelProto, NodeProto, checker, helper, numpy_helper, shape_inference
+from onnx import (
+    AttributeProto,
+    ModelProto,
+    NodeProto,
+    checker,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
 
 from renzheng.errors import PackError
 
@@ -52,9 +60,11 @@ class Graph:
                     continue
             self.nodes.append(node)
         self._fresh = 0
+        inferred = shape_inference.infer_shapes(self._model).graph
         self._ranks = {
             each.name: len(each.type.tensor_type.shape.dim)
-            for each in shape_inference.infer_shapes(self._model).graph.value_info
+            for each in (*inferred.input, *inferred.value_info)
+            if each.type.tensor_type.HasField("shape")
         }
 
     def _constant_of(self, node: NodeProto) -> Array | None:
@@ -144,6 +154,15 @@ class Graph:
         except checker.ValidationError as error:
             raise PackError(f"the rewritten network is not valid: {error}") from error
         return model
+
+
+def branches(model: ModelProto) -> bool:
+    """Whether nodes hold graphs of their own (If, Loop), whose use of tensors is not looked at."""
+    return any(
+        each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+        for node in model.graph.node
+        for each in node.attribute
+    )
 
 
 def read(path: Path) -> ModelProto:

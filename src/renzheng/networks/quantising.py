@@ -30,7 +30,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from renzheng.errors import InvalidInput, PackError
 from renzheng.networks import rewriting, winograd
-from renzheng.networks.graph import Graph, attributes
+from renzheng.networks.graph import Graph, attributes, branches
 from renzheng.runtime import Network
 
 PRECISION = "int8 (static QDQ: activations uint8, weights int8 by channel)"
@@ -158,6 +158,11 @@ def check(model: ModelProto) -> None:
     """
     if is_quantised(model):
         raise InvalidInput("the network is quantised already", remedy="begin with the float one")
+    if branches(model):
+        raise InvalidInput(
+            "the network has branches (If, Loop)",
+            remedy="export it anew for a fixed size of pictures",
+        )
     if winograd.is_rewritten(model):
         raise InvalidInput(
             "the network's convolutions are written with fewer products, which 8 bits cannot use",

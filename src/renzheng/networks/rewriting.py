@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnx import ModelProto
 
 from renzheng.networks import activations, normalisation
-from renzheng.networks.graph import Graph
+from renzheng.networks.graph import Graph, branches
 
 
 def faster(model: ModelProto) -> ModelProto:
@@ -17,18 +17,20 @@ def faster(model: ModelProto) -> ModelProto:
     Parameters
     ----------
     model
-        Any ONNX network; what is not understood is left as it is.
+        Any ONNX network; what is not understood is left as it is, as is one with If or Loop.
 
     Returns
     -------
     ModelProto
-        Another model; the one given is left as it is.
+        The one given is left as it is.
 
     Raises
     ------
     PackError
         If the result is no valid ONNX: a defect.
     """
+    if branches(model):
+        return model
     graph = Graph(model)
     activations.rewrite(graph)
     normalisation.fold(graph)
