@@ -143,6 +143,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paint(folder / "people", 40, 3, 48)
     paint(folder / "few", 2, 40, 48)
     paint(folder / "fewer", 2, 3, 48)
+    rows = [f"gone.png,{who}" for who in "abcd"]
+    (folder / "gone.csv").write_text("\n".join(["picture,person", *rows]))
     manifest = {
         "name": "small", "version": "3", "kind": "embedder", "description": "A small one.",
         "licence": "CC0-1.0", "limits": ["It is made up."],
@@ -216,6 +218,7 @@ def test_a_calibration_is_never_taken_over(people: Path) -> None:
     [
         (["nothing", "--people", "people", "-o", "x"], "no pack is called"),
         (["pack", "--people", "nowhere", "-o", "x"], "nowhere"),
+        (["pack", "--people", "gone.csv", "-o", "x"], "gone.png"),
         (["pack", "--people", "fewer", "-o", "x"], "faces were found to measure ranges on"),
         (["pack", "--people", "people", "-o", "pack"], "something already"),
         (["pack", "--people", "people", "-o", "x", "--crops", "3"], "32 faces or more"),

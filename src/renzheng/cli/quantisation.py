@@ -12,7 +12,7 @@ from renzheng.cli import options, studies
 
 _QUANTISE = """\
 Write an embedding pack with its network in 8 bits: a quarter of the size and, on processors with
-8-bit dot products (x86 with VNNI, about 2019 on; ARM since 8.2), two to five times as fast.
+8-bit dot products (x86 with VNNI, ARM with its like), two to four times as fast.
 
 What to know before:
 

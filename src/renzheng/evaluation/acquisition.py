@@ -224,7 +224,7 @@ def acquire(
     """
     keys, contents = [], []
     for picture in pictures:
-        content = _content(picture)
+        content = read_content(picture)
         keys.append(extraction.key(content))
         contents.append(hashlib.sha256(content).hexdigest())
     known = cache.get(keys) if cache else {}
@@ -263,7 +263,14 @@ def acquire(
     return Embeddings(rows, failures, tuple(contents))
 
 
-def _content(picture: Picture) -> bytes:
+def read_content(picture: Picture) -> bytes:
+    """A picture's bytes.
+
+    Raises
+    ------
+    InvalidInput
+        If its file is gone.
+    """
     if isinstance(picture.source, bytes):
         return picture.source
     try:
@@ -288,11 +295,11 @@ def _work(
     if workers < 2 or sum(map(len, tasks)) < _WORTH_A_POOL:
         extractor = Extractor(extraction)
         for part in tasks:
-            yield part, [extractor(_content(pictures[i]), pictures[i].name) for i in part]
+            yield part, [extractor(read_content(pictures[i]), pictures[i].name) for i in part]
         return
     yield from processes.in_order(
         tasks,
-        lambda part: [(_content(pictures[i]), pictures[i].name) for i in part],
+        lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
         _extract,
         workers=workers,
         start=_start,

@@ -16,7 +16,7 @@ from renzheng import packs
 from renzheng.embedding import Embedder
 from renzheng.errors import InvalidInput
 from renzheng.evaluation import recalibration
-from renzheng.evaluation.acquisition import Extraction, Extractor
+from renzheng.evaluation.acquisition import Extraction, Extractor, read_content
 from renzheng.evaluation.calibrating import split_people
 from renzheng.evaluation.evaluator import Evaluator
 from renzheng.evaluation.recalibration import Recalibration
@@ -183,19 +183,18 @@ def _faces(
     size = evaluator.verifier.instruments.template.size
     kinds: list[Crops] = []
     found = 0
+    whole = min(crops, int((~tested).sum())) + min(_COMPARED, int(tested.sum()))
     for chosen, most in ((~tested, crops), (tested, _COMPARED)):
         order = chance.permutation(np.flatnonzero(chosen))
         kept: list[Image] = []
         for i in order[: 2 * most]:  # one picture in two shows a face, or the data is no good
             picture = people.pictures[i]
-            source = picture.source
-            content = source if isinstance(source, bytes) else source.read_bytes()
-            crop = extract.crop(content, picture.name)
+            crop = extract.crop(read_content(picture), picture.name)
             if crop is not None:
                 kept.append(crop)
                 found += 1
                 if tell is not None:
-                    tell(found, min(most, len(order)) if len(kinds) == 0 else found)
+                    tell(found, max(found, whole))
             if len(kept) == most:
                 break
         kinds.append(np.stack(kept) if kept else np.zeros((0, size, size, 3), np.uint8))

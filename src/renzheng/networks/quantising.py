@@ -6,10 +6,10 @@ runtime can run. What was measured, and why it is done so (docs/quantising.md):
 - Ranges are the least and the greatest that a few hundred crops give. A range that clips the tails
   has a smaller mean error and a greater one on the odd picture, and the odd picture decides.
 - Activations are unsigned: a ReLU then costs nothing, and x86's instruction multiplies unsigned by
-  signed. Signed ones are two to five times as slow.
-- Weights have a scale for each output channel and use 7 of their 8 bits. Processors without VNNI
-  add two products in 16 bits, which 8 x 8 bits overflow *silently*: the same pack would give other
-  embeddings there, under the same calibration.
+  signed. Signed ones are up to five times as slow.
+- Weights have a scale for each output channel and use 7 of their 8 bits. x86 without VNNI adds two
+  products in 16 bits, where those of 8 x 8 bits are cut off *silently*: the same pack would give
+  other embeddings there, under the same calibration.
 - The last product stays in float where it is a small part of the network, and nothing rounds the
   embedding itself.
 """
