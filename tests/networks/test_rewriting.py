@@ -223,7 +223,13 @@ def convolution(
 
 @pytest.mark.parametrize(
     ("outputs", "rows", "columns", "bias"),
-    [(128, 8, 8, True), (144, 2, 5, False), (256, 14, 7, True)],
+    [
+        (128, 8, 8, True),
+        (144, 2, 5, False),
+        (256, 14, 7, True),
+        (128, 7, 7, True),
+        (128, 9, 4, False),
+    ],
 )
 def test_fewer_products_give_the_same(outputs: int, rows: int, columns: int, bias: bool) -> None:
     plain = convolution(128, outputs, rows, columns, bias=bias)
@@ -241,7 +247,7 @@ def test_fewer_products_give_the_same(outputs: int, rows: int, columns: int, bia
     "model",
     [
         convolution(64, 64, 8, 8),
-        convolution(128, 128, 7, 8),
+        convolution(128, 128, 5, 8),
         convolution(128, 128, 8, 8, strides=[2, 2]),
         convolution(128, 128, 8, 8, pads=[0, 0, 0, 0]),
         convolution(128, 128, 8, 8, dilations=[2, 2]),

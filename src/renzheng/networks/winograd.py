@@ -80,8 +80,8 @@ def _gains(graph: Graph, node: NodeProto, shape: list[int]) -> bool:
     wide = min(weight.shape[:2]) >= _FEWEST_CHANNELS and not any(
         count % _BLOCK for count in weight.shape[:2]
     )
-    # An odd number of rows leaves one over; a size of 0 is one that is not fixed.
-    return plain and wide and shape[2] > 0 and shape[3] > 0 and shape[2] % 2 == 0
+    # A size of 0 is one that is not fixed; of few rows, an odd one would be too much of the work.
+    return plain and wide and shape[3] > 0 and (shape[2] >= 7 or shape[2] in (2, 4, 6))
 
 
 def _in_four(graph: Graph, node: NodeProto, shape: list[int]) -> list[NodeProto]:
@@ -91,6 +91,7 @@ def _in_four(graph: Graph, node: NodeProto, shape: list[int]) -> list[NodeProto]
     first, middle, last = (kernel[:, :, k : k + 1] for k in range(3))
     outputs, inputs = kernel.shape[:2]
     bias = graph.constant(node, 2)
+    odd_rows = shape[2] % 2  # then a row of zeros is added below, and what it gives cut off
     nodes: list[NodeProto] = []
     name = node.name or node.output[0]
 
@@ -105,7 +106,7 @@ def _in_four(graph: Graph, node: NodeProto, shape: list[int]) -> list[NodeProto]
         return add(
             "Conv", part, node.input[0], graph.add_constant(factors, f"{name}.{part}"),
             group=inputs, kernel_shape=[2, 1], strides=[2, 1], dilations=[apart, 1],
-            pads=[before, 0, after, 0],
+            pads=[before, 0, after + odd_rows, 0],
         )  # fmt: skip
 
     def product(part: str, tensor: str, values: np.ndarray, shift: np.ndarray | None = None) -> str:
@@ -129,13 +130,11 @@ def _in_four(graph: Graph, node: NodeProto, shape: list[int]) -> list[NodeProto]
     even, odd = add("Add", "even", m0, total), add("Add", "odd", m3, less)
     # Side by side in memory, a row of each after the other is the whole picture.
     joined = add("Concat", "rows", even, odd, axis=3)
-    size = np.array([0, outputs, shape[2], shape[3]], np.int64)
-    nodes.append(
-        helper.make_node(
-            "Reshape",
-            [joined, graph.add_constant(size, f"{name}.size")],
-            [node.output[0]],
-            name=f"{name}.whole",
-        )
-    )
+    size = np.array([0, outputs, shape[2] + odd_rows, shape[3]], np.int64)
+    whole = add("Reshape", "whole", joined, graph.add_constant(size, f"{name}.size"))
+    if odd_rows:
+        ends = [np.array([value], np.int64) for value in (0, shape[2], 2)]
+        names = [graph.add_constant(end, f"{name}.end") for end in ends]
+        whole = add("Slice", "rows", whole, *names)
+    nodes[-1].output[0] = node.output[0]
     return nodes
