@@ -139,7 +139,8 @@ def register(commands: Any) -> None:
         "--winograd",
         action="store_true",
         help="in float, write wide 3 x 3 convolutions with fewer multiplications: VGG and IResNet "
-        "become up to a sixth faster, files larger; such a pack cannot be quantised later",
+        "become up to a fifth faster with one thread or in batches, slower with several threads "
+        "picture by picture; files grow, and such a pack cannot be quantised later",
     )
     options.add_json(export)
     export.set_defaults(run=_export)
