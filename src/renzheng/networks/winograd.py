@@ -1,9 +1,9 @@
 """3 x 3 convolutions with two thirds of the multiplications, in plain ONNX operators.
 
 Once a float network is nothing but convolutions, near the processor's peak, only fewer
-multiplications make it faster. Winograd's F(2, 3) (Lavin and Gray 2015, arXiv:1509.09308) along one axis gives two
-neighbouring rows by four products in place of six: with input rows d0 to d3 and kernel rows g0 to
-g2, the rows of the output are
+multiplications make it faster. Winograd's F(2, 3) (Lavin and Gray 2015, arXiv:1509.09308) along one
+axis gives two neighbouring rows by four products in place of six: with input rows d0 to d3 and
+kernel rows g0 to g2, the rows of the output are
 
     m0 + m1 + m2  and  m1 - m2 - m3,    where
     m0 = (d0 - d2) g0                   m1 = (d1 + d2) (g0 + g1 + g2) / 2
