@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING
 
@@ -106,12 +107,35 @@ class Embedder:
             embeddings[part] = self._embed(crops[part])
         return embeddings
 
-    def _embed(self, crops: Crops) -> Floats:
+    def with_network(self, network: Network) -> Embedder:
+        """This embedder with another network, which takes and gives the same."""
+        other = copy.copy(self)
+        other.network = network
+        return other
+
+    def prepare(self, crops: Crops) -> Floats:
+        """What the network is given.
+
+        Parameters
+        ----------
+        crops
+            uint8 (n, size, size, 3) RGB.
+
+        Returns
+        -------
+        Floats
+            float32 (n, 3, size, size); the n mirror images follow if the embedder averages them.
+        """
         pictures = (crops[..., ::-1] if self._reverse else crops).astype(np.float32)
         batch = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
         if self._mirror:
             batch = np.concatenate([batch, batch[..., ::-1]])
-        outputs = self.network(np.ascontiguousarray(batch))
+        prepared: Floats = np.ascontiguousarray(batch)
+        return prepared
+
+    def _embed(self, crops: Crops) -> Floats:
+        batch = self.prepare(crops)
+        outputs = self.network(batch)
         if not outputs or outputs[0].shape != (len(batch), self.dimension):
             raise PackError(f"the network does not give embeddings of {self.dimension} numbers")
         raw: Floats = outputs[0].astype(np.float32, copy=False)

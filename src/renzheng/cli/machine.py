@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from renzheng.cli import FAILURE, options
+from renzheng.cli import FAILURE, options, quantisation
 from renzheng.errors import RenzhengError
 
 _LIBRARIES = (
@@ -80,6 +80,7 @@ def register(commands: Any) -> None:
     add.set_defaults(run=_add)
 
     _register_features(actions)
+    quantisation.register(actions)
 
     doctor = commands.add_parser(
         "doctor",

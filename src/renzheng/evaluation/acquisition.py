@@ -131,6 +131,14 @@ class Extractor:
         except NoFace as error:
             return Failure("no_face", error.reason)
 
+    def crop(self, content: bytes, name: str) -> Image | None:
+        """What the network sees of a picture's face; None where there is none to see."""
+        try:
+            image = images.read(content, name=name)
+            return self._verifier.align(image, self._face(image))
+        except (UnreadableImage, NoFace):
+            return None
+
     def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
         """The embedding of the portrait on the document that is made of a face."""
         from renzheng.evaluation import made
@@ -224,7 +232,7 @@ def acquire(
     """
     keys, contents = [], []
     for picture in pictures:
-        content = _content(picture)
+        content = read_content(picture)
         keys.append(extraction.key(content))
         contents.append(hashlib.sha256(content).hexdigest())
     known = cache.get(keys) if cache else {}
@@ -263,7 +271,14 @@ def acquire(
     return Embeddings(rows, failures, tuple(contents))
 
 
-def _content(picture: Picture) -> bytes:
+def read_content(picture: Picture) -> bytes:
+    """A picture's bytes.
+
+    Raises
+    ------
+    InvalidInput
+        If its file is gone.
+    """
     if isinstance(picture.source, bytes):
         return picture.source
     try:
@@ -288,11 +303,11 @@ def _work(
     if workers < 2 or sum(map(len, tasks)) < _WORTH_A_POOL:
         extractor = Extractor(extraction)
         for part in tasks:
-            yield part, [extractor(_content(pictures[i]), pictures[i].name) for i in part]
+            yield part, [extractor(read_content(pictures[i]), pictures[i].name) for i in part]
         return
     yield from processes.in_order(
         tasks,
-        lambda part: [(_content(pictures[i]), pictures[i].name) for i in part],
+        lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
         _extract,
         workers=workers,
         start=_start,

@@ -87,6 +87,10 @@ class Evaluator:
         self.settings = settings or Settings()
         self._progress = progress
 
+    def of(self, verifier: Verifier) -> Evaluator:
+        """An evaluator of another pack, under the same settings."""
+        return Evaluator(verifier, self.settings, self._progress)
+
     def pairs(self, pairs: Pairs) -> Study:
         """Carry out a list of comparisons.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from renzheng.training.trainer import BEST, sources
 from renzheng.types import Floats
 
 _TOLERANCE = 1e-4
-_CHECKED = 16  # crops
+_CHECKED = 16  # crops to hold against torch
+_RANGED = 512  # crops to measure an 8-bit network's ranges on
+_BATCH = 8  # crops at a time while every tensor is held
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,7 @@ def export(
     calibrate: Path | None = None,
     terms: str = "",
     int8: bool = False,
+    winograd: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> Export:
@@ -77,7 +80,10 @@ def export(
     terms
         The licence of the pictures that it was trained on, for the manifest.
     int8
-        Whether weights and activations become 8-bit (static QDQ, calibrated on training crops).
+        Whether weights and activations become 8-bit: see `networks.quantising`. Ranges are measured
+        on 512 training crops.
+    winograd
+        As in `write_onnx`; not with `int8`.
     command
         For the provenance.
     progress
@@ -90,14 +96,21 @@ def export(
     RenzhengError
         If the run has no network yet.
     """
+    from renzheng.networks import quantising
+
     recalibration.check(output, 0.5)
+    if int8 and winograd:
+        raise InvalidInput(
+            "convolutions with fewer products are for float networks alone",
+            remedy="say --int8 or --winograd",
+        )
     recipe, network, state = load(run / BEST)
     kind = backbones.get(recipe.model.backbone)
     size = recipe.model.size or kind.input_size
-    crops = _some_crops(recipe, size)
+    crops = _some_crops(recipe, size, _CHECKED)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
-        write_onnx(network, size, plain)
+        write_onnx(network, size, plain, winograd=winograd)
         wanted = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
         difference = _difference(plain, crops, wanted, kind)
         if not difference <= _TOLERANCE:
@@ -110,10 +123,10 @@ def export(
         file = plain
         if int8:
             file = Path(scratch) / "int8.onnx"
-            _quantise(plain, file, crops, kind)
+            _quantise(plain, file, _some_crops(recipe, size, _RANGED), kind)
         manifest = _manifest(recipe, network, run, name or output.name, terms, state)
         manifest["provenance"]["export_difference"] = float(f"{difference:.2g}")
-        manifest["provenance"]["precision"] = "int8 (static QDQ)" if int8 else "float32"
+        manifest["provenance"]["precision"] = quantising.PRECISION if int8 else "float32"
         draft = packs.write(Path(scratch) / "draft", {"embedder.onnx": file.read_bytes()}, manifest)
         people = calibrate or (Path(recipe.validation.source) if recipe.validation.source else None)
         if people is None:
@@ -150,8 +163,31 @@ def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, A
     return recipe, network, state
 
 
-def write_onnx(network: nn.Module, size: int, path: Path) -> None:
-    """Write a network as ONNX with a free batch; batch norm is folded into the convolutions."""
+def write_onnx(
+    network: nn.Module, size: int, path: Path, *, rewrite: bool = True, winograd: bool = False
+) -> None:
+    """Write a network as ONNX with a free batch, rewritten so that it runs fast.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    size
+        The pictures' side in pixels.
+    path
+        The file.
+    rewrite
+        Whether the exact rewrites of `renzheng.networks` are done: PReLU in operators that are
+        fast, batch normalisation folded wherever it can be.
+    winograd
+        Whether wide 3 x 3 convolutions are written with fewer products besides: see
+        `networks.winograd`.
+    """
+    import onnx
+
+    from renzheng.networks import rewriting
+    from renzheng.networks import winograd as products
+
     with warnings.catch_warnings():
         # The exporter that needs no further library is called old by torch; it is the one whose
         # files onnxruntime folds best.
@@ -167,12 +203,15 @@ def write_onnx(network: nn.Module, size: int, path: Path) -> None:
             do_constant_folding=True,
             dynamo=False,
         )
+    if rewrite:
+        fast = rewriting.faster(onnx.load(path))
+        onnx.save(products.fewer_products(fast) if winograd else fast, path)
 
 
-def _some_crops(recipe: Recipe, size: int) -> np.ndarray:
+def _some_crops(recipe: Recipe, size: int, most: int) -> np.ndarray:
     source = sources(recipe)
     reader = Crops(source, size, None, 0)
-    places = np.linspace(0, len(source) - 1, min(_CHECKED, len(source))).astype(int)
+    places = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int)
     return np.stack([reader.crop(int(i)) for i in places])
 
 
@@ -184,30 +223,17 @@ def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.B
 
 
 def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbone) -> None:
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    import onnx
 
-    batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
+    from renzheng.networks import quantising
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._left = iter(np.ascontiguousarray(batch[i : i + 1]) for i in range(len(batch)))
+    def batches() -> Iterator[np.ndarray]:
+        for first in range(0, len(crops), _BATCH):
+            part = torch.from_numpy(crops[first : first + _BATCH])
+            batch = as_input(part, kind.mean, kind.scale).numpy()
+            yield np.concatenate([batch, batch[..., ::-1]])  # mirror images are embedded too
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            row = next(self._left, None)
-            return None if row is None else {"crops": row}
-
-    prepared = plain.with_name("prepared.onnx")
-    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
-    quantization.quantize_static(
-        str(prepared),
-        str(file),
-        Reader(),
-        quant_format=quantization.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-    )
+    onnx.save(quantising.quantise(onnx.load(plain), batches), file)
 
 
 def _manifest(

@@ -28,8 +28,8 @@ class MobileFaceNet(EmbeddingNetwork):
         The length of an embedding; 128 in the paper.
     activation
         ``prelu``, as in the paper, or ``leaky``: LeakyReLU, whose slope is fixed at PReLU's first
-        value. onnxruntime runs the network more than twice as fast with it (2.3 ms against 5.2 ms
-        a face on two cores).
+        value. Exported, the network is a little faster with it: see `networks.activations` for what
+        becomes of PReLU.
     """
 
     def __init__(self, dimension: int = 128, *, activation: str = "prelu"):

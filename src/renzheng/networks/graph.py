@@ -1,0 +1,198 @@
+"""An ONNX graph that can be edited: nodes in order, and constants as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import (
+    AttributeProto,
+    ModelProto,
+    NodeProto,
+    checker,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
+
+from renzheng.errors import PackError
+
+Array = npt.NDArray[Any]
+
+
+class Graph:
+    """A model's graph.
+
+    Constants are never changed in place: exporters share them between nodes.
+
+    Parameters
+    ----------
+    model
+        Is left as it is.
+
+    Attributes
+    ----------
+    nodes
+        In an order in which they can run.
+    constants
+        Weights and other constants by name.
+    """
+
+    def __init__(self, model: ModelProto):
+        self._model = ModelProto()
+        self._model.CopyFrom(model)
+        graph = self._model.graph
+        self.constants: dict[str, Array] = {
+            each.name: numpy_helper.to_array(each) for each in graph.initializer
+        }
+        self.outputs = {each.name for each in graph.output}
+        self.nodes: list[NodeProto] = []
+        for node in graph.node:
+            if node.output[0] not in self.outputs:
+                value = self._constant_of(node)
+                if value is not None:
+                    self.constants[node.output[0]] = value
+                    continue
+            self.nodes.append(node)
+        self._fresh = 0
+        inferred = shape_inference.infer_shapes(self._model).graph
+        self._ranks = {
+            each.name: len(each.type.tensor_type.shape.dim)
+            for each in (*inferred.input, *inferred.value_info)
+            if each.type.tensor_type.HasField("shape")
+        }
+
+    def _constant_of(self, node: NodeProto) -> Array | None:
+        """What a node always gives; torch's exporter shares equal weights through Identity."""
+        if node.op_type == "Identity":
+            return self.constants.get(node.input[0])
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            value: Array = numpy_helper.to_array(node.attribute[0].t)
+            return value
+        return None
+
+    def constant(self, node: NodeProto, place: int) -> Array | None:
+        """A node's input, if it is there and constant."""
+        if place >= len(node.input):
+            return None
+        return self.constants.get(node.input[place])
+
+    def add_constant(self, value: Array, hint: str) -> str:
+        """Keep a constant under a name that nothing bears."""
+        name = self.fresh(hint)
+        self.constants[name] = np.ascontiguousarray(value)
+        return name
+
+    def fresh(self, hint: str) -> str:
+        """A tensor's name that nothing bears."""
+        self._fresh += 1
+        return f"{hint}#{self._fresh}"
+
+    def rank(self, tensor: str) -> int | None:
+        """How many axes a tensor of the model as given has; None where that is not known."""
+        return self._ranks.get(tensor)
+
+    def producer(self, tensor: str) -> NodeProto | None:
+        """The node that gives a tensor; None for inputs and constants."""
+        return next((node for node in self.nodes if tensor in node.output), None)
+
+    def consumers(self, tensor: str) -> list[NodeProto]:
+        """The nodes that take a tensor, once each."""
+        return [node for node in self.nodes if tensor in node.input]
+
+    def only_consumer(self, tensor: str) -> NodeProto | None:
+        """The one node that takes a tensor, where there is one and no output shows it."""
+        found = self.consumers(tensor)
+        once = len(found) == 1 and tensor not in self.outputs
+        return found[0] if once and list(found[0].input).count(tensor) == 1 else None
+
+    def replace(self, node: NodeProto, others: Sequence[NodeProto]) -> None:
+        """Put other nodes in a node's place."""
+        place = next(i for i, each in enumerate(self.nodes) if each is node)
+        self.nodes[place : place + 1] = others
+
+    def bypass(self, node: NodeProto) -> None:
+        """Take a node of one input and one output out: who took its output takes its input."""
+        given, made = node.input[0], node.output[0]
+        self.replace(node, [])
+        if made in self.outputs:
+            # The output's name is a promise; the tensor before bears it from here on.
+            given, made = made, given
+            source = self.producer(made)
+            assert source is not None
+            source.output[list(source.output).index(made)] = given
+        for other in self.consumers(made):
+            for i, name in enumerate(other.input):
+                if name == made:
+                    other.input[i] = given
+
+    def model(self) -> ModelProto:
+        """The model as edited, checked.
+
+        Raises
+        ------
+        PackError
+            If it is no valid ONNX.
+        """
+        used = {name for node in self.nodes for name in node.input} | self.outputs
+        model = ModelProto()
+        model.CopyFrom(self._model)
+        graph = model.graph
+        _fill(graph.node, self.nodes)
+        kept = (item for item in self.constants.items() if item[0] in used)
+        _fill(graph.initializer, (numpy_helper.from_array(v, name) for name, v in kept))
+        inputs = [each for each in graph.input if each.name not in self.constants]
+        _fill(graph.input, inputs)
+        _fill(graph.value_info, ())  # shapes that no longer hold
+        try:
+            checker.check_model(model)
+        except checker.ValidationError as error:
+            raise PackError(f"the rewritten network is not valid: {error}") from error
+        return model
+
+
+def branches(model: ModelProto) -> bool:
+    """Whether nodes hold graphs of their own (If, Loop), whose use of tensors is not looked at."""
+    return any(
+        each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+        for node in model.graph.node
+        for each in node.attribute
+    )
+
+
+def read(path: Path) -> ModelProto:
+    """Read an ONNX file.
+
+    Raises
+    ------
+    PackError
+        If it is none.
+    """
+    try:
+        return onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise PackError(f"the network cannot be read: {error}", source=str(path)) from error
+
+
+def attributes(node: NodeProto) -> dict[str, Any]:
+    """A node's attributes by name."""
+    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+
+
+def padded(convolution: NodeProto) -> bool:
+    """Whether a convolution sees anything beyond the edge of its input."""
+    given = attributes(convolution)
+    return given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or any(
+        given.get("pads", ())
+    )
+
+
+def _fill(field: Any, content: Iterable[Any]) -> None:
+    kept = list(content)
+    del field[:]
+    field.extend(kept)

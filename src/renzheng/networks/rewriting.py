@@ -1,0 +1,37 @@
+"""All exact rewrites of a network, in the order in which each helps the next."""
+
+from __future__ import annotations
+
+from onnx import ModelProto
+
+from renzheng.networks import activations, normalisation
+from renzheng.networks.graph import Graph, branches
+
+
+def faster(model: ModelProto) -> ModelProto:
+    """The same function as plain ONNX that onnxruntime runs faster.
+
+    PReLU becomes operators that stay in onnxruntime's blocked layout, and batch normalisation goes
+    into its neighbours. Outputs differ by rounding alone.
+
+    Parameters
+    ----------
+    model
+        Any ONNX network; what is not understood is left as it is, as is one with If or Loop.
+
+    Returns
+    -------
+    ModelProto
+        The one given is left as it is.
+
+    Raises
+    ------
+    PackError
+        If the result is no valid ONNX: a defect.
+    """
+    if branches(model):
+        return model
+    graph = Graph(model)
+    activations.rewrite(graph)
+    normalisation.fold(graph)
+    return graph.model()
