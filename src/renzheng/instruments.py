@@ -18,6 +18,9 @@ from renzheng.packs import Pack
 from renzheng.runtime import Network
 from renzheng.types import Face, Image
 
+DEFAULT_PACK = "dlib-resnet"
+DEFAULT_DETECTOR = "mtcnn"
+
 Named = str | PathLike[str] | Pack  # a pack's name, its folder, or itself
 
 A = TypeVar("A")
@@ -54,14 +57,18 @@ class Instruments:
     @classmethod
     def load(
         cls,
-        pack: Named,
-        detector: Named,
+        pack: Named = DEFAULT_PACK,
+        detector: Named = DEFAULT_DETECTOR,
         *,
-        min_face_size: int,
-        threads: int | None,
+        min_face_size: int = 40,
+        threads: int | None = None,
         backend: str | None = None,
+        wait: bool = True,
     ) -> Instruments:
         """Load both packs.
+
+        Without `wait` the embedding network, which takes longest, goes on loading while faces are
+        looked for; its pack is checked in any case.
 
         Raises
         ------
@@ -72,7 +79,7 @@ class Instruments:
         """
         # Digests and networks are prepared outside Python's lock, so both packs at a time.
         (embedding_pack, embedder), (detector_pack, cascade) = both(
-            lambda: _embedder(pack, threads, backend),
+            lambda: _embedder(pack, threads, backend, wait),
             lambda: _detector(detector, threads, min_face_size, backend),
         )
         network = embedder.network
@@ -147,14 +154,16 @@ def _detector(
     )
 
 
-def _embedder(named: Named, threads: int | None, backend: str | None) -> tuple[Pack, Embedder]:
+def _embedder(
+    named: Named, threads: int | None, backend: str | None, wait: bool
+) -> tuple[Pack, Embedder]:
     pack = load_pack(named, "embedder")
 
     def read(table: str, key: str) -> Any:
         return pack.setting(table, key)
 
     embedder = Embedder(
-        Network(pack.file(read("input", "file")), threads=threads, backend=backend),
+        Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
         size=read("input", "size"),
         mean=tuple(read("input", "mean")),
         scale=read("input", "scale"),

@@ -18,7 +18,7 @@ from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.extracts import Extract, Verdict
-from renzheng.instruments import Instruments, Named, both
+from renzheng.instruments import DEFAULT_DETECTOR, DEFAULT_PACK, Instruments, Named, both
 from renzheng.packs import Pack
 from renzheng.same_picture import Head, compare_heads, head
 from renzheng.types import (
@@ -35,8 +35,6 @@ from renzheng.types import (
 if TYPE_CHECKING:
     from renzheng.liveness import Liveness
 
-DEFAULT_PACK = "dlib-resnet"
-DEFAULT_DETECTOR = "mtcnn"
 SIDES = ("reference", "probe")
 
 
@@ -77,6 +75,9 @@ class Verifier:
         ``$RENZHENG_BACKEND``, and onnxruntime without it.
     limits
         The sizes of pictures that are accepted.
+    instruments
+        Loaded already; then pack, detector, min_face_size, threads and backend, but for liveness,
+        say nothing.
 
     Raises
     ------
@@ -99,14 +100,15 @@ class Verifier:
         threads: int | None = None,
         backend: str | None = None,
         limits: images.Limits = images.DEFAULT_LIMITS,
+        instruments: Instruments | None = None,
     ):
         self.policy = _policy(policy)
         self.roles = _roles(roles)
         self.limits = limits
-        self.min_face_size = min_face_size
-        self.instruments = Instruments.load(
+        self.instruments = instruments or Instruments.load(
             pack, detector, min_face_size=min_face_size, threads=threads, backend=backend
         )
+        self.min_face_size = self.instruments.detector.min_face_size
         self.backend = self.instruments.backend
         self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
         self.calibration = self.instruments.calibration

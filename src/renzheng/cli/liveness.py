@@ -59,8 +59,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from renzheng.evaluation import presentation_attacks, report
     from renzheng.evaluation.protocols import table
     from renzheng.evaluation.report import attacks
+    from renzheng.instruments import DEFAULT_DETECTOR
     from renzheng.liveness import Liveness
-    from renzheng.verifier import DEFAULT_DETECTOR
 
     options.check_threads(arguments)
     if arguments.report is not None:

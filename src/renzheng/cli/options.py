@@ -126,16 +126,26 @@ def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
 
 def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
     """The verifier that the options ask for."""
-    from renzheng.verifier import DEFAULT_PACK, Verifier
+    from concurrent.futures import ThreadPoolExecutor
+
+    from renzheng.instruments import DEFAULT_PACK, Instruments
 
     check_threads(options)
-    return Verifier(
-        getattr(options, "pack", DEFAULT_PACK),
-        min_face_size=options.min_face_size,
-        threads=options.threads,
-        backend=getattr(options, "backend", None),
-        **more,
-    )
+    backend = getattr(options, "backend", None)
+    with ThreadPoolExecutor(1) as early:
+        # Networks load outside Python's lock: the rest of the library is imported meanwhile.
+        loading = early.submit(
+            Instruments.load,
+            getattr(options, "pack", DEFAULT_PACK),
+            min_face_size=options.min_face_size,
+            threads=options.threads,
+            backend=backend,
+            wait=False,
+        )
+        from renzheng.verifier import Verifier
+
+        instruments = loading.result()
+    return Verifier(instruments=instruments, threads=options.threads, backend=backend, **more)
 
 
 def print_json(value: Any) -> None:

@@ -23,10 +23,11 @@ from renzheng.evaluation.enrolment import first_of_each
 from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.trial import People, Picture, Problem
 from renzheng.findings import of_capture
+from renzheng.instruments import DEFAULT_DETECTOR, DEFAULT_PACK
 from renzheng.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.specimens import Specimen
 from renzheng.types import Capture, Effect, Face, Part, Role
-from renzheng.verifier import DEFAULT_DETECTOR, DEFAULT_PACK, Verifier
+from renzheng.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # trials done, trials in all
 

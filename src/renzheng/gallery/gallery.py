@@ -34,8 +34,9 @@ from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestStrangers, Rates
 from renzheng.gallery.searching import SearchPolicy
 from renzheng.gallery.strangers import Progress
+from renzheng.instruments import DEFAULT_PACK
 from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
-from renzheng.verifier import DEFAULT_PACK, Verifier
+from renzheng.verifier import Verifier
 
 Filter = Iterable[Condition | str]
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,9 @@ class Network:
         How many calls are to run at a time where `threads` is given; more than that may wait.
     backend
         What computes it, one of `BACKENDS`; by default as `chosen` says.
+    wait
+        Whether it is loaded before anything else goes on; otherwise the first call waits, and
+        raises what loading it raised.
 
     Attributes
     ----------
@@ -91,6 +95,7 @@ class Network:
         *,
         calls: int = 1,
         backend: str | None = None,
+        wait: bool = True,
     ):
         self.backend = chosen(backend)
         self.path = None if isinstance(model, bytes) else model
@@ -100,7 +105,10 @@ class Network:
         else:
             from renzheng.runtime.with_onnxruntime import VERSION, load
         self.version = VERSION
-        self._run = load(model, threads, calls)
+        if wait:
+            self._run = load(model, threads, calls)
+        else:
+            self._run = _later(lambda: load(model, threads, calls))
 
     def __call__(self, batch: Array) -> list[Array]:
         """All outputs for one batch, in the network's order; arrays of the caller's own."""
@@ -112,6 +120,13 @@ class Network:
         for tell in _watchers:
             tell(call)
         return outputs
+
+
+def _later(load: Callable[[], Callable[[Array], list[Array]]]) -> Callable[[Array], list[Array]]:
+    loader = ThreadPoolExecutor(1, "loader")
+    loading = loader.submit(load)
+    loader.shutdown(wait=False)
+    return lambda batch: loading.result()(batch)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from renzheng import __version__, packs
 from renzheng.comparison import Calibration
 from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.instruments import DEFAULT_DETECTOR
 from renzheng.packs import Pack
 from renzheng.service import options, replies, work
 from renzheng.service.decisions import DecisionLog
@@ -32,7 +33,6 @@ from renzheng.service.settings import Settings
 from renzheng.service.uploads import Form, Uploads
 from renzheng.service.workers import Busy, Died, TookTooLong, Workers
 from renzheng.types import Role
-from renzheng.verifier import DEFAULT_DETECTOR
 
 Result = TypeVar("Result")
 
