@@ -142,6 +142,8 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
             backend=backend,
             wait=False,
         )
+        from PIL import JpegImagePlugin  # noqa: F401  # the first picture would wait for it
+
         from renzheng.verifier import Verifier
 
         instruments = loading.result()

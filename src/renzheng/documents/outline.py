@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.documents.perspective import Corners, true_ratio
+from renzheng.quantiles import percentile
 from renzheng.types import Image
 
 Grey = npt.NDArray[np.uint8]
@@ -95,7 +96,7 @@ def _edges(lab: Image) -> Grey:
     """Edges of lightness or colour, 0 or 255."""
     found = np.zeros(lab.shape[:2], np.uint8)
     for plane in cv2.split(lab):
-        spread = float(np.percentile(cv2.Laplacian(plane, cv2.CV_32F), 99))
+        spread = float(percentile(cv2.Laplacian(plane, cv2.CV_32F).ravel(), 99))
         high = float(np.clip(12 * spread, 30, 150))
         found |= np.asarray(cv2.Canny(plane, high / 2, high), np.uint8)
     return found
@@ -108,9 +109,9 @@ def _regions(lab: Image, edges: Grey) -> Iterator[Grey]:
     rim = max(2, round(0.02 * min(height, width)))
     strips = (lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:])
     border = np.concatenate([strip.reshape(-1, 3) for strip in strips]).astype(np.float32)
-    middle = np.percentile(border, 50, axis=0)
+    middle = percentile(border, 50)
     away = np.sqrt(((lab.astype(np.float32) - middle) ** 2).sum(axis=2))
-    usual = float(np.percentile(np.sqrt(((border - middle) ** 2).sum(axis=1)), 75))
+    usual = float(percentile(np.sqrt(((border - middle) ** 2).sum(axis=1)), 75))
     for times in (1.5, 3.0):
         mask = np.asarray(away > max(times * usual, 6.0), np.uint8) * np.uint8(255)
         yield _close(mask, 0.012)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from renzheng.documents.placement import resized, scaled
+from renzheng.quantiles import percentile
 from renzheng.types import Face, Image
 
 Detect = Callable[[Image], Sequence[Face]]
@@ -49,6 +50,6 @@ def _softened(image: Image, detect: Detect) -> Sequence[Face]:
 def _stretched(image: Image, detect: Detect) -> Sequence[Face]:
     spread = 0.003 * max(image.shape[:2])
     soft = cv2.GaussianBlur(image, (0, 0), max(spread, 1.2))
-    low, high = (float(v) for v in np.percentile(soft, (1, 99)))
+    low, high = (float(percentile(soft.ravel(), share)) for share in (1, 99))
     wide = (soft.astype(np.float32) - low) * (255 / max(high - low, 1.0))
     return detect(np.clip(wide, 0, 255).astype(np.uint8))

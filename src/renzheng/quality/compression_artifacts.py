@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from renzheng.quality.interface import Measure, clamped, sigmoid
 from renzheng.quality.view import View
+from renzheng.quantiles import percentile
 
 _BLOCK = 8  # px: JPEG codes squares of 8 x 8
 # Smaller squares hold too few block edges to tell; in larger ones the answer changes no more.
@@ -60,7 +61,7 @@ def _on_grid(grey: npt.NDArray[np.float32]) -> float:
     breaks = np.abs(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2)
     columns = np.minimum(breaks, _STEEPEST).mean(axis=0)
     phases = [float(columns[phase::_BLOCK].mean()) for phase in range(_BLOCK)]
-    return (max(phases) + _FLOOR) / (float(np.percentile(phases, 50)) + _FLOOR)
+    return (max(phases) + _FLOOR) / (float(percentile(phases, 50)) + _FLOOR)
 
 
 def _around(view: View) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,32 @@
+"""Percentiles without numpy's, whose first call imports masked arrays: longer than a detection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def percentile(values: npt.ArrayLike, percent: float) -> npt.NDArray[Any]:
+    """The percentile of values along their first axis, between two values by interpolation.
+
+    Parameters
+    ----------
+    values
+        (n, ...), n at least 1; integers or floats without not-a-number.
+    percent
+        0 to 100.
+
+    Returns
+    -------
+    float64 (...)
+        As ``numpy.percentile(values, percent, axis=0)`` gives.
+    """
+    array = np.asarray(values)
+    place = percent / 100 * (len(array) - 1)
+    below = int(place)
+    above = min(below + 1, len(array) - 1)
+    ordered = np.partition(array, (below, above), axis=0)
+    low, high = ordered[below].astype(np.float64), ordered[above].astype(np.float64)
+    return np.asarray(low + (high - low) * (place - below))
