@@ -1,7 +1,11 @@
-"""How long a process takes that compares two 640 x 480 photos, against its floor.
+"""How long a process takes that compares two 640 x 480 photos, against its floor and a peer.
 
-The floor is a process that only imports numpy, cv2 and onnxruntime. Both are started in turn, so
-that whatever else the machine does hits both alike; medians and their ratio are printed.
+The floor is a process that only imports numpy, cv2 and onnxruntime; the peer one that does it with
+facenet-pytorch's cascade and network in torch, if that is installed (its network has no weights here:
+they would have to be fetched, and cost as much time untrained). All are started in turn, so that
+whatever else the machine does hits all alike; medians and ratios are printed. Python must be allowed
+to keep compiled modules, as pip makes it: in a checkout run it once before, without
+PYTHONDONTWRITEBYTECODE.
 
     python benchmarks/startup.py [PHOTO PHOTO] [--runs 15]
 
@@ -17,11 +21,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image as Pillow
 
 FLOOR = [sys.executable, "-c", "import numpy, cv2, onnxruntime"]
+PEER = """
+import sys
+sys.path.insert(0, BENCHMARKS)
+import cv2, numpy, torch
+from detection import peer
+detect = peer()
+from facenet_pytorch import InceptionResnetV1
+from facenet_pytorch.models.utils.detect_face import extract_face
+network = InceptionResnetV1(classify=False).eval()
+crops = []
+for path in sys.argv[1:]:
+    picture = cv2.imread(path)[:, :, ::-1].copy()
+    x1, y1, x2, y2 = (int(v) for v in detect(picture)[0][0])
+    face = cv2.resize(picture[max(y1, 0):y2, max(x1, 0):x2], (160, 160))
+    crops.append(torch.from_numpy(face).permute(2, 0, 1).float() / 128 - 1)
+with torch.inference_mode():
+    first, second = network(torch.stack(crops))
+print(float((first - second).norm()))
+"""
 
 
 def measure(command: list[str]) -> tuple[float, float]:
@@ -61,15 +85,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pair = [photo(path, Path(folder), f"{i}.jpg") for i, path in enumerate(paths)]
         verify = [sys.executable, "-m", "renzheng", "verify", *pair]
-        measure(verify)  # builds the packs, warms the file cache
-        measure(FLOOR)
-        runs = [(measure(FLOOR), measure(verify)) for _ in range(arguments.runs)]
-    floor_s, verify_s = (statistics.median(run[i][0] for run in runs) for i in (0, 1))
-    floor_mib, verify_mib = (statistics.median(run[i][1] for run in runs) for i in (0, 1))
-    print(f"{'process':<36}{'median s':>10}{'peak MiB':>10}")
-    print(f"{'import numpy, cv2, onnxruntime':<36}{floor_s:>10.3f}{floor_mib:>10.0f}")
-    print(f"{'renzheng verify, two 640 x 480':<36}{verify_s:>10.3f}{verify_mib:>10.0f}")
-    print(f"ratio {verify_s / floor_s:.2f} ({arguments.runs} interleaved runs)")
+        commands = {
+            "import numpy, cv2, onnxruntime": FLOOR,
+            "renzheng verify --roles photo,photo": [*verify, "--roles", "photo,photo"],
+            "renzheng verify": verify,
+        }
+        if find_spec("facenet_pytorch"):
+            here = repr(str(Path(__file__).resolve().parent))
+            code = PEER.replace("BENCHMARKS", here)
+            commands["facenet-pytorch on torch"] = [sys.executable, "-c", code, *pair]
+        for command in commands.values():
+            measure(command)  # builds the packs, warms the file cache
+        runs = [
+            {name: measure(command) for name, command in commands.items()}
+            for _ in range(arguments.runs)
+        ]
+    floor = statistics.median(run["import numpy, cv2, onnxruntime"][0] for run in runs)
+    print(f"{'process':<38}{'median s':>10}{'peak MiB':>10}{'of floor':>10}")
+    for name in commands:
+        seconds, mib = (statistics.median(run[name][i] for run in runs) for i in (0, 1))
+        print(f"{name:<38}{seconds:>10.3f}{mib:>10.0f}{seconds / floor:>9.2f}x")
+    print(f"{arguments.runs} interleaved runs")
 
 
 if __name__ == "__main__":

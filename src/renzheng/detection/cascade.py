@@ -25,7 +25,6 @@ from renzheng.types import Face, Floats, Image
 A = TypeVar("A")
 B = TypeVar("B")
 
-_REUSE = 4  # steps between a level and the one that it is made from: a quarter of its scale
 _LEVEL_OVERLAP, _OVERLAP = 0.5, 0.7  # of boxes of one level, and of all
 # Candidates a call, so few that a network's maps stay in a core's cache: 16 take O-Net 12 ms where
 # 64 at a time take 15.
@@ -88,6 +87,7 @@ class Detector:
         self._factor = factor
         # the networks answer with log-odds
         self._least = [math.log(t / (1 - t)) for t in thresholds]
+        self._threads = threads
         self._workers = ThreadPoolExecutor(threads, "detector") if threads > 1 else None
         self._resample = resample
         self._exact = exact
@@ -165,7 +165,13 @@ class Detector:
         found: dict[tuple[int, int], list[Floats]] = {
             (picture, level): [] for picture, at in enumerate(scales) for level in range(len(at))
         }
-        shares = pyramid.shares(self._strips(images, scales))
+        pixels = sum(
+            image.shape[0] * image.shape[1] * scale**2
+            for image, at in zip(images, scales, strict=True)
+            for scale in at
+        )
+        size = pyramid.strip_size(pixels, self._threads)
+        shares = pyramid.shares(self._strips(images, scales, size), size)
         for share in self._each(self._windows, shares):
             for picture, level, rows in share:
                 found[picture, level].append(rows)
@@ -180,12 +186,12 @@ class Detector:
         return proposed
 
     def _strips(
-        self, images: Sequence[Image], scales: Sequence[Sequence[float]]
+        self, images: Sequence[Image], scales: Sequence[Sequence[float]], size: int
     ) -> Iterator[pyramid.Strip]:
         for picture, (image, at) in enumerate(zip(images, scales, strict=True)):
-            made = pyramid.levels(image, at, self._resample, 0 if self._exact else _REUSE)
+            made = pyramid.levels(image, at, self._resample, exact=self._exact)
             for number, level in enumerate(made):
-                yield from pyramid.strips((picture, number), level)
+                yield from pyramid.strips((picture, number), level, size)
 
     def _windows(self, share: list[pyramid.Strip]) -> list[tuple[int, int, Floats]]:
         """What P-Net takes for a face: rows of column, row, log-odds and regression."""
@@ -252,6 +258,7 @@ class Detector:
             answers: Floats = network(pyramid.planes(pictures))[0]
             return answers
 
+        chunk = min(chunk, max(4, -(-len(views) // self._threads)))
         chunks = [views[begin : begin + chunk] for begin in range(0, len(views), chunk)]
         width = 15 if network is self._onet else 5
         answers = np.concatenate([np.empty((0, width), np.float32), *self._each(look, chunks)])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from renzheng.detection import pyramid
 from renzheng.types import Floats, Image
 
 # A crop is scaled to 24 or 48 pixels, each the mean of what it covers. One of more than twice this
@@ -57,12 +57,5 @@ class Crops:
 
     def _octave(self, number: int) -> Image:
         while len(self._octaves) <= number:
-            self._octaves.append(_halved(self._octaves[-1]))
+            self._octaves.append(pyramid.halved(self._octaves[-1]))
         return self._octaves[number]
-
-
-def _halved(image: Image) -> Image:
-    below, beside = (side % 2 for side in image.shape[:2])
-    even = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-    size = even.shape[1] // 2, even.shape[0] // 2
-    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -16,9 +16,13 @@ Resample = Callable[[Image, int, int], npt.NDArray[Any]]  # picture, height, wid
 
 CELL, STRIDE = 12, 2  # P-Net's window and the step between windows, in pixels of a level
 
+# Levels of this many of the picture's pixels or more a pixel are made from the picture at half its
+# size, and those for which there is a level of so many times their scale, from that.
+_HALF_FROM, _FINER = 3.0, 3.9
+
 # What a P-Net call works on, in pixels of a level: so few that its maps stay in the processor's
 # cache, so many that the overlap with the next strip is little.
-_STRIP = 100_000
+_LEAST, _MOST = 20_000, 100_000
 
 
 def area(image: Image, height: int, width: int) -> npt.NDArray[Any]:
@@ -36,8 +40,17 @@ def scales(height: int, width: int, min_face_size: int, factor: float) -> list[f
     return found
 
 
+def halved(image: Image) -> Image:
+    """Half the size, rounded up."""
+    below, beside = (side % 2 for side in image.shape[:2])
+    even = image
+    if below or beside:
+        even = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge")
+    return np.asarray(area(even, even.shape[0] // 2, even.shape[1] // 2), np.uint8)
+
+
 def levels(
-    image: Image, at: Sequence[float], resample: Resample, reuse: int
+    image: Image, at: Sequence[float], resample: Resample, *, exact: bool
 ) -> Iterator[npt.NDArray[Any]]:
     """The picture at every scale, one after another.
 
@@ -49,14 +62,21 @@ def levels(
         Scales, the largest first.
     resample
         How pictures are scaled.
-    reuse
-        A level is made from the one so many steps before it, and only the first ones from the whole
-        picture; 0 makes all from the picture.
+    exact
+        Make all from the whole picture. Otherwise only the first ones are; then come some from the
+        picture at half its size, and each later one from a level of at least four times its scale.
     """
     height, width = image.shape[:2]
     made: list[npt.NDArray[Any]] = []
-    for number, scale in enumerate(at):
-        source = made[number - reuse] if 0 < reuse <= number else image
+    half: Image | None = None
+    for scale in at:
+        source: npt.NDArray[Any] = image
+        finer = [level for level, other in zip(made, at, strict=False) if other >= _FINER * scale]
+        if finer and not exact:
+            source = finer[-1]
+        elif scale * _HALF_FROM <= 1 and not exact:
+            half = halved(image) if half is None else half
+            source = half
         made.append(resample(source, int(height * scale + 1), int(width * scale + 1)))
         yield made[-1]
 
@@ -85,7 +105,12 @@ class Strip:
         return planes(self.pixels[None])
 
 
-def strips(number: tuple[int, int], level: npt.NDArray[Any]) -> Iterator[Strip]:
+def strip_size(pixels: float, threads: int) -> int:
+    """How large strips should be, in pixels, where a pyramid has so many and threads share it."""
+    return int(min(max(pixels / (3 * threads), _LEAST), _MOST))
+
+
+def strips(number: tuple[int, int], level: npt.NDArray[Any], size: int) -> Iterator[Strip]:
     """A level in horizontal strips, whose answers joined are those for the whole level.
 
     P-Net has no padding, and every second row starts a window, so strips overlap by what a window
@@ -94,21 +119,21 @@ def strips(number: tuple[int, int], level: npt.NDArray[Any]) -> Iterator[Strip]:
     height, width = level.shape[:2]
     overlap = CELL - STRIDE
     answers = -(-(height - overlap) // STRIDE)  # the last, incomplete pooling window counts
-    count = max(1, round(height * width / _STRIP))
+    count = max(1, round(height * width / size))
     rows = -(-answers // count)
     for row in range(0, answers, rows):
         end = (row + rows) * STRIDE + overlap
         yield Strip(number, row, level[row * STRIDE : end])
 
 
-def shares(parts: Iterator[Strip]) -> Iterator[list[Strip]]:
+def shares(parts: Iterator[Strip], size: int) -> Iterator[list[Strip]]:
     """Strips in shares of about equal work: small levels go together."""
     share: list[Strip] = []
     pixels = 0
     for part in parts:
         share.append(part)
         pixels += part.pixels.shape[0] * part.pixels.shape[1]
-        if pixels >= _STRIP // 2:
+        if pixels >= size // 2:
             yield share
             share, pixels = [], 0
     if share:

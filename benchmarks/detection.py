@@ -1,0 +1,146 @@
+"""The cascade's speed beside facenet-pytorch's, on the same pictures with the same smallest face.
+
+    pip install --no-deps facenet-pytorch      # and torch
+    python benchmarks/detection.py --assets ../shared/assets [--backend openvino] [--rounds 7]
+
+Without --assets it takes scikit-image's public-domain portrait alone. facenet-pytorch wants torchvision
+for non-maximum suppression and nothing else here; where that cannot be had, OpenCV's takes its place,
+which is compiled as well. Both have their default threads; each picture is looked at by one, then by
+the other, and the first look is left out. Printed is the median over pictures of the ratio of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import sys
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from renzheng import images, packs
+from renzheng.detection import Detector
+
+SIZES = ((640, 480), (1280, 720), (1920, 1080))
+
+
+def suppression(boxes: Any, scores: Any, indices: Any, threshold: float) -> Any:
+    """torchvision.ops.boxes.batched_nms, by OpenCV."""
+    import torch
+
+    if not len(boxes):
+        return torch.zeros(0, dtype=torch.long)
+    corners = boxes.numpy().astype(np.float64)
+    corners[:, 2:] -= corners[:, :2]
+    of = indices.numpy().astype(np.int32)
+    keep = np.array(cv2.dnn.NMSBoxesBatched(corners, scores.numpy(), of, 0.0, threshold), np.int64)
+    keep = keep.reshape(-1)
+    return torch.from_numpy(keep[np.argsort(-scores.numpy()[keep], kind="stable")])
+
+
+def peer() -> Callable[[np.ndarray], list[np.ndarray]]:
+    if importlib.util.find_spec("torchvision") is None:
+        names = ("", ".transforms", ".transforms.functional", ".ops", ".ops.boxes")
+        made = {f"torchvision{name}": types.ModuleType(f"torchvision{name}") for name in names}
+        made["torchvision.transforms"].functional = made["torchvision.transforms.functional"]  # type: ignore[attr-defined]
+        made["torchvision.ops.boxes"].batched_nms = suppression  # type: ignore[attr-defined]
+        sys.modules.update(made)
+    import torch
+    from facenet_pytorch import MTCNN
+
+    cascade = MTCNN(min_face_size=20, keep_all=True, device="cpu")
+
+    def detect(pictures: np.ndarray) -> list[np.ndarray]:
+        with torch.inference_mode():
+            found = cascade.detect(pictures, landmarks=True)[0]
+        found = found if pictures.ndim == 4 else [found]
+        return [np.empty((0, 4)) if boxes is None else np.array(boxes, float) for boxes in found]
+
+    return detect
+
+
+def covering(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The middle of a picture, scaled until it covers this size."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = [
+        max(a, round(b * scale)) for a, b in zip((width, height), picture.shape[1::-1], strict=True)
+    ]
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    scaled = cv2.resize(picture, size, interpolation=way)
+    top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    shared = float(np.prod(sides))
+    return shared / (float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared)
+
+
+def timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--assets", type=Path)
+    parser.add_argument("--backend")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    if arguments.assets is None:
+        from skimage import data
+
+        pictures = [data.astronaut()]
+        many = [data.astronaut()] * 32
+    else:
+        pictures = [images.read(p) for p in sorted((arguments.assets / "photos").glob("*.jpg"))]
+        lfw = sorted((arguments.assets / "lfw" / "lfw-deepfunneled").glob("*/*_0001.jpg"))
+        many = [images.read(path) for path in lfw[:: len(lfw) // 32][:32]]
+    theirs = peer()
+    ours = Detector.from_folder(packs.load("mtcnn").folder, backend=arguments.backend)
+    print(
+        f"{'pictures':<24}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'least':>8}{'faces':>12}{'IoU':>8}"
+    )
+    for width, height in SIZES:
+        rows, best, counts = [], [], [0, 0]
+        for picture in pictures:
+            scene = covering(picture, width, height)
+            wanted = theirs(scene)[0]
+            found = [face.box for face in ours.detect(scene)]
+            best += [max((overlap(box, w) for box in found), default=0.0) for w in wanted]
+            counts = [counts[0] + len(wanted), counts[1] + len(found)]
+            rounds = [
+                (timed(lambda s=scene: theirs(s)), timed(lambda s=scene: ours.detect(s)))
+                for _ in range(arguments.rounds)
+            ]
+            rows.append([statistics.median(times) for times in zip(*rounds, strict=True)])
+        ratios = [a / b for a, b in rows]
+        middle = [1e3 * statistics.median(times) for times in zip(*rows, strict=True)]
+        print(
+            f"{f'{len(pictures)} of {width} x {height}':<24}{middle[0]:>11.1f}{middle[1]:>9.1f}"
+            f"{statistics.median(ratios):>7.2f}x{min(ratios):>7.2f}x"
+            f"{f'{counts[0]}, {counts[1]}':>12}{np.median(best):>8.3f}"
+        )
+    batch = np.stack([covering(picture, *SIZES[0]) for picture in many])
+    counts = [sum(map(len, theirs(batch))), sum(map(len, ours.detect_batch(list(batch))))]
+    rounds = [
+        (timed(lambda: theirs(batch)), timed(lambda: ours.detect_batch(list(batch))))
+        for _ in range(max(3, arguments.rounds // 2))
+    ]
+    first, second = (1e3 * statistics.median(times) for times in zip(*rounds, strict=True))
+    print(
+        f"{'32 of 640 x 480, at once':<24}{first:>11.1f}{second:>9.1f}{first / second:>7.2f}x"
+        f"{'':>8}{f'{counts[0]}, {counts[1]}':>12}"
+    )
+
+
+if __name__ == "__main__":
+    main()
