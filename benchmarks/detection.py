@@ -3,10 +3,11 @@
     pip install --no-deps facenet-pytorch      # and torch
     python benchmarks/detection.py --assets ../shared/assets [--backend openvino] [--rounds 7]
 
-Without --assets it takes scikit-image's public-domain portrait alone. facenet-pytorch wants torchvision
-for non-maximum suppression and nothing else here; where that cannot be had, OpenCV's takes its place,
-which is compiled as well. Both have their default threads; each picture is looked at by one, then by
-the other, and the first look is left out. Printed is the median over pictures of the ratio of medians.
+Without --assets it takes scikit-image's public-domain portrait alone. facenet-pytorch wants
+torchvision for non-maximum suppression and nothing else here; where that cannot be had, OpenCV's
+takes its place, which is compiled as well. Both have their default threads; each picture is looked
+at by one, then by the other, and the first look is left out. Printed is the median over pictures of
+the ratio of medians.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def main() -> None:
     theirs = peer()
     ours = Detector.from_folder(packs.load("mtcnn").folder, backend=arguments.backend)
     print(
-        f"{'pictures':<24}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'least':>8}{'faces':>12}{'IoU':>8}"
+        f"{'pictures':<24}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'least':>8}"
+        f"{'faces':>12}{'IoU':>8}"
     )
     for width, height in SIZES:
         rows, best, counts = [], [], [0, 0]

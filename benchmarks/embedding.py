@@ -29,7 +29,8 @@ def main() -> None:
     parser.add_argument("--backend")
     arguments = parser.parse_args()
     spec = find_spec("face_recognition_models")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     models = Path(next(iter(spec.submodule_search_locations))) / "models"
     theirs = dlib.face_recognition_model_v1(
         str(models / "dlib_face_recognition_resnet_model_v1.dat")

@@ -1,11 +1,10 @@
 """How long a process takes that compares two 640 x 480 photos, against its floor and a peer.
 
 The floor is a process that only imports numpy, cv2 and onnxruntime; the peer one that does it with
-facenet-pytorch's cascade and network in torch, if that is installed (its network has no weights here:
-they would have to be fetched, and cost as much time untrained). All are started in turn, so that
-whatever else the machine does hits all alike; medians and ratios are printed. Python must be allowed
-to keep compiled modules, as pip makes it: in a checkout run it once before, without
-PYTHONDONTWRITEBYTECODE.
+facenet-pytorch's cascade and network in torch, if that is installed (its network has no weights
+here: they would have to be fetched, and it takes as long untrained). All are started in turn, so
+that whatever else the machine does hits all alike; medians and ratios are printed. Python must be
+allowed to keep compiled modules, as pip does: unset PYTHONDONTWRITEBYTECODE in a checkout.
 
     python benchmarks/startup.py [PHOTO PHOTO] [--runs 15]
 
