@@ -317,7 +317,7 @@ def test_the_command_lists_shows_and_builds_without_it(
         assert phrase in shown.stdout
     built = run("packs", "build")
     assert built.returncode == 0, built.stderr
-    assert "mtcnn 1" in built.stdout
+    assert "mtcnn 2" in built.stdout
     assert NAME not in built.stdout
     health = run("doctor")
     assert health.returncode == 0, health.stdout

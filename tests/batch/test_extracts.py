@@ -63,7 +63,7 @@ def test_every_pair_is_judged_as_verify_does(
 
 
 def test_what_the_policy_refuses_has_no_embedding(pictures: dict[str, bytes]) -> None:
-    demanding = Verifier(policy=Policy(min_live_quality={"sharpness": 100}))
+    demanding = Verifier(policy=Policy(min_live_quality={"inter_eye_distance": 100}))
     refused = demanding.extract(pictures["portrait"], "live")
     assert refused.refused
     assert refused.error is None
