@@ -151,7 +151,7 @@ def test_strips_together_answer_as_the_whole_level(
 def test_shares_hold_all_strips_in_order() -> None:
     image = np.zeros((900, 1200, 3), np.uint8)
     scales = pyramid.scales(900, 1200, 20, 0.709)
-    made = pyramid.levels(image, scales, pyramid.area, exact=False)
+    made = pyramid.levels(pyramid.Octaves(image), scales, pyramid.area, exact=False)
     strips = [s for n, level in enumerate(made) for s in pyramid.strips((0, n), level, 100_000)]
     shares = list(pyramid.shares(iter(strips), 100_000))
     assert [id(s) for share in shares for s in share] == [id(s) for s in strips]
@@ -160,8 +160,8 @@ def test_shares_hold_all_strips_in_order() -> None:
 
 def test_levels_from_levels_are_near_those_from_the_picture(portrait: np.ndarray) -> None:
     scales = pyramid.scales(512, 512, 20, 0.709)
-    near = list(pyramid.levels(portrait, scales, pyramid.area, exact=False))
-    exact = list(pyramid.levels(portrait, scales, pyramid.area, exact=True))
+    near = list(pyramid.levels(pyramid.Octaves(portrait), scales, pyramid.area, exact=False))
+    exact = list(pyramid.levels(pyramid.Octaves(portrait), scales, pyramid.area, exact=True))
     for number, (one, other) in enumerate(zip(near, exact, strict=True)):
         assert one.shape == other.shape
         difference = np.abs(one.astype(int) - other)
@@ -177,7 +177,7 @@ def test_a_cut_holds_what_its_box_says(made: list[tuple[float, float, float]]) -
     image = np.stack([columns // 4, rows // 4, columns * 0], axis=2).astype(np.uint8)
     boxes = np.array([(x, y, x + side, y + side) for x, y, side in made], np.float32).reshape(-1, 4)
     for exact in (True, False):
-        found, views = Crops(image, exact).cut(boxes)
+        found, views = Crops(pyramid.Octaves(image), exact).cut(boxes)
         assert len(found) == len(views)
         kept = [i for i, box in enumerate(boxes) if np.abs(found - box).sum(1).min(initial=99) < 30]
         assert len(kept) >= len(found)
@@ -202,7 +202,7 @@ def test_cuts_of_large_boxes_move_their_edges_little() -> None:
     rng = np.random.default_rng(5)
     corner, side = rng.uniform(0, 2000, (300, 2)), rng.uniform(20, 1900, (300, 1))
     boxes = np.concatenate([corner, corner + side], axis=1).astype(np.float32)
-    found, _ = Crops(image, exact=False).cut(boxes)
+    found, _ = Crops(pyramid.Octaves(image), exact=False).cut(boxes)
     moved = np.abs(found - boxes).max(axis=1)
     assert (moved[side[:, 0] < 190] == 0).all()
     # and up to a pixel that is cut off in any case

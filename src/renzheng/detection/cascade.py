@@ -151,27 +151,29 @@ class Detector:
                 raise InvalidInput(
                     f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}"
                 )
-        boxes = [square(found) for found in self._propose(images)]
-        crops = [Crops(image, self._exact) for image in images]
+        octaves = [pyramid.Octaves(image) for image in images]
+        boxes = [square(found) for found in self._propose(octaves)]
+        crops = [Crops(each, self._exact) for each in octaves]
         boxes = [square(found) for found in self._refine(crops, boxes)]
         return self._decide(crops, boxes)
 
-    def _propose(self, images: Sequence[Image]) -> list[Floats]:
+    def _propose(self, octaves: Sequence[pyramid.Octaves]) -> list[Floats]:
         """P-Net over the pyramids: candidate boxes (n, 4) of each picture."""
+        sizes = [each[0].shape[:2] for each in octaves]
         scales = [
-            pyramid.scales(image.shape[0], image.shape[1], self.min_face_size, self._factor)
-            for image in images
+            pyramid.scales(height, width, self.min_face_size, self._factor)
+            for height, width in sizes
         ]
         found: dict[tuple[int, int], list[Floats]] = {
             (picture, level): [] for picture, at in enumerate(scales) for level in range(len(at))
         }
         pixels = sum(
-            image.shape[0] * image.shape[1] * scale**2
-            for image, at in zip(images, scales, strict=True)
+            height * width * scale**2
+            for (height, width), at in zip(sizes, scales, strict=True)
             for scale in at
         )
         size = pyramid.strip_size(pixels, self._threads)
-        shares = pyramid.shares(self._strips(images, scales, size), size)
+        shares = pyramid.shares(self._strips(octaves, scales, size), size)
         for share in self._each(self._windows, shares):
             for picture, level, rows in share:
                 found[picture, level].append(rows)
@@ -186,10 +188,10 @@ class Detector:
         return proposed
 
     def _strips(
-        self, images: Sequence[Image], scales: Sequence[Sequence[float]], size: int
+        self, octaves: Sequence[pyramid.Octaves], scales: Sequence[Sequence[float]], size: int
     ) -> Iterator[pyramid.Strip]:
-        for picture, (image, at) in enumerate(zip(images, scales, strict=True)):
-            made = pyramid.levels(image, at, self._resample, exact=self._exact)
+        for picture, (each, at) in enumerate(zip(octaves, scales, strict=True)):
+            made = pyramid.levels(each, at, self._resample, exact=self._exact)
             for number, level in enumerate(made):
                 yield from pyramid.strips((picture, number), level, size)
 

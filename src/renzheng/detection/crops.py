@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from renzheng.detection import pyramid
+from renzheng.detection.pyramid import Octaves
 from renzheng.types import Floats, Image
 
 # A crop is scaled to 24 or 48 pixels, each the mean of what it covers. One of more than twice this
@@ -17,14 +17,14 @@ class Crops:
 
     Parameters
     ----------
-    image
-        uint8 (H, W, 3).
+    octaves
+        Of the picture.
     exact
         Cut large boxes out of the picture itself too, which takes time as their area.
     """
 
-    def __init__(self, image: Image, exact: bool):
-        self._octaves = [image]
+    def __init__(self, octaves: Octaves, exact: bool):
+        self._octaves = octaves
         self._exact = exact
 
     def cut(self, boxes: Floats) -> tuple[Floats, list[Image]]:
@@ -49,13 +49,8 @@ class Crops:
         for i, ((x1, y1, x2, y2), octave) in enumerate(
             zip(corners.tolist(), halvings.tolist(), strict=True)
         ):
-            view = self._octave(octave)[y1:y2, x1:x2]
+            view = self._octaves[octave][y1:y2, x1:x2]
             if view.size:
                 inside.append(i)
                 views.append(view)
         return boxes[inside], views
-
-    def _octave(self, number: int) -> Image:
-        while len(self._octaves) <= number:
-            self._octaves.append(pyramid.halved(self._octaves[-1]))
-        return self._octaves[number]

@@ -40,7 +40,19 @@ def scales(height: int, width: int, min_face_size: int, factor: float) -> list[f
     return found
 
 
-def halved(image: Image) -> Image:
+class Octaves:
+    """A picture, uint8 (H, W, 3), and it at half its size, a quarter and so on, each made once."""
+
+    def __init__(self, image: Image):
+        self._made = [image]
+
+    def __getitem__(self, halvings: int) -> Image:
+        while len(self._made) <= halvings:
+            self._made.append(_halved(self._made[-1]))
+        return self._made[halvings]
+
+
+def _halved(image: Image) -> Image:
     """Half the size, rounded up."""
     below, beside = (side % 2 for side in image.shape[:2])
     even = image
@@ -50,14 +62,14 @@ def halved(image: Image) -> Image:
 
 
 def levels(
-    image: Image, at: Sequence[float], resample: Resample, *, exact: bool
+    octaves: Octaves, at: Sequence[float], resample: Resample, *, exact: bool
 ) -> Iterator[npt.NDArray[Any]]:
     """The picture at every scale, one after another.
 
     Parameters
     ----------
-    image
-        uint8 (H, W, 3).
+    octaves
+        Of the picture.
     at
         Scales, the largest first.
     resample
@@ -66,17 +78,15 @@ def levels(
         Make all from the whole picture. Otherwise only the first ones are; then come some from the
         picture at half its size, and each later one from a level of at least four times its scale.
     """
-    height, width = image.shape[:2]
+    height, width = octaves[0].shape[:2]
     made: list[npt.NDArray[Any]] = []
-    half: Image | None = None
     for scale in at:
-        source: npt.NDArray[Any] = image
+        source: npt.NDArray[Any] = octaves[0]
         finer = [level for level, other in zip(made, at, strict=False) if other >= _FINER * scale]
         if finer and not exact:
             source = finer[-1]
         elif scale * _HALF_FROM <= 1 and not exact:
-            half = halved(image) if half is None else half
-            source = half
+            source = octaves[1]
         made.append(resample(source, int(height * scale + 1), int(width * scale + 1)))
         yield made[-1]
 
