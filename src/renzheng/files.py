@@ -1,4 +1,4 @@
-"""Reading a file that must not be endless, and writing one whole or not at all."""
+"""Files: read with an end, written whole or not at all; the folder of what can be made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import platformdirs
+
 from renzheng.errors import InvalidInput, RenzhengError
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept; ``$RENZHENG_CACHE`` overrides the platform's folder."""
+    override = os.environ.get("RENZHENG_CACHE")
+    return Path(override) if override else platformdirs.user_cache_path("renzheng")
 
 
 def read(path: Path, most: int) -> bytes:

@@ -243,20 +243,7 @@ def _add_common(
             metavar="RATE",
             help="the policy at which groups and channels are compared (default: 1e-4)",
         )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that embed (default: one a core)",
-    )
-    cache = parser.add_mutually_exclusive_group()
-    cache.add_argument(
-        "--cache",
-        type=Path,
-        metavar="FILE",
-        help="where embeddings are kept, readable by you only (default: in the user's cache)",
-    )
-    cache.add_argument("--no-cache", action="store_true", help="keep no embeddings")
+    studies.add_embedding(parser)
     parser.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write a page, and FILE.json beside it"
     )

@@ -83,14 +83,7 @@ def register(actions: Any) -> None:
     quantise.add_argument(
         "--seed", type=int, default=0, help="of draws and splits (default: %(default)s)"
     )
-    quantise.add_argument(
-        "--workers", type=int, metavar="N", help="processes that embed (default: one a core)"
-    )
-    cache = quantise.add_mutually_exclusive_group()
-    cache.add_argument(
-        "--cache", type=Path, metavar="FILE", help="where embeddings are kept (default: the user's)"
-    )
-    cache.add_argument("--no-cache", action="store_true", help="keep no embeddings")
+    studies.add_embedding(quantise)
     options.add_json(quantise)
     quantise.set_defaults(run=_quantise, channel=None, draws=200, max_fmr=1e-4, report=None)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import options
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
     from renzheng.evaluation.report.tables import Table
     from renzheng.evaluation.study import Study
     from renzheng.evaluation.trial import People
+
+
+def add_embedding(parser: argparse.ArgumentParser) -> None:
+    """How pictures become embeddings: by how many processes, and where these are kept."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that embed (default: one a core)",
+    )
+    cache = parser.add_mutually_exclusive_group()
+    cache.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FILE",
+        help="where embeddings are kept, readable by you only (default: in the user's cache)",
+    )
+    cache.add_argument("--no-cache", action="store_true", help="keep no embeddings")
 
 
 @contextmanager

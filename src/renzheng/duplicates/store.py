@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
 from renzheng import files, images, pictures
 from renzheng.duplicates.hash_search import Words
@@ -53,9 +51,7 @@ Stamp = tuple[int, int, int]  # size, and nanoseconds of the last writing and th
 
 def default_path() -> Path:
     """Beside the built packs; ``$RENZHENG_CACHE`` overrides the platform's cache folder."""
-    override = os.environ.get("RENZHENG_CACHE")
-    folder = Path(override) if override else platformdirs.user_cache_path("renzheng")
-    return folder / _NAME
+    return files.cache_folder() / _NAME
 
 
 @dataclass(frozen=True, eq=False)

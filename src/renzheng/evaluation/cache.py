@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import platformdirs
 
+from renzheng import files
 from renzheng.errors import RenzhengError
 from renzheng.evaluation.trial import Acquired, Failure
 
@@ -21,9 +21,7 @@ _MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for lo
 
 def default_path() -> Path:
     """Beside the built packs; ``$RENZHENG_CACHE`` overrides the platform's cache folder."""
-    override = os.environ.get("RENZHENG_CACHE")
-    folder = Path(override) if override else platformdirs.user_cache_path("renzheng")
-    return folder / "embeddings.sqlite3"
+    return files.cache_folder() / "embeddings.sqlite3"
 
 
 class Cache:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import platformdirs
+from renzheng import files
 
 _LAYOUT = b"renzheng compiled 1\n"
 _DIGEST = hashlib.sha256().digest_size
@@ -21,8 +21,7 @@ _UNUSED_FOR_S = 60 * 86400.0  # then the network or the runtime is another one b
 
 def folder() -> Path:
     """Beside the built packs; ``$RENZHENG_CACHE`` overrides the platform's cache folder."""
-    override = os.environ.get("RENZHENG_CACHE")
-    return (Path(override) if override else platformdirs.user_cache_path("renzheng")) / "compiled"
+    return files.cache_folder() / "compiled"
 
 
 def place(model: bytes, *conditions: str) -> Path | None:
