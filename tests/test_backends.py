@@ -356,16 +356,62 @@ def test_where_nothing_can_be_kept_it_works_all_the_same(
     assert embedding_network(embedding_pack, "openvino")(batch)[0].shape == (3, 128)
 
 
-def test_weights_in_another_file_and_other_conditions_are_told_apart(tmp_path: Path) -> None:
-    place = compiled.place(model(1), "2026.1", "a processor")
+def placed(folder: Path, content: bytes, *conditions: str) -> Path | None:
+    folder.mkdir(exist_ok=True)
+    (folder / "network.onnx").write_bytes(content)
+    return compiled.place(folder / "network.onnx", *conditions)
+
+
+def test_networks_and_conditions_are_told_apart(tmp_path: Path) -> None:
+    place = placed(tmp_path, model(1), "2026.1", "a processor")
     assert place is not None
+    assert placed(tmp_path / "elsewhere", model(1), "2026.1", "a processor") == place
     others = [
-        compiled.place(model(2), "2026.1", "a processor"),
-        compiled.place(model(1), "2026.2", "a processor"),
-        compiled.place(model(1), "2026.1", "a processor", "with more"),
+        placed(tmp_path, model(2), "2026.1", "a processor"),
+        placed(tmp_path, model(1), "2026.2", "a processor"),
+        placed(tmp_path, model(1), "2026.1", "a processor", "with more"),
     ]
     assert len({place, *others}) == 4
-    assert compiled.place(model(1) + b"location", "2026.1", "a processor") is None
+
+
+def test_weights_in_another_file_are_told_apart(tmp_path: Path) -> None:
+    import onnx
+
+    weights = onnx.numpy_helper.from_array(np.arange(999, dtype=np.float32), "weights")
+    network = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [onnx.helper.make_node("Add", ["x", "weights"], ["y"])],
+            "sum",
+            [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [999])],
+            [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [999])],
+            [weights],
+        )
+    )
+    path = tmp_path / "network.onnx"
+    onnx.save_model(network, path, save_as_external_data=True, location="ä.weights")
+    one = compiled.place(path)
+    assert one is not None
+    content = (tmp_path / "ä.weights").read_bytes()
+    (tmp_path / "ä.weights").write_bytes(content[:-1] + b"x")
+    other = compiled.place(path)
+    assert other not in (None, one)
+    (tmp_path / "ä.weights").write_bytes(content)
+    assert compiled.place(path) == one
+    (tmp_path / "ä.weights").unlink()
+    assert compiled.place(path) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        b"location",
+        b"\n\x08location\x12",
+        b"\n\x08location\x12\x05abc",
+        b"\n\x08location\x12\x81\x01",
+    ],
+)
+def test_weights_that_cannot_be_told_are_not_kept(tmp_path: Path, named: bytes) -> None:
+    assert placed(tmp_path, model(1) + named) is None
 
 
 def test_what_is_kept_is_whole_private_and_swept(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def quantise(
         crops=len(seen),
         moved=moved.astype(np.float32),
         faster=_faster(embedder, small, seen[:1]),
-        sizes=(file.stat().st_size, len(content)),
+        sizes=(model.ByteSize(), len(content)),
         recalibration=done,
         reason="" if done else reason,
     )

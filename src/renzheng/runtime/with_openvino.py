@@ -94,11 +94,10 @@ def _compiled(model: Path | bytes, settings: dict[str, Any]) -> Any:
     """A network ready to run; that of a file is kept, so that the next process finds it."""
     if isinstance(model, bytes):
         return _core.compile_model(_core.read_model(model, b""), _DEVICE, settings)
-    content = model.read_bytes()
     # Threads are no part of what is kept, what the processor can do is: a home may be shared.
     abilities = _core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
     place = compiled.place(
-        content, ov.__version__, _core.get_property(_DEVICE, "FULL_DEVICE_NAME"), *abilities
+        model, ov.__version__, _core.get_property(_DEVICE, "FULL_DEVICE_NAME"), *abilities
     )
     kept = None if place is None else compiled.read(place)
     if kept is not None:
