@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from renzheng.errors import InvalidInput, PackError
+from renzheng.packs import Pack
+from renzheng.runtime import Network
 from renzheng.types import Crops, Floats
-
-if TYPE_CHECKING:
-    from renzheng.runtime import Network
 
 
 class Embedder:
@@ -75,6 +74,47 @@ class Embedder:
         self._mirror = mirror_average
         self._normalise = normalise
         self._step = max(1, batch_size // 2) if mirror_average else batch_size
+
+    @classmethod
+    def from_pack(
+        cls,
+        pack: Pack,
+        threads: int | None = None,
+        *,
+        backend: str | None = None,
+        wait: bool = True,
+    ) -> Embedder:
+        """The embedder that a pack describes.
+
+        Parameters
+        ----------
+        pack
+            Of kind ``embedder``.
+        threads, backend, wait
+            As of `Network`.
+
+        Raises
+        ------
+        PackError
+            If the pack is of another kind, lacks a setting, or its network cannot be run.
+        InvalidInput
+            If a setting is out of its range, or there is no such backend.
+        """
+        pack.require("embedder")
+
+        def read(table: str, key: str) -> Any:
+            return pack.setting(table, key)
+
+        return cls(
+            Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
+            size=read("input", "size"),
+            mean=tuple(read("input", "mean")),
+            scale=read("input", "scale"),
+            channels=read("input", "channels"),
+            dimension=read("embedding", "dimension"),
+            normalise=read("embedding", "normalise"),
+            mirror_average=read("embedding", "mirror_average"),
+        )
 
     def embed(self, crops: Crops) -> Floats:
         """Embed aligned crops.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import PathLike
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from renzheng import packs
 from renzheng.alignment import TEMPLATES, Template, umeyama
@@ -14,14 +13,8 @@ from renzheng.comparison import Calibration
 from renzheng.detection import Detector
 from renzheng.embedding import Embedder
 from renzheng.errors import InvalidInput, PackError
-from renzheng.packs import Pack
-from renzheng.runtime import Network
+from renzheng.packs import Named, Pack
 from renzheng.types import Face, Image
-
-DEFAULT_PACK = "dlib-resnet"
-DEFAULT_DETECTOR = "mtcnn"
-
-Named = str | PathLike[str] | Pack  # a pack's name, its folder, or itself
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -57,18 +50,14 @@ class Instruments:
     @classmethod
     def load(
         cls,
-        pack: Named = DEFAULT_PACK,
-        detector: Named = DEFAULT_DETECTOR,
+        pack: Named = packs.DEFAULT_EMBEDDER,
+        detector: Named = packs.DEFAULT_DETECTOR,
         *,
         min_face_size: int = 40,
         threads: int | None = None,
         backend: str | None = None,
-        wait: bool = True,
     ) -> Instruments:
         """Load both packs.
-
-        Without `wait` the embedding network, which takes longest, goes on loading while faces are
-        looked for; its pack is checked in any case.
 
         Raises
         ------
@@ -77,24 +66,42 @@ class Instruments:
         PackError
             If one is missing, damaged or of the wrong kind.
         """
+
+        def embedding() -> tuple[Pack, Embedder]:
+            found = packs.of_kind("embedder", pack)
+            return found, Embedder.from_pack(found, threads, backend=backend)
+
+        def detection() -> tuple[Pack, Detector]:
+            found = packs.of_kind("detector", detector)
+            return found, Detector.from_folder(
+                found.folder, threads=threads, backend=backend, min_face_size=min_face_size
+            )
+
         # Digests and networks are prepared outside Python's lock, so both packs at a time.
-        (embedding_pack, embedder), (detector_pack, cascade) = both(
-            lambda: _embedder(pack, threads, backend, wait),
-            lambda: _detector(detector, threads, min_face_size, backend),
-        )
-        network = embedder.network
-        calibrated = "calibration.json" in embedding_pack.manifest["files"]
+        embeds, detects = both(embedding, detection)
+        return cls.of(*embeds, *detects)
+
+    @classmethod
+    def of(
+        cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: Detector
+    ) -> Instruments:
+        """What was loaded from both packs, together.
+
+        Raises
+        ------
+        PackError
+            If the embedding pack wants a template that there is not, or its calibration is none.
+        """
+        calibrated = "calibration.json" in pack.manifest["files"]
         return cls(
-            pack=embedding_pack,
+            pack=pack,
             embedder=embedder,
-            template=_template(embedding_pack),
-            calibration=(
-                Calibration.load(embedding_pack.file("calibration.json")) if calibrated else None
-            ),
+            template=_template(pack),
+            calibration=Calibration.load(pack.file("calibration.json")) if calibrated else None,
             detector_pack=detector_pack,
-            detector=cascade,
-            backend=network.backend,
-            backend_version=network.version,
+            detector=detector,
+            backend=embedder.network.backend,
+            backend_version=embedder.network.version,
         )
 
 
@@ -118,19 +125,6 @@ def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
         return one(), later.result()
 
 
-def load_pack(named: Named, kind: str) -> Pack:
-    """A pack of this kind.
-
-    Raises
-    ------
-    PackError
-        If there is none of that name, or it is of another kind.
-    """
-    found = named if isinstance(named, Pack) else packs.load(named)
-    found.require(kind)
-    return found
-
-
 def _template(pack: Pack) -> Template:
     name = pack.setting("alignment", "template")
     if name not in TEMPLATES:
@@ -143,33 +137,3 @@ def _template(pack: Pack) -> Template:
     template = TEMPLATES[name]
     size = pack.setting("input", "size")
     return template if size == template.size else template.scaled(size)
-
-
-def _detector(
-    named: Named, threads: int | None, min_face_size: int, backend: str | None
-) -> tuple[Pack, Detector]:
-    pack = load_pack(named, "detector")
-    return pack, Detector.from_folder(
-        pack.folder, threads=threads, backend=backend, min_face_size=min_face_size
-    )
-
-
-def _embedder(
-    named: Named, threads: int | None, backend: str | None, wait: bool
-) -> tuple[Pack, Embedder]:
-    pack = load_pack(named, "embedder")
-
-    def read(table: str, key: str) -> Any:
-        return pack.setting(table, key)
-
-    embedder = Embedder(
-        Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
-        size=read("input", "size"),
-        mean=tuple(read("input", "mean")),
-        scale=read("input", "scale"),
-        channels=read("input", "channels"),
-        dimension=read("embedding", "dimension"),
-        normalise=read("embedding", "normalise"),
-        mirror_average=read("embedding", "mirror_average"),
-    )
-    return pack, embedder

@@ -126,8 +126,7 @@ class Liveness:
             If the pack is missing, damaged, of another kind or contradicts itself. The default
             pack's weights have to be added first (`renzheng packs add minifasnet`).
         """
-        found = pack if isinstance(pack, Pack) else packs.load(pack)
-        found.require("liveness")
+        found = packs.of_kind("liveness", pack)
         backend = chosen(backend)
         try:
             liveness = cls(

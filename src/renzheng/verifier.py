@@ -18,8 +18,8 @@ from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.extracts import Extract, Verdict
-from renzheng.instruments import DEFAULT_DETECTOR, DEFAULT_PACK, Instruments, Named, both
-from renzheng.packs import Pack
+from renzheng.instruments import Instruments, both
+from renzheng.packs import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, Named, Pack
 from renzheng.same_picture import Head, compare_heads, head
 from renzheng.types import (
     Capture,
@@ -90,7 +90,7 @@ class Verifier:
 
     def __init__(
         self,
-        pack: Named = DEFAULT_PACK,
+        pack: Named = DEFAULT_EMBEDDER,
         *,
         detector: Named = DEFAULT_DETECTOR,
         policy: Policy | None = None,

@@ -59,7 +59,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from renzheng.evaluation import presentation_attacks, report
     from renzheng.evaluation.protocols import table
     from renzheng.evaluation.report import attacks
-    from renzheng.instruments import DEFAULT_DETECTOR
     from renzheng.liveness import Liveness
 
     options.check_threads(arguments)
@@ -72,7 +71,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         study = presentation_attacks.study(
             presentations,
             liveness,
-            packs.load(DEFAULT_DETECTOR),
+            packs.load(packs.DEFAULT_DETECTOR),
             min_face_size=arguments.min_face_size,
             threads=arguments.threads,
             backend=arguments.backend,

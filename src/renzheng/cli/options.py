@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,30 +124,59 @@ def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
         return False
 
 
-def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
-    """The verifier that the options ask for."""
+def verifier(
+    options: argparse.Namespace, more: Callable[[], dict[str, Any]] | None = None
+) -> Verifier:
+    """The verifier that the options ask for.
+
+    Parameters
+    ----------
+    options
+        Of `add_pack` and `add_detection`.
+    more
+        Gives what else the verifier is told. It is asked while the networks load, and the libraries
+        that it imports are no loss of time then.
+
+    Raises
+    ------
+    InvalidInput, PackError
+        As of `Verifier`.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
-    from renzheng.instruments import DEFAULT_PACK, Instruments
+    from renzheng import packs
 
     check_threads(options)
-    backend = getattr(options, "backend", None)
-    with ThreadPoolExecutor(1) as early:
-        # Networks load outside Python's lock: the rest of the library is imported meanwhile.
-        loading = early.submit(
-            Instruments.load,
-            getattr(options, "pack", DEFAULT_PACK),
-            min_face_size=options.min_face_size,
-            threads=options.threads,
+    threads, backend = options.threads, getattr(options, "backend", None)
+    # Files are checked and networks load outside Python's lock, while libraries are imported. The
+    # order is that of need: the embedding network takes longest, and no OpenCV.
+    with ThreadPoolExecutor(2, "early") as early:
+        named = getattr(options, "pack", packs.DEFAULT_EMBEDDER)
+        checked = early.submit(packs.of_kind, "embedder", named)
+        also = early.submit(packs.of_kind, "detector", packs.DEFAULT_DETECTOR)
+        from renzheng.runtime import computing
+
+        computing(backend)
+        from renzheng.embedding import Embedder
+
+        embedder = Embedder.from_pack(checked.result(), threads, backend=backend, wait=False)
+        from renzheng.detection import Detector
+
+        detector = early.submit(
+            Detector.from_folder,
+            also.result().folder,
+            threads=threads,
             backend=backend,
-            wait=False,
+            min_face_size=options.min_face_size,
         )
         from PIL import JpegImagePlugin  # noqa: F401  # the first picture would wait for it
 
+        from renzheng.instruments import Instruments
         from renzheng.verifier import Verifier
 
-        instruments = loading.result()
-    return Verifier(instruments=instruments, threads=options.threads, backend=backend, **more)
+        told = {} if more is None else more()
+        instruments = Instruments.of(checked.result(), embedder, also.result(), detector.result())
+    return Verifier(instruments=instruments, threads=threads, backend=backend, **told)
 
 
 def print_json(value: Any) -> None:

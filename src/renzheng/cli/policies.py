@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import options
 from renzheng.errors import InvalidInput
@@ -83,22 +83,26 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
     PackError
         If a pack cannot be used.
     """
-    from renzheng import quality
-    from renzheng.comparison import Policy
-
-    document, live = quality.read_demands(arguments.min_quality)
-    policy = Policy(
-        max_fmr=arguments.max_fmr,
-        inconclusive=arguments.inconclusive,
-        min_document_quality=document,
-        min_live_quality=live,
-        allow_several_faces=arguments.allow_several_faces,
-        allow_same_picture=arguments.allow_same_picture,
-        min_liveness=arguments.min_liveness,
-    )
     roles = tuple(role.strip() for role in getattr(arguments, "roles", "document,live").split(","))
     if len(roles) != 2:
         raise InvalidInput(
             f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
         )
-    return options.verifier(arguments, policy=policy, roles=roles, liveness=arguments.liveness)
+
+    def more() -> dict[str, Any]:
+        from renzheng import quality
+        from renzheng.comparison import Policy
+
+        document, live = quality.read_demands(arguments.min_quality)
+        policy = Policy(
+            max_fmr=arguments.max_fmr,
+            inconclusive=arguments.inconclusive,
+            min_document_quality=document,
+            min_live_quality=live,
+            allow_several_faces=arguments.allow_several_faces,
+            allow_same_picture=arguments.allow_same_picture,
+            min_liveness=arguments.min_liveness,
+        )
+        return {"policy": policy, "roles": roles, "liveness": arguments.liveness}
+
+    return options.verifier(arguments, more)

@@ -23,7 +23,6 @@ from renzheng.evaluation.enrolment import first_of_each
 from renzheng.evaluation.proportion import Proportion
 from renzheng.evaluation.trial import People, Picture, Problem
 from renzheng.findings import of_capture
-from renzheng.instruments import DEFAULT_DETECTOR, DEFAULT_PACK
 from renzheng.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.specimens import Specimen
 from renzheng.types import Capture, Effect, Face, Part, Role
@@ -207,7 +206,9 @@ class Settings:
             "pictures": pictures,
             "seed": self.seed,
             "min_face_size": self.min_face_size,
-            "packs": [packs.location(n).name for n in (DEFAULT_DETECTOR, DEFAULT_PACK)],
+            "packs": [
+                packs.location(n).name for n in (packs.DEFAULT_DETECTOR, packs.DEFAULT_EMBEDDER)
+            ],
             "version": renzheng.__version__,
             "revisions": [specimens.REVISION, channels.REVISION, SEARCH_REVISION],
         }

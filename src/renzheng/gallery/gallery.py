@@ -34,7 +34,6 @@ from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestStrangers, Rates
 from renzheng.gallery.searching import SearchPolicy
 from renzheng.gallery.strangers import Progress
-from renzheng.instruments import DEFAULT_PACK
 from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
 from renzheng.verifier import Verifier
 
@@ -148,7 +147,7 @@ class Gallery:
         RenzhengError
             If it cannot be made.
         """
-        verifier = verifier or Verifier(DEFAULT_PACK)
+        verifier = verifier or Verifier(packs.DEFAULT_EMBEDDER)
         pack = verifier.pack
         about = {
             "pack": {

@@ -2,6 +2,9 @@
 
 from renzheng.packs.manifest import Pack
 from renzheng.packs.store import (
+    DEFAULT_DETECTOR,
+    DEFAULT_EMBEDDER,
+    Named,
     State,
     add,
     build,
@@ -11,12 +14,16 @@ from renzheng.packs.store import (
     location,
     must_be_added,
     names,
+    of_kind,
     save_as,
     state,
     write,
 )
 
 __all__ = [
+    "DEFAULT_DETECTOR",
+    "DEFAULT_EMBEDDER",
+    "Named",
     "Pack",
     "State",
     "add",
@@ -27,6 +34,7 @@ __all__ = [
     "location",
     "must_be_added",
     "names",
+    "of_kind",
     "save_as",
     "state",
     "write",

@@ -14,13 +14,19 @@ from typing import Any
 from renzheng.errors import PackError
 
 MANIFEST = "pack.toml"
+# Read at a time. Another thread that imports keeps this one waiting before and after each piece.
+_PIECE = 16 << 20
+
 KINDS = ("detector", "embedder", "features", "liveness")
 
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

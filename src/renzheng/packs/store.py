@@ -24,6 +24,10 @@ from renzheng.packs.manifest import MANIFEST, Pack, sha256
 DEFINITIONS = Path(__file__).parent / "definitions"
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; what is older was killed
 
+DEFAULT_DETECTOR = "mtcnn"
+DEFAULT_EMBEDDER = "dlib-resnet"
+
+Named = str | os.PathLike[str] | Pack  # a pack's name, its folder, or itself
 Progress = Callable[[str], None]
 
 
@@ -174,6 +178,26 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
         with contextlib.suppress(PackError):
             return Pack.load(folder)
     return build(str(name), progress=progress)
+
+
+def of_kind(kind: str, named: Named) -> Pack:
+    """A pack of one kind.
+
+    Parameters
+    ----------
+    kind
+        What it must be, one of `manifest.KINDS`.
+    named
+        What `load` takes, or a pack.
+
+    Raises
+    ------
+    PackError
+        As `load`, and if the pack is of another kind.
+    """
+    found = named if isinstance(named, Pack) else load(named)
+    found.require(kind)
+    return found
 
 
 def build(name: str, progress: Progress | None = None) -> Pack:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any
 
 import cv2
@@ -17,7 +16,6 @@ import numpy as np
 
 from renzheng import packs
 from renzheng.errors import InvalidInput, PackError
-from renzheng.packs import Pack
 from renzheng.pictures.frames import unframed
 from renzheng.runtime import Network
 from renzheng.types import Floats, Image
@@ -62,13 +60,12 @@ class Features:
 
     def __init__(
         self,
-        pack: str | PathLike[str] | Pack = DEFAULT_FEATURES,
+        pack: packs.Named = DEFAULT_FEATURES,
         threads: int | None = None,
         *,
         backend: str | None = None,
     ):
-        self.pack = pack if isinstance(pack, Pack) else packs.load(pack)
-        self.pack.require("features")
+        self.pack = packs.of_kind("features", pack)
         try:
             self._size = int(self.pack.setting("input", "size"))
             self._reverse = {"RGB": False, "BGR": True}[self.pack.setting("input", "channels")]

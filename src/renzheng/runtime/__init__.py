@@ -11,8 +11,18 @@ from renzheng.runtime.network import (
     Call,
     Network,
     chosen,
+    computing,
     installed,
     watched,
 )
 
-__all__ = ["BACKENDS", "VARIABLE", "Call", "Network", "chosen", "installed", "watched"]
+__all__ = [
+    "BACKENDS",
+    "VARIABLE",
+    "Call",
+    "Network",
+    "chosen",
+    "computing",
+    "installed",
+    "watched",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import threading
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput
 
 Array = npt.NDArray[Any]
+Run = Callable[[Array], list[Array]]
 
 BACKENDS = ("onnxruntime", "openvino")  # the default first
 VARIABLE = "RENZHENG_BACKEND"
@@ -52,6 +55,18 @@ def chosen(backend: str | None = None) -> str:
 def installed(backend: str) -> bool:
     """Whether a backend's package is there; nothing is loaded."""
     return importlib.util.find_spec(backend) is not None
+
+
+def computing(backend: str | None = None) -> ModuleType:
+    """The module of a backend, loaded.
+
+    Raises
+    ------
+    InvalidInput
+        As `chosen`.
+    """
+    # Each takes a moment to load and megabytes to keep: only the one that is asked for.
+    return importlib.import_module(f"renzheng.runtime.with_{chosen(backend)}")
 
 
 class Network:
@@ -99,16 +114,12 @@ class Network:
     ):
         self.backend = chosen(backend)
         self.path = None if isinstance(model, bytes) else model
-        # Each takes a moment to load and megabytes to keep: only the one that is asked for.
-        if self.backend == "openvino":
-            from renzheng.runtime.with_openvino import VERSION, load
-        else:
-            from renzheng.runtime.with_onnxruntime import VERSION, load
-        self.version = VERSION
+        module = computing(self.backend)
+        self.version: str = module.VERSION
         if wait:
-            self._run = load(model, threads, calls)
+            self._run: Run = module.load(model, threads, calls)
         else:
-            self._run = _later(lambda: load(model, threads, calls))
+            self._run = _later(lambda: module.load(model, threads, calls))
 
     def __call__(self, batch: Array) -> list[Array]:
         """All outputs for one batch, in the network's order; arrays of the caller's own."""
@@ -122,7 +133,7 @@ class Network:
         return outputs
 
 
-def _later(load: Callable[[], Callable[[Array], list[Array]]]) -> Callable[[Array], list[Array]]:
+def _later(load: Callable[[], Run]) -> Run:
     loader = ThreadPoolExecutor(1, "loader")
     loading = loader.submit(load)
     loader.shutdown(wait=False)

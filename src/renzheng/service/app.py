@@ -20,7 +20,6 @@ from starlette.types import Receive, Scope, Send
 from renzheng import __version__, packs
 from renzheng.comparison import Calibration
 from renzheng.errors import InvalidInput, RenzhengError
-from renzheng.instruments import DEFAULT_DETECTOR
 from renzheng.packs import Pack
 from renzheng.service import options, replies, work
 from renzheng.service.decisions import DecisionLog
@@ -97,7 +96,7 @@ class Service:
         self.calibrations = {name: _calibration(pack) for name, pack in self.packs.items()}
         self.default = loaded[0].name
         self.calibrations[self.default].threshold_at(settings.policy.max_fmr)
-        self.others = [packs.load(DEFAULT_DETECTOR)]
+        self.others = [packs.load(packs.DEFAULT_DETECTOR)]
         if settings.liveness is not None:
             self.others.append(packs.load(settings.liveness))
             self.others[-1].require("liveness")
