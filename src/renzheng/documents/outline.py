@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from renzheng.documents.colour import lab
 from renzheng.documents.perspective import Corners, true_ratio
 from renzheng.quantiles import percentile
 from renzheng.types import Image
@@ -74,13 +75,13 @@ def find(image: Image) -> Outline | None:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     blurred = cv2.GaussianBlur(small, (0, 0), 1.5)
-    lab = np.asarray(cv2.cvtColor(blurred, cv2.COLOR_RGB2LAB), np.uint8)
-    edges = _edges(lab)
+    colours = lab(np.asarray(blurred, np.uint8))
+    edges = _edges(colours)
     near = max(1, round(_OFF * max(size)))
     reach = np.ones((2 * near + 1, 2 * near + 1), np.uint8)
     wide = np.asarray(cv2.dilate(edges, reach), np.uint8)
     best: tuple[float, Corners, float, str, float] | None = None
-    for mask in _regions(lab, edges):
+    for mask in _regions(colours, edges):
         for corners in _quadrilaterals(mask):
             judged = _judge(corners, wide)
             if judged is not None and (best is None or judged[0] > best[0]):
@@ -92,25 +93,25 @@ def find(image: Image) -> Outline | None:
     return Outline((corners + 0.5) * factors - 0.5, ratio, document, support)
 
 
-def _edges(lab: Image) -> Grey:
+def _edges(colours: Image) -> Grey:
     """Edges of lightness or colour, 0 or 255."""
-    found = np.zeros(lab.shape[:2], np.uint8)
-    for plane in cv2.split(lab):
+    found = np.zeros(colours.shape[:2], np.uint8)
+    for plane in cv2.split(colours):
         spread = float(percentile(cv2.Laplacian(plane, cv2.CV_32F).ravel(), 99))
         high = float(np.clip(12 * spread, 30, 150))
         found |= np.asarray(cv2.Canny(plane, high / 2, high), np.uint8)
     return found
 
 
-def _regions(lab: Image, edges: Grey) -> Iterator[Grey]:
+def _regions(colours: Image, edges: Grey) -> Iterator[Grey]:
     """Masks, 0 or 255, of what could be a document."""
     height, width = edges.shape
     # What differs from the picture's rim, which shows the table or the scanner's lid.
     rim = max(2, round(0.02 * min(height, width)))
-    strips = (lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:])
+    strips = (colours[:rim], colours[-rim:], colours[:, :rim], colours[:, -rim:])
     border = np.concatenate([strip.reshape(-1, 3) for strip in strips]).astype(np.float32)
     middle = percentile(border, 50)
-    away = np.sqrt(((lab.astype(np.float32) - middle) ** 2).sum(axis=2))
+    away = np.sqrt(((colours.astype(np.float32) - middle) ** 2).sum(axis=2))
     usual = float(percentile(np.sqrt(((border - middle) ** 2).sum(axis=1)), 75))
     for times in (1.5, 3.0):
         mask = np.asarray(away > max(times * usual, 6.0), np.uint8) * np.uint8(255)
@@ -120,7 +121,7 @@ def _regions(lab: Image, edges: Grey) -> Iterator[Grey]:
         np.asarray(cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]), 0.012
     )
     light = np.asarray(
-        cv2.threshold(lab[:, :, 0], 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8
+        cv2.threshold(colours[:, :, 0], 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8
     )
     yield _close(light, 0.012)
     yield _close(np.asarray(255 - light, np.uint8), 0.012)
