@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from renzheng import packs
 from renzheng.alignment import TEMPLATES, Template, umeyama
@@ -14,10 +11,8 @@ from renzheng.detection import Detector
 from renzheng.embedding import Embedder
 from renzheng.errors import InvalidInput, PackError
 from renzheng.packs import Named, Pack
+from renzheng.threads import both
 from renzheng.types import Face, Image
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +111,6 @@ def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
     except InvalidInput:
         return False
     return face.inter_eye_distance > 1e-3
-
-
-def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
-    """Do two things at once."""
-    with ThreadPoolExecutor(1) as pool:
-        later = pool.submit(other)
-        return one(), later.result()
 
 
 def _template(pack: Pack) -> Template:

@@ -18,9 +18,10 @@ from renzheng.comparison import Policy
 from renzheng.comparison import compare as compare_embeddings
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 from renzheng.extracts import Extract, Verdict
-from renzheng.instruments import Instruments, both
+from renzheng.instruments import Instruments
 from renzheng.packs import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, Named, Pack
 from renzheng.same_picture import Head, compare_heads, head
+from renzheng.threads import both
 from renzheng.types import (
     Capture,
     Comparison,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from renzheng.documents.placement import (
     turned,
 )
 from renzheng.documents.treatments import Detect, Treatment, treatments
+from renzheng.threads import both
 from renzheng.types import Face, Image
 
 # Raise it with every change of how a document's portrait is searched for and chosen: what was
@@ -126,11 +127,16 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
     copies) and with its contrast stretched. Only reduced pictures are turned while searching, so
     memory stays bounded.
     """
-    best = _search(image, detect)
+    # All quarter turns of the picture as it is are wanted in any case: where the search does not
+    # want them, `_beside` does.
+    outline, whole = both(
+        lambda: find(image), lambda: _turned_looks(Prepared(image), _COARSE, detect)
+    )
+    best = _search(image, outline, whole, detect)
     if not best.faces:
         return Prepared(image)
     best = _with_rivals(best, detect, smallest)
-    beside = _beside(best, image, detect)
+    beside = _beside(best, whole)
     # What one turn half sees another may see for certain.
     faces = [f for f in best.faces if _is_certain(f) or not _overlaps(f, beside)]
     return replace(
@@ -155,29 +161,32 @@ def roll(face: Face) -> float:
     return math.degrees(math.atan2(float(across[1]), float(across[0])))
 
 
-def _search(image: Image, detect: Detect) -> _Look:
+def _search(image: Image, outline: Outline | None, whole: Sequence[_Look], detect: Detect) -> _Look:
+    """The first look that is certain, or the best; `whole` are those at the picture as it is."""
+    bases = [whole[0].base]
     looks: list[_Look] = []
-    bases: list[Prepared] = []
-    for base in _bases(image):
-        straight = _look(base, 0, _COARSE, detect)
-        if straight.certain:
-            return straight
-        bases.append(base)
-        looks.append(straight)
-    for base, straight in zip(bases, tuple(looks), strict=True):
-        others = [_look(base, turns, _COARSE, detect) for turns in (1, 2, 3)]
-        best = _best([straight, *others])
-        if best.certain:
-            return best
-        looks += others
+    if outline is not None and (tilted(outline.corners) or _lies_askew(outline)):
+        bases.insert(0, _flattened(image, outline))
+        looks.append(_look(bases[0], 0, _COARSE, detect))
+        if looks[0].certain:
+            return looks[0]
+    if whole[0].certain:
+        return whole[0]
+    if looks:
+        looks += [_look(bases[0], turns, _COARSE, detect) for turns in (1, 2, 3)]
+        if _best(looks).certain:
+            return _best(looks)
+    looks += whole
+    if _best(whole).certain:
+        return _best(whole)
     diagonal = _diagonal(bases[-1])
-    for turns in range(4):
-        looks.append(replace(_look(diagonal, turns, 2 * _COARSE, detect), askew=True))
+    between = _turned_looks(diagonal, 2 * _COARSE, detect)
+    looks += [replace(look, askew=True) for look in between]
     if _best(looks).certain:
         return _best(looks)
     for base in bases:
         if base.image.shape[0] * base.image.shape[1] > _COARSE:
-            finely = [_look(base, turns, _FINE, detect) for turns in range(4)]
+            finely = _turned_looks(base, _FINE, detect)
             looks += [replace(look, steps=("searched finely",)) for look in finely]
             if _best(finely).certain:
                 return _best(looks)
@@ -193,13 +202,10 @@ def _search(image: Image, detect: Detect) -> _Look:
     return _best(looks)
 
 
-def _bases(image: Image) -> Iterator[Prepared]:
-    outline = find(image)
-    if outline is not None and (tilted(outline.corners) or _lies_askew(outline)):
-        flat, matrix = flatten(image, outline.corners, outline.ratio)
-        words = f"{outline.document} outline found, made straight"
-        yield Prepared(flat, matrix=matrix, outline=outline, steps=(words,))
-    yield Prepared(image)
+def _flattened(image: Image, outline: Outline) -> Prepared:
+    flat, matrix = flatten(image, outline.corners, outline.ratio)
+    words = f"{outline.document} outline found, made straight"
+    return Prepared(flat, matrix=matrix, outline=outline, steps=(words,))
 
 
 def _lies_askew(outline: Outline) -> bool:
@@ -209,9 +215,18 @@ def _lies_askew(outline: Outline) -> bool:
     return abs(askew) > _ASKEW
 
 
+def _turned_looks(base: Prepared, most: int, detect: Detect) -> list[_Look]:
+    """Look at a picture at all quarter turns, as `_look` does."""
+    small = reduced(base.image, most)
+    return [_look_at(small, base, turns, detect) for turns in range(4)]
+
+
 def _look(base: Prepared, turns: int, most: int, detect: Detect) -> _Look:
     """Look at a picture, reduced to so many pixels and turned."""
-    small = reduced(base.image, most)
+    return _look_at(reduced(base.image, most), base, turns, detect)
+
+
+def _look_at(small: Image, base: Prepared, turns: int, detect: Detect) -> _Look:
     faces = detect(turned(small, turns))
     ratios = [whole / part for whole, part in zip(base.image.shape, small.shape, strict=True)]
     factors = np.array(ratios[1::-1] if turns % 2 == 0 else ratios[:2], np.float32)
@@ -229,19 +244,19 @@ def _with_rivals(look: _Look, detect: Detect, smallest: int) -> _Look:
     return replace(finer, steps=look.steps) if finer.certain else look
 
 
-def _beside(look: _Look, image: Image, detect: Detect) -> tuple[Face, ...]:
-    """Sure faces of the whole picture that the look does not show.
+def _beside(look: _Look, whole: Sequence[_Look]) -> tuple[Face, ...]:
+    """Sure faces of the whole picture, seen at any quarter turn, that the look does not show.
 
     Somebody who holds a document stands upright where the document does not, or beside it.
     """
     there = turn_matrix(look.base.image.shape, look.turns) @ look.base.matrix
     outline = look.base.outline
     found: list[Face] = []
-    for turns in range(4):
+    for turns, other in enumerate(whole):
         if turns == look.turns and outline is None:
             continue  # that is what the look shows
-        back = np.asarray(np.linalg.inv(turn_matrix(image.shape, turns)), np.float64)
-        for face in _look(Prepared(image), turns, _COARSE, detect).faces:
+        back = np.asarray(np.linalg.inv(turn_matrix(other.base.image.shape, turns)), np.float64)
+        for face in other.faces:
             least = _SURE if turns == look.turns else _CERTAIN
             if face.score < least or abs(roll(face)) > _UPRIGHT:
                 continue
