@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from renzheng.quantiles import percentile
+from renzheng.quantiles import counted_percentile, percentile
 
 
 @given(
@@ -24,3 +24,12 @@ def test_it_is_numpys(values: np.ndarray, percent: int) -> None:
 def test_of_nothing_there_is_none() -> None:
     with pytest.raises((IndexError, ValueError)):
         percentile([], 50)
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=60),
+    st.floats(0, 100, allow_nan=False),
+)
+def test_counted_values_have_the_same_percentiles(values: list[int], percent: float) -> None:
+    wanted = np.percentile(values, percent)
+    assert counted_percentile(np.bincount(values), percent) == pytest.approx(wanted, abs=1e-9)

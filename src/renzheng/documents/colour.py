@@ -38,7 +38,7 @@ def lab(image: Image) -> Image:
     linear, cubic = _tables()
     to_xyz = np.array(_TO_XYZ) / np.array(_WHITE)[:, None]
     xyz = cv2.transform(np.asarray(cv2.LUT(image, linear)), to_xyz)
-    curved = cubic[np.minimum(xyz + np.float32(0.5), np.float32(_FINEST)).astype(np.uint16)]
+    curved = cubic[(xyz + np.float32(0.5)).astype(np.uint16)]  # white is one, to 1e-6
     light = 255 / 100
     to_lab = np.array(
         [[0, 116 * light, 0, -16 * light], [500, -500, 0, 128], [0, 200, -200, 128]], np.float64
