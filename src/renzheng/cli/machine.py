@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from renzheng.cli import FAILURE, options, quantisation
+from renzheng.cores import cores
 from renzheng.errors import RenzhengError
 
 _LIBRARIES = (
@@ -269,7 +269,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
     }
     for library in _LIBRARIES:
         try:

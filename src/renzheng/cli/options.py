@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from renzheng.cores import cores
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def workers(arguments: argparse.Namespace) -> int:
     """
     if arguments.workers is not None and not 1 <= arguments.workers <= MOST_WORKERS:
         raise InvalidInput(f"--workers must lie from 1 to {MOST_WORKERS}, not {arguments.workers}")
-    return arguments.workers or os.cpu_count() or 1
+    return arguments.workers or cores()
 
 
 def check_output(path: Path | None, inputs: Iterable[str | os.PathLike[str] | None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,19 +50,16 @@ def register(protocols: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from renzheng import specimens
-    from renzheng.errors import InvalidInput
     from renzheng.evaluation import portraits
     from renzheng.evaluation.protocols import people
 
-    if arguments.workers is not None and arguments.workers < 1:
-        raise InvalidInput(f"--workers must be 1 or more, not {arguments.workers}")
     settings = portraits.Settings(
         captures=tuple(
             specimens.CAPTURES if arguments.captures is None else arguments.captures.split(",")
         ),
         people=arguments.persons,
         seed=arguments.seed,
-        workers=arguments.workers or os.cpu_count() or 1,
+        workers=options.workers(arguments),
         min_face_size=arguments.min_face_size,
     )
     found = people.read(arguments.people)

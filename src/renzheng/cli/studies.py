@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -46,7 +45,8 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
     from renzheng.evaluation.cache import default_path
     from renzheng.evaluation.evaluator import Evaluator, Settings
 
-    for name, fewest in (("workers", 1), ("draws", 0), ("most", 1), ("enrol", 1)):
+    workers = options.workers(arguments)
+    for name, fewest in (("draws", 0), ("most", 1), ("enrol", 1)):
         value = getattr(arguments, name, None)
         if value is not None and value < fewest:
             raise InvalidInput(f"--{name} must be {fewest} or more, not {value}")
@@ -64,7 +64,7 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
         channel=arguments.channel,
         seed=arguments.seed,
         cache=None if arguments.no_cache else arguments.cache or default_path(),
-        workers=arguments.workers or os.cpu_count() or 1,
+        workers=workers,
         draws=arguments.draws,
         max_fmr=arguments.max_fmr,
     )

@@ -208,11 +208,9 @@ def _backbones(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(arguments: argparse.Namespace, quiet: bool = False) -> int:
-    from renzheng.errors import InvalidInput
     from renzheng.training import prepare
 
-    if arguments.workers is not None and arguments.workers < 1:
-        raise InvalidInput(f"--workers must be 1 or more, not {arguments.workers}")
+    workers = options.workers(arguments)
     with studies.progress() as tell:
         done = prepare.prepare(
             arguments.raw,
@@ -223,7 +221,7 @@ def _prepare(arguments: argparse.Namespace, quiet: bool = False) -> int:
                 min_face_size=arguments.min_face_size,
             ),
             root=arguments.root,
-            workers=arguments.workers or os.cpu_count() or 1,
+            workers=workers,
             progress=lambda now, whole: tell("cutting", now, whole),
         )
     if quiet:

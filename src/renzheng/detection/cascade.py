@@ -7,7 +7,6 @@ and places the landmarks.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from renzheng.cores import cores
 from renzheng.detection import pyramid
 from renzheng.detection.boxes import regress, square, suppress
 from renzheng.detection.crops import Crops
@@ -114,7 +114,7 @@ class Detector:
         parameters
             Of the constructor.
         """
-        threads = _cores() if threads is None else threads
+        threads = cores() if threads is None else threads
         # Many small calls side by side, each in one thread, wait less than each in all threads.
         networks = (
             Network(folder / f"{name}net.onnx", 1, calls=threads, backend=backend) for name in "pro"
@@ -276,14 +276,6 @@ class Detector:
         # All work is handed out before the first answer is read: making the next level of a pyramid
         # and looking at the last one go on side by side.
         return self._workers.map(function, work)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
-        return os.cpu_count() or 1
 
 
 def _candidates(windows: Floats, scale: float) -> tuple[Floats, Floats]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import renzheng
+from renzheng.cores import cores as usable
 from renzheng.errors import InvalidInput
 from renzheng.performance import advice, latency, throughput
 from renzheng.performance.advice import Advice
@@ -102,7 +102,7 @@ def run(
     InvalidInput
         If a backend is not there, or a number is out of its range.
     """
-    cores = os.cpu_count() or 1
+    cores = usable()
     names = [chosen(name) for name in backends or filter(installed, BACKENDS)]
     many = sorted(set(threads or {1, min(4, cores), cores}))
     most = cores if workers is None else workers

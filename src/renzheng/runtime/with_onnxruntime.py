@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from renzheng.cores import cores, limited
 from renzheng.errors import PackError
 
 os.environ.setdefault(
@@ -65,6 +66,8 @@ def options(threads: int | None) -> Any:
     said.log_severity_level = 3
     # Waiting threads sleep: spinning costs more than it gains on calls this short.
     said.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is None and limited():
+        threads = cores()  # onnxruntime would take one a core of the machine, and bind them
     if threads is not None:
         said.intra_op_num_threads = threads
     return said

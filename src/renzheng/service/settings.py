@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from renzheng.comparison import Policy
+from renzheng.cores import cores
 from renzheng.errors import InvalidInput
 from renzheng.images import Limits
 
@@ -97,7 +97,7 @@ class Settings:
     @property
     def processes(self) -> int:
         """How many workers there are."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or cores()
 
     @property
     def patience(self) -> float:

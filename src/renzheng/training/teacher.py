@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from renzheng import Verifier
+from renzheng.cores import cores
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.acquisition import Extraction, acquire
 from renzheng.evaluation.cache import Cache, default_path
@@ -63,7 +63,7 @@ def embed(
                 [Picture(source.name(i), source.content(i)) for i in chosen],
                 extraction,
                 cache=store,
-                workers=os.cpu_count() or 1,
+                workers=cores(),
             )
             if found.failures:
                 index, failure = next(iter(found.failures.items()))

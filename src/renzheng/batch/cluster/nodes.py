@@ -13,6 +13,7 @@ from typing import Any
 
 from renzheng import packs
 from renzheng.batch.settings import Settings, conditions
+from renzheng.cores import cores
 from renzheng.errors import InvalidInput, PackError, RenzhengError
 
 _PATIENCE = 10.0  # seconds for an address to answer at all
@@ -68,7 +69,7 @@ class Cluster:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
-            options |= {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}
+            options |= {"num_cpus": workers or cores(), "include_dashboard": False}
         else:
             options |= {"address": address}
         try:

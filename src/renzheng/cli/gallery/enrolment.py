@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,8 @@ def _add(arguments: argparse.Namespace) -> int:
     from renzheng.gallery import enrol
     from renzheng.types import Role
 
-    common.check_least(arguments, "workers", "most")
+    workers = options.workers(arguments)
+    common.check_least(arguments, "most")
     roster = _roster(arguments)
     for problem in roster.problems:
         print(f"renzheng: {problem}", file=sys.stderr)
@@ -90,7 +90,7 @@ def _add(arguments: argparse.Namespace) -> int:
                 role=Role(arguments.role),
                 accept_doubtful=arguments.accept_doubtful,
                 replace=arguments.replace,
-                workers=arguments.workers or os.cpu_count() or 1,
+                workers=workers,
             )
             for done, outcome in enumerate(outcomes, 1):
                 if outcome.entry is not None:
