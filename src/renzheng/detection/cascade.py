@@ -49,9 +49,10 @@ class Detector:
     resample
         How pictures are scaled; `pyramid.area` by default.
     exact
-        Make all levels of the pyramid and all crops from the whole picture. By default only the
-        first levels are; the later ones come from levels of four times their scale, and large crops
-        from a smaller picture. That moves boxes by less than the ways of libraries to resample do.
+        Make all levels of the pyramid and all crops from the whole picture by `resample`. By
+        default levels for faces below 36 px are sampled between pixels, later ones come from levels
+        of four times their scale, and large crops from a smaller picture. That moves boxes by less
+        than the ways of libraries to resample do.
 
     Raises
     ------
