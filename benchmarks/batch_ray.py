@@ -14,7 +14,6 @@ import argparse
 import csv
 import io
 import itertools
-import os
 import pickle
 import tempfile
 import time
@@ -29,6 +28,7 @@ from renzheng import Verifier, batch
 from renzheng.batch import Begin, records, verify_pairs
 from renzheng.batch.cluster import Engine, read_pairs, require
 from renzheng.batch.running import run
+from renzheng.cores import cores
 
 
 def once(folder: Path, count: int) -> list[tuple[Path, Path]]:
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="LFW")
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--people", type=int, default=100, help="of the second table")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--steps", action="store_true", help="the steps alone")
     parser.add_argument("--side", type=int, metavar="PX", help="scale pictures to it for --steps")
     options = parser.parse_args()

@@ -11,7 +11,6 @@ Both sides' embeddings are kept, so a second run takes seconds.
 from __future__ import annotations
 
 import argparse
-import os
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from renzheng import Verifier
+from renzheng.cores import cores
 from renzheng.evaluation.cache import default_path
 from renzheng.evaluation.evaluator import Evaluator, Settings
 from renzheng.evaluation.measurement import Measurement, measure
@@ -93,7 +93,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=default_path())
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     arguments = parser.parse_args()
     pairs = lfw.read(arguments.data)
     settings = Settings(cache=arguments.cache, workers=arguments.workers)

@@ -10,12 +10,12 @@ a half where their time goes (by onnxruntime's profiler).
 from __future__ import annotations
 
 import argparse
-import os
 
 from rich.console import Console
 from rich.table import Table
 
 from renzheng import Verifier
+from renzheng.cores import cores
 from renzheng.performance import operators, pictures, roofline
 from renzheng.performance.rates import Rates
 from renzheng.runtime import installed
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--backend", default="onnxruntime", help="or openvino, or both with a comma"
     )
-    parser.add_argument("--threads", default=f"1,{os.cpu_count()}", metavar="N,N")
+    parser.add_argument("--threads", default=f"1,{cores()}", metavar="N,N")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--operators", action="store_true", help="what holds those below a half")
     parser.add_argument("--all", action="store_true", help="with --operators: of all networks")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import random
 import statistics
 import sys
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "service"))
 from running_service import Running, running
 
 from renzheng import Verifier
+from renzheng.cores import cores
 from renzheng.service import Client, ServiceError
 
 Pair = tuple[bytes, bytes]
@@ -42,13 +42,13 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4, help="processes (default: 4)")
     parser.add_argument("--requests", type=int, default=10_000, help="for memory (default: 10,000)")
     options = parser.parse_args()
-    cores = os.cpu_count() or 1
+    processors = cores()
     pairs = read(options.data, options.pairs)
-    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), begin, (1,)) as pool:
+    with ProcessPoolExecutor(processors, multiprocessing.get_context("spawn"), begin, (1,)) as pool:
         expected = list(pool.map(compare, pairs))
-        print(f"{cores} cores, {len(pairs)} pairs, {options.clients} client processes")
-        with running("--workers", cores) as service:
-            throughput(pairs, expected, options, pool, service, cores)
+        print(f"{processors} cores, {len(pairs)} pairs, {options.clients} client processes")
+        with running("--workers", processors) as service:
+            throughput(pairs, expected, options, pool, service, processors)
             memory(pairs, expected, options, service)
     overload(pairs, expected)
 

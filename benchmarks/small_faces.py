@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from detection import peer
 
+from detection import peer
 from renzheng import images, packs
 from renzheng.detection import Detector
 from renzheng.detection.pyramid import area

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -89,7 +90,13 @@ def test_neither_batch_nor_threads_change_a_bit(built, pictures, threads):
 
 def test_a_second_build_writes_the_same_bytes(tmp_path, built, source):
     dlib_source.build(tmp_path, source)
-    assert (tmp_path / "embedder.onnx").read_bytes() == built.read_bytes()
+    for one in (built, built.with_suffix(".weights")):
+        assert (tmp_path / one.name).read_bytes() == one.read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_who_may_read_the_network_may_read_its_weights(built):
+    assert built.with_suffix(".weights").stat().st_mode == built.stat().st_mode
 
 
 def test_the_package_is_found_without_being_imported():

@@ -106,7 +106,7 @@ class Embedder:
             return pack.setting(table, key)
 
         return cls(
-            Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
+            Network(pack.network(read("input", "file")), threads, backend=backend, wait=wait),
             size=read("input", "size"),
             mean=tuple(read("input", "mean")),
             scale=read("input", "scale"),

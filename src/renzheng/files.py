@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -13,6 +14,9 @@ from typing import BinaryIO
 import platformdirs
 
 from renzheng.errors import InvalidInput, RenzhengError
+
+# Digested at a time: a thread that imports keeps another one waiting before and after each piece.
+_PIECE = 16 << 20
 
 
 def cache_folder() -> Path:
@@ -53,6 +57,21 @@ def read(path: Path, most: int) -> bytes:
             f"it cannot be read: it is larger than {most >> 20} MiB", source=str(path)
         )
     return content
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def write(path: Path, content: bytes) -> None:

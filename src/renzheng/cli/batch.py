@@ -93,7 +93,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes of one thread each; the results are the same (default: one a core)",
+        help="processes of about one core each; the results are the same (default: one a core)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted or killed"

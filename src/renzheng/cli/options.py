@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,9 +128,7 @@ def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
         return False
 
 
-def verifier(
-    options: argparse.Namespace, more: Callable[[], dict[str, Any]] | None = None
-) -> Verifier:
+def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
     """The verifier that the options ask for.
 
     Parameters
@@ -135,8 +136,7 @@ def verifier(
     options
         Of `add_pack` and `add_detection`.
     more
-        Gives what else the verifier is told. It is asked while the networks load, and the libraries
-        that it imports are no loss of time then.
+        What else the verifier is told.
 
     Raises
     ------
@@ -146,26 +146,26 @@ def verifier(
     from concurrent.futures import ThreadPoolExecutor
 
     from renzheng import packs
+    from renzheng.runtime import chosen, computing
 
     check_threads(options)
-    threads, backend = options.threads, getattr(options, "backend", None)
+    threads, backend = options.threads, chosen(getattr(options, "backend", None))
     # Files are checked and networks load outside Python's lock, while libraries are imported. The
     # order is that of need: the embedding network takes longest, and no OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
         named = getattr(options, "pack", packs.DEFAULT_EMBEDDER)
-        checked = early.submit(packs.of_kind, "embedder", named)
-        also = early.submit(packs.of_kind, "detector", packs.DEFAULT_DETECTOR)
-        from renzheng.runtime import computing
-
-        computing(backend)
+        embedding = early.submit(packs.of_kind, "embedder", named)
+        detection = early.submit(packs.of_kind, "detector", packs.DEFAULT_DETECTOR)
+        with _uninterrupted():
+            computing(backend)
         from renzheng.embedding import Embedder
 
-        embedder = Embedder.from_pack(checked.result(), threads, backend=backend, wait=False)
+        embedder = Embedder.from_pack(embedding.result(), threads, backend=backend, wait=False)
         from renzheng.detection import Detector
 
         detector = early.submit(
             Detector.from_folder,
-            also.result().folder,
+            detection.result().folder,
             threads=threads,
             backend=backend,
             min_face_size=options.min_face_size,
@@ -175,9 +175,28 @@ def verifier(
         from renzheng.instruments import Instruments
         from renzheng.verifier import Verifier
 
-        told = {} if more is None else more()
-        instruments = Instruments.of(checked.result(), embedder, also.result(), detector.result())
-    return Verifier(instruments=instruments, threads=threads, backend=backend, **told)
+        instruments = Instruments.of(
+            embedding.result(), embedder, detection.result(), detector.result()
+        )
+    return Verifier(instruments=instruments, threads=threads, backend=backend, **more)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let an interrupt (Ctrl-C) wait: within the import of a compiled module it is no interrupt any
+    more, but an ImportError."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # nobody is told, or interrupts are ignored
+        return
+    asked: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        before(signal.SIGINT, None)
 
 
 def print_json(value: Any) -> None:

@@ -1,5 +1,5 @@
 """MTCNN: a cascade of three networks finds faces and five landmarks (Zhang et al. 2016)."""
 
-from renzheng.detection.cascade import Detector
+from renzheng.detection.cascade import DETECTION_REVISION, Detector
 
-__all__ = ["Detector"]
+__all__ = ["DETECTION_REVISION", "Detector"]

@@ -25,6 +25,9 @@ from renzheng.types import Face, Floats, Image
 A = TypeVar("A")
 B = TypeVar("B")
 
+# Raise it with every change that moves boxes: embeddings that were kept before then count no more.
+DETECTION_REVISION = 2
+
 _LEVEL_OVERLAP, _OVERLAP = 0.5, 0.7  # of boxes of one level, and of all
 # Candidates a call, so few that a network's maps stay in a core's cache: 16 take O-Net 12 ms where
 # 64 at a time take 15.
@@ -47,7 +50,7 @@ class Detector:
     threads
         How many calls of the networks run at a time; they should use one thread each.
     resample
-        How pictures are scaled; `pyramid.area` by default.
+        How pictures are scaled, but for what is sampled or halved; `pyramid.area` by default.
     exact
         Make all levels of the pyramid and all crops from the whole picture by `resample`. By
         default levels for faces below 36 px are sampled between pixels, later ones come from levels

@@ -16,9 +16,10 @@ Resample = Callable[[Image, int, int], npt.NDArray[Any]]  # picture, height, wid
 
 CELL, STRIDE = 12, 2  # P-Net's window and the step between windows, in pixels of a level
 
-# Levels of a larger scale than this are sampled from the picture, or from it at half its size,
-# between its pixels: OpenCV takes seven times as long to average what a pixel covers.
-_SAMPLED_FROM = 1 / 3
+# Levels of a larger scale than this are sampled between the pixels of the picture, or of it at half
+# its size, if they have as many to a side as this share of its: averaging what a pixel covers takes
+# OpenCV seven times as long, but at fewer pixels sampling would pass some over.
+_SAMPLED_FROM, _SAMPLED_SHARE = 1 / 3, 0.58
 # Levels for which there is a level of so many times their scale are made from that.
 _FINER = 3.9
 
@@ -80,7 +81,7 @@ def levels(
     at
         Scales, the largest first.
     resample
-        How pictures are scaled.
+        How pictures are scaled where they are not sampled.
     exact
         Make all from the whole picture by `resample`. Otherwise the large ones are sampled between
         the pixels of the picture or of it at half its size; then come some made from it at half
@@ -96,7 +97,9 @@ def levels(
         elif finer:
             level = resample(finer[-1], *size)
         elif scale > _SAMPLED_FROM:
-            level = _sampled(octaves[0 if scale > 0.5 else 1], *size)
+            octave = 0 if scale > 0.5 else 1
+            sampled = scale * 2**octave >= _SAMPLED_SHARE
+            level = (_sampled if sampled else resample)(octaves[octave], *size)
         else:
             level = resample(octaves[1], *size)
         made.append(level)

@@ -12,6 +12,7 @@ import numpy as np
 from renzheng import acquisition, documents, images, processes
 from renzheng.alignment import TEMPLATES
 from renzheng.choosing import choose_face
+from renzheng.detection import DETECTION_REVISION
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
 from renzheng.evaluation.trial import Acquired, Failure, Indices, Picture
@@ -90,7 +91,7 @@ class Extraction:
 
     def key(self, content: bytes) -> bytes:
         """What the cache keeps a picture's embedding under."""
-        settings = asdict(self)
+        settings = {**asdict(self), "detection": DETECTION_REVISION}
         for folder in ("pack", "detector"):  # where a pack lies changes nothing
             del settings[folder]
         if self.backend == BACKENDS[0]:

@@ -175,7 +175,7 @@ def read(path: Path) -> ModelProto:
     """
     try:
         return onnx.load(path)
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, ValueError, checker.ValidationError) as error:
         raise PackError(f"the network cannot be read: {error}", source=str(path)) from error
 
 

@@ -178,6 +178,7 @@ def _write(model: ModelProto, path: Path) -> None:
     weights = path.with_suffix(".weights")
     weights.unlink(missing_ok=True)  # onnx appends to what is there
     onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    weights.chmod(path.stat().st_mode & 0o777)  # onnx closes it to all but its owner
 
 
 class _MalformedError(Exception):

@@ -11,22 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from renzheng import onnx_files
 from renzheng.errors import PackError
+from renzheng.files import sha256
 
 MANIFEST = "pack.toml"
-# Read at a time. Another thread that imports keeps this one waiting before and after each piece.
-_PIECE = 16 << 20
-
 KINDS = ("detector", "embedder", "features", "liveness")
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +70,9 @@ class Pack:
             try:
                 found = sha256(folder / file)
             except OSError as error:
-                raise PackError(f"{file} is missing: {error.strerror}", source=str(path)) from error
+                raise PackError(
+                    f"{file} cannot be read: {error.strerror}", source=str(path)
+                ) from error
             if found != digest:
                 raise PackError(f"{file} differs from its digest: it is damaged", source=str(path))
         return cls(
@@ -128,6 +120,27 @@ class Pack:
         if name not in self.manifest["files"]:
             raise PackError(f"the pack has no file {name!r}", source=str(self.folder))
         return self.folder / name
+
+    def network(self, name: str) -> Path:
+        """The path of one of the pack's networks, whose weights are the pack's own as well.
+
+        Raises
+        ------
+        PackError
+            If the manifest does not list it, or a file of weights that it names.
+        """
+        path = self.file(name)
+        try:
+            named = onnx_files.weights(path)
+        except OSError as error:
+            raise PackError(f"{name} cannot be read: {error.strerror}", source=str(path)) from error
+        for weights in named or ():
+            if weights not in self.manifest["files"]:
+                raise PackError(
+                    f"{name} takes weights from {weights!r}, which the manifest does not list",
+                    source=str(self.folder / MANIFEST),
+                )
+        return path
 
     def setting(self, table: str, key: str) -> Any:
         """One value of the manifest.

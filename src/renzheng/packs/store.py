@@ -18,8 +18,9 @@ from typing import Any
 import platformdirs
 
 from renzheng.errors import PackError
+from renzheng.files import sha256
 from renzheng.packs import sources
-from renzheng.packs.manifest import MANIFEST, Pack, sha256
+from renzheng.packs.manifest import MANIFEST, Pack
 
 DEFINITIONS = Path(__file__).parent / "definitions"
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; what is older was killed
@@ -174,9 +175,12 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
         return Pack.load(Path(name))
     folder = location(str(name))
     if folder.exists():
-        # A damaged cache is mended: everything in it can be made again.
-        with contextlib.suppress(PackError):
+        try:
             return Pack.load(folder)
+        except PackError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            # A damaged cache is mended: everything in it can be made again.
     return build(str(name), progress=progress)
 
 
@@ -226,7 +230,7 @@ def build(name: str, progress: Progress | None = None) -> Pack:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _sweep(place.parent)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
+        scratch = _scratch(place)
     except OSError as error:
         raise _unwritable(error, place.parent) from error
     try:
@@ -292,7 +296,7 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
         raise PackError("there is something already", source=str(folder), remedy="name another")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        scratch = _scratch(folder)
     except OSError as error:
         raise _unwritable(error, folder.parent) from error
     try:
@@ -330,7 +334,8 @@ def _kept() -> Path:
 
 def _to_stderr(line: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads it: no reason to fail
-        print(f"renzheng: {line}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"renzheng: {line}\n")  # at once: another pack may be built meanwhile
+        sys.stderr.flush()
 
 
 def _unwritable(error: OSError, folder: Path) -> PackError:
@@ -373,6 +378,13 @@ def _write_manifest(name: str, folder: Path) -> None:
     for file in [*files, manifest]:
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
+
+
+def _scratch(place: Path) -> Path:
+    """A new folder beside a pack's place, open to whom the user's other folders are open to."""
+    scratch = place.with_name(f".{place.name}-{os.urandom(6).hex()}")
+    scratch.mkdir()  # and not tempfile's, which is closed to all others for good
+    return scratch
 
 
 def _move_into_place(scratch: Path, place: Path) -> None:

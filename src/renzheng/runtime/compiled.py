@@ -12,11 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from renzheng import files
+from renzheng import files, onnx_files
 
 _LAYOUT = b"renzheng compiled 1\n"
 _DIGEST = hashlib.sha256().digest_size
-_LOCATION = b"\n\x08location\x12"
 _UNUSED_FOR_S = 60 * 86400.0  # then the network or the runtime is another one by now
 
 
@@ -34,39 +33,25 @@ def place(model: Path, *conditions: str) -> Path | None:
         The ONNX file; files of weights that it names are part of it.
     conditions
         What the compiled network depends on besides.
+
+    Raises
+    ------
+    OSError
+        If the network cannot be read.
     """
-    content = model.read_bytes()
-    names = _weights(content)
+    names = onnx_files.weights(model)
     if names is None:
         return None
-    digest = hashlib.sha256(hashlib.sha256(content).digest())
+    digest = hashlib.sha256(files.sha256(model).encode())
     for name in names:
-        try:
-            digest.update(hashlib.sha256((model.parent / name).read_bytes()).digest())
-        except (OSError, ValueError):
+        weights = model.parent / name
+        # A pipe or a device would be read without end, and runtimes read beside the network alone.
+        if Path(name).name != name or not weights.is_file():
             return None
+        digest.update(files.sha256(weights).encode())
     for condition in conditions:
         digest.update(condition.encode() + b"\0")
     return folder() / f"{digest.hexdigest()[:32]}.bin"
-
-
-def _weights(content: bytes) -> list[str] | None:
-    """The files of weights that a network names; None if it cannot be told which they are.
-
-    In ONNX's encoding a tensor says where it lies by a key and a name with its length before it;
-    importing onnx for that takes longer than compiling most networks.
-    """
-    pieces = content.split(_LOCATION)[1:]
-    if content.count(b"location") != len(pieces):
-        return None
-    names = set()
-    for piece in pieces:
-        length = piece[0] if piece else 0
-        name = piece[1 : 1 + length]
-        if not 0 < length < 0x80 or len(name) != length:  # longer lengths take two bytes
-            return None
-        names.add(os.fsdecode(name))
-    return sorted(names)
 
 
 def read(path: Path) -> bytes | None:

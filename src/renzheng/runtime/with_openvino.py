@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import PackError
@@ -42,6 +43,10 @@ Array = npt.NDArray[Any]
 VERSION: str = ov.__version__.split("-")[0]
 _DEVICE = "CPU"
 _core = ov.Core()
+# Its bindings look numpy up at the first array that they meet, without Python's lock while another
+# thread may wait for them with it: two first calls at a time hung one process in eight. Modules are
+# imported by one thread at a time.
+ov.Tensor(np.zeros(1, np.float32)).data  # noqa: B018
 _lock = threading.Lock()
 
 
