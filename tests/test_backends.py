@@ -101,6 +101,32 @@ def test_threads_and_repeats_give_the_same_bits(
             np.testing.assert_array_equal(answers[0], once[: 1 + k % 3])
 
 
+_AT_ONCE = """
+import sys, threading
+import numpy as np
+from renzheng.runtime import Network
+sys.setswitchinterval(1e-6)  # as on a busy machine
+run = Network(sys.stdin.buffer.read(), 1, calls=2, backend=sys.argv[1])
+together = threading.Barrier(8)
+def call():
+    together.wait()
+    run(np.ones((3, 2), np.float32))
+threads = [threading.Thread(target=call) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+
+
+@each_backend
+def test_a_process_may_begin_with_many_calls_at_a_time(backend: str) -> None:
+    for _ in range(8):  # what it guards against hung every second one
+        subprocess.run(
+            [sys.executable, "-c", _AT_ONCE, backend], input=model(1), check=True, timeout=60
+        )
+
+
 @each_backend
 def test_many_shapes_one_after_another(backend: str, mtcnn_pack: Pack) -> None:
     pnet = mtcnn_pack.file("pnet.onnx")
@@ -401,8 +427,27 @@ def test_weights_in_another_file_are_told_apart(tmp_path: Path) -> None:
     assert compiled.place(path) is None
 
 
+def named(folder: Path, name: bytes) -> Path | None:
+    """Where a network is kept that says its weights lie there."""
+    return placed(folder, model(1) + b"\n\x08location\x12" + bytes([len(name)]) + name)
+
+
+def test_only_files_beside_a_network_are_read(tmp_path: Path) -> None:
+    beside = tmp_path / "beside"
+    (tmp_path / "outside").write_bytes(b"secret")
+    assert named(beside, b"../outside") is None
+    assert named(beside, bytes(tmp_path / "outside")) is None
+    assert named(beside, b"/dev/zero") is None
+    assert named(beside, b"nothing") is None
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(beside / "pipe")
+        assert named(beside, b"pipe") is None
+    (beside / "file").write_bytes(b"weights")
+    assert named(beside, b"file") is not None
+
+
 @pytest.mark.parametrize(
-    "named",
+    "said",
     [
         b"location",
         b"\n\x08location\x12",
@@ -410,8 +455,8 @@ def test_weights_in_another_file_are_told_apart(tmp_path: Path) -> None:
         b"\n\x08location\x12\x81\x01",
     ],
 )
-def test_weights_that_cannot_be_told_are_not_kept(tmp_path: Path, named: bytes) -> None:
-    assert placed(tmp_path, model(1) + named) is None
+def test_weights_that_cannot_be_told_are_not_kept(tmp_path: Path, said: bytes) -> None:
+    assert placed(tmp_path, model(1) + said) is None
 
 
 def test_what_is_kept_is_whole_private_and_swept(tmp_path: Path) -> None:

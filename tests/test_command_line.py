@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+
+from renzheng.cli import options
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -148,6 +152,43 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--max-fmr", "2"), ("--min-quality", "live.beauty=3"), ("--roles", "a"),
+     ("--backend", "abacus"), ("--threads", "0")],
+)  # fmt: skip
+def test_wrong_usage_is_told_before_a_pack_is_built(
+    wrong: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENZHENG_CACHE", str(tmp_path / "cache"))
+    done = run("verify", "a.jpg", "b.jpg", "--pack", "unknown", *wrong)
+    assert done.returncode == 2
+    assert "building" not in done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_interrupt_waits_until_a_library_is_imported() -> None:
+    steps = []
+
+    def importing() -> None:
+        with options._uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("imported")
+
+    with pytest.raises(KeyboardInterrupt):
+        importing()
+    assert steps == ["imported"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with options._uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("suffix", [".html", ".png"])

@@ -57,6 +57,14 @@ def test_a_share_by_the_first_version(eight: Path, quota: str, count: int) -> No
     assert cores() == count
 
 
+def test_what_is_no_text_limits_nothing(eight: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"0::/\xff\n")
+    (eight / "cpu.max").write_bytes(b"\xff")
+    assert cores() == 8
+    (eight / "cpu.max").write_text("9" * 400 + " 1")
+    assert cores() == 8
+
+
 def test_the_least_share_counts(eight: Path) -> None:
     (eight / "pod" / "cpu.max").write_text("500000 100000")
     (eight / "pod" / "work" / "cpu.max").write_text("400000 100000")

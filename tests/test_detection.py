@@ -169,6 +169,20 @@ def test_levels_from_levels_are_near_those_from_the_picture(portrait: np.ndarray
         assert difference.mean() <= 3
 
 
+@pytest.mark.parametrize("smallest", [20, 21, 22, 23, 24, 28, 34])
+def test_fine_stripes_come_through_as_coarse_ones_in_the_largest_level_alone(smallest: int) -> None:
+    stripes = np.zeros((480, 640, 3), np.uint8)
+    stripes[:, ::2] = 255
+    octaves = pyramid.Octaves(stripes)
+    for scale, level in zip(
+        at := pyramid.scales(480, 640, smallest, 0.709),
+        pyramid.levels(octaves, at, pyramid.area, exact=False),
+        strict=True,
+    ):
+        if scale < 0.58:  # what is sampled at less steps shows its picture's finest detail
+            assert level.std() < 20
+
+
 def test_no_level_is_sampled_where_faces_of_40_px_are_the_smallest(portrait: np.ndarray) -> None:
     for level in pyramid.levels(
         pyramid.Octaves(portrait),

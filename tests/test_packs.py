@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from renzheng import Pack, PackError, packs
+from renzheng import Pack, PackError, Verifier, packs
 from renzheng.packs import store
 
 
@@ -147,3 +147,57 @@ def test_a_pack_of_the_users_own_loads_from_its_folder(cache: Path, tmp_path: Pa
         pack.file("other.onnx")
     with pytest.raises(PackError, match=r"lacks \[input\] size"):
         pack.setting("input", "size")
+
+
+def test_a_network_takes_its_weights_from_listed_files_only(tmp_path: Path) -> None:
+    built = packs.load("dlib-resnet")
+    own = tmp_path / "own"
+    shutil.copytree(built.folder, own)
+    assert packs.load(own).network("embedder.onnx").is_file()
+    manifest = (own / "pack.toml").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in manifest if not line.startswith('"embedder.weights"')]
+    assert len(kept) == len(manifest) - 1
+    (own / "pack.toml").write_text("".join(kept), encoding="utf-8")
+    with pytest.raises(PackError, match="does not list"):
+        packs.load(own).network("embedder.onnx")
+    with pytest.raises(PackError, match="does not list"):
+        Verifier(own)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_others_may_read_a_pack_where_they_may_read_the_users_files(cache: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        pack = packs.build("mtcnn")
+    finally:
+        os.umask(before)
+    assert pack.folder.stat().st_mode & 0o777 == 0o750
+    assert {path.stat().st_mode & 0o777 for path in pack.folder.iterdir()} == {0o640}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_a_pack_that_may_not_be_read_is_not_built_again(cache: Path) -> None:
+    pack = packs.build("mtcnn")
+    pack.folder.chmod(0)
+    try:
+        with pytest.raises(PackError, match="Permission"):
+            packs.load("mtcnn", progress=lambda line: pytest.fail(line))
+    finally:
+        pack.folder.chmod(0o700)
+
+
+def test_each_line_of_a_build_is_written_at_once(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    class Stream:
+        def write(self, text: str) -> None:
+            written.append(text)
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr("sys.stderr", Stream())
+    packs.build("mtcnn")
+    assert [text[-1] for text in written] == ["\n"]

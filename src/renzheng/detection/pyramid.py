@@ -84,25 +84,26 @@ def levels(
         How pictures are scaled where they are not sampled.
     exact
         Make all from the whole picture by `resample`. Otherwise the large ones are sampled between
-        the pixels of the picture or of it at half its size; then come some made from it at half
-        its size, and each later one is made from a level of at least four times its scale.
+        the pixels of the picture or of it at half its size; later ones are made from a level of at
+        least four times their scale, but none that was sampled from the picture itself, whose
+        finest stripes it shows as coarse ones; and the others from the picture at half its size.
     """
     height, width = octaves[0].shape[:2]
-    made: list[npt.NDArray[Any]] = []
+    sources: list[tuple[float, npt.NDArray[Any]]] = []  # levels that later ones are made from
     for scale in at:
         size = int(height * scale + 1), int(width * scale + 1)
-        finer = [level for level, other in zip(made, at, strict=False) if other >= _FINER * scale]
         if exact:
-            level = resample(octaves[0], *size)
-        elif finer:
-            level = resample(finer[-1], *size)
-        elif scale > _SAMPLED_FROM:
-            octave = 0 if scale > 0.5 else 1
-            sampled = scale * 2**octave >= _SAMPLED_SHARE
-            level = (_sampled if sampled else resample)(octaves[octave], *size)
+            yield resample(octaves[0], *size)
+            continue
+        octave = 0 if scale > 0.5 else 1
+        sampled = scale > _SAMPLED_FROM and scale * 2**octave >= _SAMPLED_SHARE
+        finer = [level for other, level in sources if other >= _FINER * scale]
+        if sampled:
+            level = _sampled(octaves[octave], *size)
         else:
-            level = resample(octaves[1], *size)
-        made.append(level)
+            level = resample(finer[-1] if finer else octaves[octave], *size)
+        if octave or not sampled:
+            sources.append((scale, level))
         yield level
 
 

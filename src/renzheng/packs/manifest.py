@@ -70,9 +70,8 @@ class Pack:
             try:
                 found = sha256(folder / file)
             except OSError as error:
-                raise PackError(
-                    f"{file} cannot be read: {error.strerror}", source=str(path)
-                ) from error
+                how = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+                raise PackError(f"{file} {how}: {error.strerror}", source=str(path)) from error
             if found != digest:
                 raise PackError(f"{file} differs from its digest: it is damaged", source=str(path))
         return cls(
