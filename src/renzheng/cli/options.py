@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,9 @@ def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
         return False
 
 
-def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
+def verifier(
+    options: argparse.Namespace, more: Callable[[], dict[str, Any]] | None = None
+) -> Verifier:
     """The verifier that the options ask for.
 
     Parameters
@@ -136,7 +138,8 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
     options
         Of `add_pack` and `add_detection`.
     more
-        What else the verifier is told.
+        Gives what else the verifier is told, or raises InvalidInput: before packs are built, and
+        while those that are there are checked.
 
     Raises
     ------
@@ -146,26 +149,35 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
     from concurrent.futures import ThreadPoolExecutor
 
     from renzheng import packs
-    from renzheng.runtime import chosen, computing
 
     check_threads(options)
-    threads, backend = options.threads, chosen(getattr(options, "backend", None))
+    threads, backend = options.threads, getattr(options, "backend", None)
+    named = getattr(options, "pack", packs.DEFAULT_EMBEDDER)
     # Files are checked and networks load outside Python's lock, while libraries are imported. The
     # order is that of need: the embedding network takes longest, and no OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
-        named = getattr(options, "pack", packs.DEFAULT_EMBEDDER)
-        embedding = early.submit(packs.of_kind, "embedder", named)
-        detection = early.submit(packs.of_kind, "detector", packs.DEFAULT_DETECTOR)
+        built = [early.submit(packs.built, each) for each in (named, packs.DEFAULT_DETECTOR)]
+        from renzheng.runtime import chosen, computing
+
+        backend = chosen(backend)
         with _uninterrupted():
             computing(backend)
         from renzheng.embedding import Embedder
 
-        embedder = Embedder.from_pack(embedding.result(), threads, backend=backend, wait=False)
+        def load(pack: packs.Pack) -> Embedder:
+            return Embedder.from_pack(pack, threads, backend=backend, wait=False)
+
+        found = built[0].result()
+        embedder = None if found is None else load(found)
+        told = {} if more is None else more()
+        pack = found or packs.of_kind("embedder", named)
+        embedder = embedder or load(pack)
         from renzheng.detection import Detector
 
+        detector_pack = built[1].result() or packs.of_kind("detector", packs.DEFAULT_DETECTOR)
         detector = early.submit(
             Detector.from_folder,
-            detection.result().folder,
+            detector_pack.folder,
             threads=threads,
             backend=backend,
             min_face_size=options.min_face_size,
@@ -175,10 +187,8 @@ def verifier(options: argparse.Namespace, **more: Any) -> Verifier:
         from renzheng.instruments import Instruments
         from renzheng.verifier import Verifier
 
-        instruments = Instruments.of(
-            embedding.result(), embedder, detection.result(), detector.result()
-        )
-    return Verifier(instruments=instruments, threads=threads, backend=backend, **more)
+        instruments = Instruments.of(pack, embedder, detector_pack, detector.result())
+    return Verifier(instruments=instruments, threads=threads, backend=backend, **told)
 
 
 @contextmanager

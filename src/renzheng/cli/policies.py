@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from renzheng.cli import options
 from renzheng.errors import InvalidInput
@@ -90,23 +90,24 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
             f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
         )
 
-    # What is wrong with the options is told before packs are built. Numbers take numpy alone, which
-    # comes first in any case; measures of quality take OpenCV, and few demand any.
-    from renzheng.comparison import Policy
+    def more() -> dict[str, Any]:
+        from renzheng.comparison import Policy
 
-    document: Mapping[str, int] = {}
-    live: Mapping[str, int] = {}
-    if arguments.min_quality:
-        from renzheng import quality
+        document: Mapping[str, int] = {}
+        live: Mapping[str, int] = {}
+        if arguments.min_quality:  # few demand any, and it takes OpenCV
+            from renzheng import quality
 
-        document, live = quality.read_demands(arguments.min_quality)
-    policy = Policy(
-        max_fmr=arguments.max_fmr,
-        inconclusive=arguments.inconclusive,
-        min_document_quality=document,
-        min_live_quality=live,
-        allow_several_faces=arguments.allow_several_faces,
-        allow_same_picture=arguments.allow_same_picture,
-        min_liveness=arguments.min_liveness,
-    )
-    return options.verifier(arguments, policy=policy, roles=roles, liveness=arguments.liveness)
+            document, live = quality.read_demands(arguments.min_quality)
+        policy = Policy(
+            max_fmr=arguments.max_fmr,
+            inconclusive=arguments.inconclusive,
+            min_document_quality=document,
+            min_live_quality=live,
+            allow_several_faces=arguments.allow_several_faces,
+            allow_same_picture=arguments.allow_same_picture,
+            min_liveness=arguments.min_liveness,
+        )
+        return {"policy": policy, "roles": roles, "liveness": arguments.liveness}
+
+    return options.verifier(arguments, more)

@@ -184,6 +184,19 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
     return build(str(name), progress=progress)
 
 
+def built(named: Named) -> Pack | None:
+    """The pack, checked as by `load`, where nothing has to be built for that.
+
+    Nothing is raised: None is what is missing, unknown or damaged, and `load` says why.
+    """
+    if isinstance(named, Pack):
+        return named
+    with contextlib.suppress(PackError):
+        own = named not in names() and (Path(named) / MANIFEST).is_file()
+        return Pack.load(Path(named) if own else location(str(named)))
+    return None
+
+
 def of_kind(kind: str, named: Named) -> Pack:
     """A pack of one kind.
 
