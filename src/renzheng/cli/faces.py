@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import EXIT_CODES, engines, options
+from renzheng.cli import EXIT_CODES, engines, loading, options
 from renzheng.cli.batch import add_running, begin, interrupted
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
@@ -85,7 +85,7 @@ def register(commands: Any) -> None:
 
 
 def _detect(arguments: argparse.Namespace) -> int:
-    verifier = options.verifier(arguments)
+    verifier = loading.verifier(arguments)
     code = 0
     results = []
     for picture in arguments.pictures:
@@ -121,7 +121,7 @@ def _align(arguments: argparse.Namespace) -> int:
         raise InvalidInput("the crop is written as .png", source=str(arguments.out))
     options.check_output(arguments.out, [arguments.picture])
     try:
-        crop = options.verifier(arguments).align(arguments.picture)
+        crop = loading.verifier(arguments).align(arguments.picture)
     except (UnreadableImage, NoFace) as error:
         print(f"renzheng: {error}", file=sys.stderr)
         return _NOT_COMPARABLE
@@ -156,7 +156,7 @@ def _embed(arguments: argparse.Namespace) -> int:
             f"embeddings are written as .npy or .csv, not {suffix!r}", source=str(arguments.out)
         )
     options.check_output(arguments.out, arguments.pictures)
-    verifier = options.verifier(arguments)
+    verifier = loading.verifier(arguments)
     found: dict[int, Floats] = {}
     for index, picture in enumerate(_with_progress(arguments.pictures)):
         try:
@@ -197,7 +197,7 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     for path in (arguments.out, store.place(arguments.out)):
         options.check_output(path, arguments.pictures)
     arguments.threads = 1
-    verifier = options.verifier(arguments)
+    verifier = loading.verifier(arguments)
     try:
         with studies.progress() as tell:
             found = batch.embed_pictures(

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import options
+from renzheng.cli import loading
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -110,4 +110,4 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
         )
         return {"policy": policy, "roles": roles, "liveness": arguments.liveness}
 
-    return options.verifier(arguments, more)
+    return loading.verifier(arguments, more)

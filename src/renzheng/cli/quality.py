@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import EXIT_CODES, options
+from renzheng.cli import EXIT_CODES, loading, options
 
 if TYPE_CHECKING:
     from renzheng.quality import Role
@@ -41,7 +41,7 @@ def register(commands: Any) -> None:
 
 
 def _quality(arguments: argparse.Namespace) -> int:
-    verifier = options.verifier(arguments)
+    verifier = loading.verifier(arguments)
     code = 0
     results = []
     for picture in arguments.pictures:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from renzheng.cli import EXIT_CODES, options
+from renzheng.cli import EXIT_CODES, loading, options
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 _DESCRIPTION = """\
@@ -85,7 +85,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
     capture = specimens.get(arguments.capture)
     try:
         image = images.read(arguments.picture)
-        faces = options.verifier(arguments).detect(image)
+        faces = loading.verifier(arguments).detect(image)
         face = choose_face(faces, (image.shape[1], image.shape[0]))
     except UnreadableImage as error:
         print(f"renzheng: {error}", file=sys.stderr)

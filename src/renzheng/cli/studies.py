@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.cli import options
+from renzheng.cli import loading, options
 
 if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
@@ -58,7 +58,7 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
         report.check(arguments.report)
         check_report(arguments)
     arguments.threads = None
-    verifier = options.verifier(arguments)
+    verifier = loading.verifier(arguments)
     settings = Settings(
         aligned=None if arguments.aligned == "no" else arguments.aligned,
         channel=arguments.channel,
