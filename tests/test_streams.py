@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from renzheng.cli import loading, main, specimen
+from renzheng.cli import loading, main, options, specimen
 
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
