@@ -153,13 +153,14 @@ def test_a_network_takes_its_weights_from_listed_files_only(tmp_path: Path) -> N
     built = packs.load("dlib-resnet")
     own = tmp_path / "own"
     shutil.copytree(built.folder, own)
-    assert packs.load(own).network("embedder.onnx").is_file()
+    (own / "notes.txt").write_text("of the user's own")
+    assert packs.load(own).file("embedder.onnx").is_file()
     manifest = (own / "pack.toml").read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in manifest if not line.startswith('"embedder.weights"')]
     assert len(kept) == len(manifest) - 1
     (own / "pack.toml").write_text("".join(kept), encoding="utf-8")
     with pytest.raises(PackError, match="does not list"):
-        packs.load(own).network("embedder.onnx")
+        packs.load(own)
     with pytest.raises(PackError, match="does not list"):
         Verifier(own)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
 
 import numpy as np
 
@@ -101,12 +100,9 @@ class Embedder:
             If a setting is out of its range, or there is no such backend.
         """
         pack.require("embedder")
-
-        def read(table: str, key: str) -> Any:
-            return pack.setting(table, key)
-
+        read = pack.setting
         return cls(
-            Network(pack.network(read("input", "file")), threads, backend=backend, wait=wait),
+            Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
             size=read("input", "size"),
             mean=tuple(read("input", "mean")),
             scale=read("input", "scale"),

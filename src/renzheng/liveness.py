@@ -132,7 +132,7 @@ class Liveness:
             liveness = cls(
                 {
                     str(entry["file"]).removesuffix(".onnx"): (
-                        Network(found.network(entry["file"]), threads, backend=backend),
+                        Network(found.file(entry["file"]), threads, backend=backend),
                         float(entry["box_scale"]),
                     )
                     for entry in found.setting("input", "networks")

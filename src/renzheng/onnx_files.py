@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 _LOCATION = b"\n\x08location\x12"  # in ONNX's encoding: a tensor's key for where its values lie
 
 
-def weights(network: Path) -> list[str] | None:
+def weights(network: bytes) -> list[str] | None:
     """The names of the files that hold weights of a network, as it writes them.
 
     Parameters
     ----------
     network
-        An ONNX file.
+        An ONNX file's content.
 
     Returns
     -------
     list of str or None
         In order, each once. None where it cannot be told: where the word stands in the file for
         something else as well.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
     """
-    content = network.read_bytes()
-    pieces = content.split(_LOCATION)[1:]
-    if content.count(b"location") != len(pieces):
+    pieces = network.split(_LOCATION)[1:]
+    if network.count(b"location") != len(pieces):
         return None
     names = set()
     for piece in pieces:

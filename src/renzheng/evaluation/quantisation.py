@@ -117,7 +117,7 @@ def quantise(
     if crops < FEWEST:
         raise InvalidInput(f"ranges want {FEWEST} faces or more to be measured on, not {crops}")
     pack = evaluator.verifier.pack
-    file = pack.network(pack.setting("input", "file"))
+    file = pack.file(pack.setting("input", "file"))
     model = graph.read(file)
     quantising.check(model)
     seen, unseen = _faces(evaluator, people, crops, hold_out)

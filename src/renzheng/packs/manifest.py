@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,7 +51,8 @@ class Pack:
         Raises
         ------
         PackError
-            If the folder holds no pack, or a file is missing or differs from its digest.
+            If the folder holds no pack, a file is missing or differs from its digest, or a network
+            takes weights from a file that the manifest does not list.
         """
         path = folder / MANIFEST
         try:
@@ -74,6 +76,7 @@ class Pack:
                 raise PackError(f"{file} {how}: {error.strerror}", source=str(path)) from error
             if found != digest:
                 raise PackError(f"{file} differs from its digest: it is damaged", source=str(path))
+        _check_weights(folder, files)
         return cls(
             name=name,
             version=version,
@@ -120,27 +123,6 @@ class Pack:
             raise PackError(f"the pack has no file {name!r}", source=str(self.folder))
         return self.folder / name
 
-    def network(self, name: str) -> Path:
-        """The path of one of the pack's networks, whose weights are the pack's own as well.
-
-        Raises
-        ------
-        PackError
-            If the manifest does not list it, or a file of weights that it names.
-        """
-        path = self.file(name)
-        try:
-            named = onnx_files.weights(path)
-        except OSError as error:
-            raise PackError(f"{name} cannot be read: {error.strerror}", source=str(path)) from error
-        for weights in named or ():
-            if weights not in self.manifest["files"]:
-                raise PackError(
-                    f"{name} takes weights from {weights!r}, which the manifest does not list",
-                    source=str(self.folder / MANIFEST),
-                )
-        return path
-
     def setting(self, table: str, key: str) -> Any:
         """One value of the manifest.
 
@@ -159,3 +141,19 @@ class Pack:
     def to_dict(self) -> dict[str, Any]:
         """The manifest with folder and digest, for JSON."""
         return {**self.manifest, "folder": str(self.folder), "digest": self.digest}
+
+
+def _check_weights(folder: Path, files: Collection[str]) -> None:
+    """See that the networks among a pack's files take their weights from these alone."""
+    with suppress(OSError):  # a folder may be closed to listing and its files open all the same
+        if {entry.name for entry in folder.iterdir()} <= {MANIFEST, *files}:
+            return  # there is nothing else to take them from, and a network may be large to read
+    for file in files:
+        if not file.endswith(".onnx"):
+            continue
+        for weights in onnx_files.weights((folder / file).read_bytes()) or ():
+            if weights not in files:
+                raise PackError(
+                    f"{file} takes weights from {weights!r}, which the manifest does not list",
+                    source=str(folder / MANIFEST),
+                )

@@ -171,9 +171,9 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
     PackError
         If there is no such pack, it is damaged and cannot be rebuilt, or the build fails.
     """
-    if name not in names() and (Path(name) / MANIFEST).is_file():
-        return Pack.load(Path(name))
-    folder = location(str(name))
+    folder = _folder(name)
+    if name not in names():
+        return Pack.load(folder)
     if folder.exists():
         try:
             return Pack.load(folder)
@@ -192,8 +192,7 @@ def built(named: Named) -> Pack | None:
     if isinstance(named, Pack):
         return named
     with contextlib.suppress(PackError):
-        own = named not in names() and (Path(named) / MANIFEST).is_file()
-        return Pack.load(Path(named) if own else location(str(named)))
+        return Pack.load(_folder(named))
     return None
 
 
@@ -329,6 +328,12 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
         ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _folder(name: str | os.PathLike[str]) -> Path:
+    """Where a pack is, or would be built: the folder of the user's own, or the place of a name."""
+    own = name not in names() and (Path(name) / MANIFEST).is_file()
+    return Path(name) if own else location(str(name))
 
 
 def _known(name: str) -> None:

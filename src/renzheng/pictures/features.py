@@ -89,7 +89,7 @@ class Features:
                 source=str(self.pack.folder),
             ) from error
         self._network = Network(
-            self.pack.network(self.pack.setting("input", "file")), threads, backend=backend
+            self.pack.file(self.pack.setting("input", "file")), threads, backend=backend
         )
 
     def describe(self, images: Sequence[Image]) -> Floats:

@@ -39,16 +39,17 @@ def place(model: Path, *conditions: str) -> Path | None:
     OSError
         If the network cannot be read.
     """
-    names = onnx_files.weights(model)
+    content = model.read_bytes()
+    names = onnx_files.weights(content)
     if names is None:
         return None
-    digest = hashlib.sha256(files.sha256(model).encode())
+    digest = hashlib.sha256(hashlib.sha256(content).digest())
     for name in names:
         weights = model.parent / name
         # A pipe or a device would be read without end, and runtimes read beside the network alone.
         if Path(name).name != name or not weights.is_file():
             return None
-        digest.update(files.sha256(weights).encode())
+        digest.update(bytes.fromhex(files.sha256(weights)))
     for condition in conditions:
         digest.update(condition.encode() + b"\0")
     return folder() / f"{digest.hexdigest()[:32]}.bin"
