@@ -89,6 +89,13 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return shared / (float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared)
 
 
+def best_overlaps(
+    wanted: Sequence[np.ndarray] | np.ndarray, found: Sequence[np.ndarray] | np.ndarray
+) -> list[float]:
+    """Of each wanted box, with the found one that shares most with it."""
+    return [max((overlap(box, one) for box in found), default=0.0) for one in wanted]
+
+
 def serve(connection: Connection, backend: str | None, theirs: bool) -> None:
     """Look at what comes, some times over, and answer with boxes and seconds."""
     if theirs:
@@ -162,7 +169,7 @@ def main() -> None:
         for picture in pictures:
             scene = covering(picture, width, height)
             ((wanted,), (found,)), medians = turns(sides, scene, arguments.rounds, 3)
-            best += [max((overlap(box, w) for box in found), default=0.0) for w in wanted]
+            best += best_overlaps(wanted, found)
             counts = [counts[0] + len(wanted), counts[1] + len(found)]
             rows.append(medians)
         ratios = [a / b for a, b in rows]
@@ -175,11 +182,7 @@ def main() -> None:
     batch = np.stack([covering(picture, *SIZES[0]) for picture in many])
     boxes, (first, second) = turns(sides, batch, max(3, arguments.rounds // 2), 1)
     counts = [sum(map(len, each)) for each in boxes]
-    best = [
-        max((overlap(box, w) for box in found), default=0.0)
-        for wanted, found in zip(*boxes, strict=True)
-        for w in wanted
-    ]
+    best = [one for pair in zip(*boxes, strict=True) for one in best_overlaps(*pair)]
     print(
         f"{f'{len(many)} of 640 x 480, at once':<26}{1e3 * first:>10.1f}{1e3 * second:>9.1f}"
         f"{first / second:>7.2f}x{'':>8}{f'{counts[0]}, {counts[1]}':>10}{np.median(best):>8.3f}"

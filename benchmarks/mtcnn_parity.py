@@ -18,14 +18,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import reference_mtcnn as reference
+from detection import best_overlaps, overlap
 from renzheng import images, packs
 from renzheng.detection import Detector
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    shared = float(np.prod(sides))
-    return shared / (float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared)
 
 
 def main() -> None:
@@ -54,7 +49,7 @@ def main() -> None:
             start = time.perf_counter()
             boxes = [face.box for face in detector.detect(image)]
             seconds[name] += time.perf_counter() - start
-            best[name] += [max((overlap(b, w) for b in boxes), default=0.0) for w in wanted]
+            best[name] += best_overlaps(wanted, boxes)
             extra[name] += sum(all(overlap(b, w) < 0.5 for w in wanted) for b in boxes)
     faces = len(best["torch's area"])
     print(f"{len(paths)} pictures, {faces} faces in the reference")

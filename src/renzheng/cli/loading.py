@@ -44,9 +44,8 @@ def verifier(
     # order is that of need: the embedding network takes longest, and no OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
         built = [early.submit(packs.built, each) for each in (named, packs.DEFAULT_DETECTOR)]
-        from renzheng.runtime import chosen, computing
+        from renzheng.runtime import computing
 
-        backend = chosen(backend)
         with _uninterrupted():
             computing(backend)
         from renzheng.embedding import Embedder

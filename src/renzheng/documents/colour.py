@@ -9,13 +9,18 @@ import numpy as np
 
 from renzheng.types import Floats, Image
 
-# IEC 61966-2-1 (sRGB): linear red, green and blue to X, Y and Z under D65; then over D65's own.
-_TO_XYZ = (
-    (0.412453, 0.357580, 0.180423),
-    (0.212671, 0.715160, 0.072169),
-    (0.019334, 0.119193, 0.950227),
+# IEC 61966-2-1 (sRGB): linear red, green and blue to X, Y and Z under D65, over D65's own.
+_TO_XYZ = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+) / np.array([[0.950456], [1.0], [1.088754]])
+_LIGHT = 255 / 100
+_TO_LAB = np.array(
+    [[0, 116 * _LIGHT, 0, -16 * _LIGHT], [500, -500, 0, 128], [0, 200, -200, 128]], np.float64
 )
-_WHITE = (0.950456, 1.0, 1.088754)
 _FINEST = 65535  # steps of X, Y and Z
 
 
@@ -36,14 +41,9 @@ def lab(image: Image) -> Image:
         L* scaled from 0..100 to 0..255, a* + 128 and b* + 128, as OpenCV has them.
     """
     linear, cubic = _tables()
-    to_xyz = np.array(_TO_XYZ) / np.array(_WHITE)[:, None]
-    xyz = cv2.transform(np.asarray(cv2.LUT(image, linear)), to_xyz)
+    xyz = cv2.transform(np.asarray(cv2.LUT(image, linear)), _TO_XYZ)
     curved = cubic[(xyz + np.float32(0.5)).astype(np.uint16)]  # white is one, to 1e-6
-    light = 255 / 100
-    to_lab = np.array(
-        [[0, 116 * light, 0, -16 * light], [500, -500, 0, 128], [0, 200, -200, 128]], np.float64
-    )
-    return np.asarray(cv2.transform(curved, to_lab) + np.float32(0.5)).astype(np.uint8)
+    return np.asarray(cv2.transform(curved, _TO_LAB) + np.float32(0.5)).astype(np.uint8)
 
 
 @cache

@@ -87,9 +87,7 @@ class Service:
         self.settings = settings
         self.failure: RenzhengError | None = None
         # Built here, once, and not in every worker.
-        loaded = [packs.load(name) for name in settings.packs]
-        for pack in loaded:
-            pack.require("embedder")
+        loaded = [packs.of_kind("embedder", name) for name in settings.packs]
         self.packs = {pack.name: pack for pack in loaded}
         if len(self.packs) < len(loaded):
             raise InvalidInput("two packs have one name", remedy="offer one of them")
@@ -98,8 +96,7 @@ class Service:
         self.calibrations[self.default].threshold_at(settings.policy.max_fmr)
         self.others = [packs.load(packs.DEFAULT_DETECTOR)]
         if settings.liveness is not None:
-            self.others.append(packs.load(settings.liveness))
-            self.others[-1].require("liveness")
+            self.others.append(packs.of_kind("liveness", settings.liveness))
         elif settings.policy.min_liveness is not None:
             raise InvalidInput("the policy asks for liveness, and there is no liveness pack")
         self.keys = None if settings.keys is None else Keys(settings.keys)
