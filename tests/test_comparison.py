@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from renzheng import Calibration, Decision, InvalidInput, PackError, Policy
-from renzheng.comparison import compare, distances
-from renzheng.types import Comparison, Effect, FalseMatchRate, Finding, Role
+from renzheng.comparison import Population, compare, distances
+from renzheng.types import Comparison, Effect, FalseMatchRate, Finding, PopulationRate, Role
 
 CURVE = Calibration(
     distance=np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2]),
@@ -174,6 +174,121 @@ def test_calibration_survives_a_round_trip(tmp_path: Path) -> None:
 def test_damaged_calibrations_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(json.dumps({**CURVE.to_dict(), **change}))
+    with pytest.raises(PackError, match="not a calibration"):
+        Calibration.load(path)
+
+
+ONE = Population(
+    "people of one place", "a set", 900, True, 1e-5, np.array([1e-6, 1e-6, 1e-5, 5e-5, 5e-3, 1.0])
+)
+ANOTHER = Population(
+    "people of another", "a set", 90, True, 2e-4, np.array([1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1.0])
+)
+STATED = Population(
+    "children", "a set", 80, False, 1e-3, np.array([1e-5, 1e-4, 1e-3, 1e-2, 0.5, 1.0])
+)
+WITH = Calibration(
+    CURVE.distance,
+    CURVE.fmr,
+    CURVE.fnmr,
+    CURVE.resolution,
+    populations=(ONE, ANOTHER, STATED),
+)
+
+
+@given(st.floats(0, 2))
+def test_the_promise_is_never_below_a_covered_population(distance: float) -> None:
+    rates = WITH.rates_at(distance)
+    assert [each.population for each in rates] == [ONE.name, ANOTHER.name, STATED.name]
+    covered = [each.value for each in rates if each.covered]
+    assert len(covered) == 2
+    assert WITH.fmr_at(distance).value >= max(covered) * (1 - 1e-9)
+    for each, population in zip(rates, WITH.populations, strict=True):
+        assert each.extrapolated is (each.value < population.resolution * (1 - 1e-9))
+        assert each.resolution == population.resolution
+
+
+def test_a_comparison_says_on_whom_its_rate_was_measured() -> None:
+    first = np.array([1, 0], np.float32)
+    apart = 0.6
+    angle = 2 * np.arcsin(apart / 2)
+    second = np.array([np.cos(angle), np.sin(angle)], np.float32)
+    found = compare(first, second, WITH)
+    assert found.fmr == FalseMatchRate(pytest.approx(1e-4, rel=1e-3), at_most=False)
+    one, another, stated = found.populations
+    assert one == PopulationRate(ONE.name, True, pytest.approx(5e-5, rel=1e-3), False, 1e-5)
+    assert another == PopulationRate(ANOTHER.name, True, pytest.approx(1e-4, rel=1e-3), True, 2e-4)
+    assert stated.covered is False
+    told = json.loads(json.dumps(found.to_dict()))["fmr_by_population"]
+    assert [each["population"] for each in told] == [ONE.name, ANOTHER.name, STATED.name]
+    assert told[1].keys() == {"population", "covered", "value", "extrapolated", "resolution"}
+    assert compare(first, second, CURVE).to_dict()["fmr_by_population"] == []
+
+
+def test_populations_survive_a_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(WITH.to_dict()))
+    loaded = Calibration.load(path)
+    for each, wanted in zip(loaded.populations, WITH.populations, strict=True):
+        assert each.described() == wanted.described()
+        np.testing.assert_allclose(each.fmr, wanted.fmr)
+    assert "populations" not in CURVE.to_dict()  # a file of before is what it was
+
+
+@given(
+    hnp.arrays(np.float64, (3, 6), elements=st.floats(1e-9, 1.0)),
+)
+def test_rounding_in_the_file_breaks_no_promise(curves: np.ndarray) -> None:
+    curves = np.sort(curves, axis=1)
+    calibration = Calibration(
+        CURVE.distance,
+        curves.max(axis=0),
+        CURVE.fnmr,
+        1e-5,
+        populations=tuple(
+            Population(str(k), "", 2, True, 1e-3, curve) for k, curve in enumerate(curves)
+        ),
+    )
+    told = calibration.to_dict()
+    for each in told["populations"]:
+        assert (np.array(told["fmr"]) >= np.array(each["fmr"])).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "people of another"}, "two of a calibration's populations are called"),
+        ({"name": " "}, "name is words"),
+        ({"name": "a\nb"}, "name is words"),
+        ({"name": 3}, "name is words"),
+        ({"people": 1}, "two people or more"),
+        ({"people": "many"}, "two people or more"),
+        ({"covered": "yes"}, "covered"),
+        ({"resolution": 0}, "resolution"),
+        ({"fmr": [1e-6, 1e-6, 1e-5]}, "one a point"),
+        ({"fmr": [1e-6, 1e-5, 1e-6, 5e-5, 5e-3, 1.0]}, "must not fall"),
+        ({"fmr": [0, 1e-6, 1e-5, 5e-5, 5e-3, 1.0]}, "above 0"),
+        ({"fmr": [1e-6, 1e-6, 1e-5, 5e-5, 5e-3, 1.5]}, "up to 1"),
+        ({"fmr": [1e-6, 1e-6, 1.1e-5, 5e-5, 5e-3, 1.0]}, "lies below that of the covered"),
+        ({"fmr": "high"}, "not a calibration"),
+    ],
+)
+def test_damaged_populations_are_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    told = WITH.to_dict()
+    told["populations"][0] |= change
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(told))
+    with pytest.raises(PackError, match=message) as raised:
+        Calibration.load(path)
+    assert "not a calibration" in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "abc", [1], [{}], [{"name": "a"}], {"name": "a"}])
+def test_populations_of_another_form_are_refused(tmp_path: Path, wrong: object) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps({**CURVE.to_dict(), "populations": wrong}))
     with pytest.raises(PackError, match="not a calibration"):
         Calibration.load(path)
 

@@ -19,8 +19,11 @@ from renzheng.types import (
     FalseMatchRate,
     Finding,
     Floats,
+    PopulationRate,
     Role,
 )
+
+_ROUNDING = 1e-6  # of rates, relative: how far the sixth digit of the file may lead astray
 
 
 def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
@@ -42,6 +45,69 @@ def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
+class Population:
+    """People among whom false match rates were measured, and the rates.
+
+    Attributes
+    ----------
+    name
+        As shown: ``East Asian women``.
+    data
+        A sentence on where the people come from.
+    people
+        How many of them were compared with one another.
+    covered
+        Whether the promised rate is held to this population; else its rates are only stated.
+    resolution
+        The rate at which 30 different pairs of these people match falsely (rule of 30): below it
+        the curve is extrapolated.
+    fmr
+        float64 (points,): the share of comparisons of two of these people at each of the
+        calibration's distances or nearer; never decreasing, above 0.
+    """
+
+    name: str
+    data: str
+    people: int
+    covered: bool
+    resolution: float
+    fmr: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise InvalidInput(f"a population's name is words on one line, not {self.name!r}")
+        called = f"the population {self.name!r}"
+        if not isinstance(self.data, str):
+            raise InvalidInput(f"{called} says in words where its people come from")
+        if isinstance(self.people, bool) or not isinstance(self.people, int) or self.people < 2:
+            raise InvalidInput(f"{called} needs two people or more, not {self.people!r}")
+        if not isinstance(self.covered, bool):
+            raise InvalidInput(f"{called} is covered (true) or not (false), not {self.covered!r}")
+        if not 0 < self.resolution <= 1:
+            raise InvalidInput(f"the resolution of {called} must lie above 0 and up to 1")
+        if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
+            raise InvalidInput(f"the rates of {called} must be one finite curve")
+        if np.any(np.diff(self.fmr) < 0):
+            raise InvalidInput(f"with the distance the rates of {called} must not fall")
+        if self.fmr[0] <= 0 or self.fmr[-1] > 1:
+            raise InvalidInput(f"the rates of {called} must lie above 0 and up to 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The population's part of ``calibration.json``."""
+        return {**self.described(), "fmr": _six_digits(self.fmr)}
+
+    def described(self) -> dict[str, Any]:
+        """All but its curve, in plain values: for manifests and lists."""
+        return {
+            "name": self.name,
+            "data": self.data,
+            "people": self.people,
+            "covered": self.covered,
+            "resolution": self.resolution,
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """What a distance means for one pack, measured on pairs of different and of same people.
 
@@ -51,7 +117,8 @@ class Calibration:
         float64 (k,): increasing distances.
     fmr
         float64 (k,): the share of impostor comparisons at that distance or nearer; never
-        decreasing, above 0.
+        decreasing, above 0. With `populations` it is the promised rate: at no distance below any
+        covered population's.
     fnmr
         float64 (k,): the share of genuine comparisons farther than that distance; for pictures
         and reports, no decision rests on it.
@@ -63,6 +130,9 @@ class Calibration:
     llr
         float64 (k,): the natural logarithm of the likelihood ratio at that distance, one person
         over different people; never rising. None where it was not fitted.
+    populations
+        On whom the false match rates were measured, with the rates of each; empty where nobody
+        wrote it down.
     """
 
     distance: npt.NDArray[np.float64]
@@ -71,6 +141,7 @@ class Calibration:
     resolution: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
     llr: npt.NDArray[np.float64] | None = None
+    populations: tuple[Population, ...] = ()
 
     def __post_init__(self) -> None:
         shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
@@ -92,6 +163,25 @@ class Calibration:
                 raise InvalidInput("a calibration's likelihood ratios must be finite, one a point")
             if np.any(np.diff(llr) > 0):
                 raise InvalidInput("with the distance the likelihood ratio must not rise")
+        self._check_populations()
+
+    def _check_populations(self) -> None:
+        names = [each.name for each in self.populations]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidInput(f"two of a calibration's populations are called {twice!r}")
+        for each in self.populations:
+            if each.fmr.shape != self.distance.shape:
+                raise InvalidInput(
+                    f"the rates of the population {each.name!r} must be one a point: "
+                    f"{self.distance.size}, not {each.fmr.size}"
+                )
+            # A promise that some covered population breaks is none.
+            if each.covered and np.any(self.fmr < each.fmr * (1 - _ROUNDING)):
+                raise InvalidInput(
+                    f"the promised false match rate lies below that of the covered population "
+                    f"{each.name!r}"
+                )
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -111,8 +201,19 @@ class Calibration:
                 resolution=float(data["resolution"]),
                 provenance=data.get("provenance", {}),
                 llr=np.asarray(data["llr"], np.float64) if "llr" in data else None,
+                populations=tuple(
+                    Population(
+                        name=each["name"],
+                        data=each.get("data", ""),
+                        people=each["people"],
+                        covered=each["covered"],
+                        resolution=float(each["resolution"]),
+                        fmr=np.asarray(each["fmr"], np.float64),
+                    )
+                    for each in data.get("populations", ())
+                ),
             )
-        except (OSError, ValueError, KeyError, TypeError, InvalidInput) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PackError(
                 f"not a calibration: {error}", source=str(path), remedy="rebuild the pack"
             ) from error
@@ -123,9 +224,14 @@ class Calibration:
             "resolution": self.resolution,
             "provenance": dict(self.provenance),
             "distance": [round(float(v), 6) for v in self.distance],
-            "fmr": [float(f"{v:.6g}") for v in self.fmr],
-            "fnmr": [float(f"{v:.6g}") for v in self.fnmr],
+            "fmr": _six_digits(self.fmr),
+            "fnmr": _six_digits(self.fnmr),
             **({} if self.llr is None else {"llr": [round(float(v), 4) for v in self.llr]}),
+            **(
+                {"populations": [each.to_dict() for each in self.populations]}
+                if self.populations
+                else {}
+            ),
         }
 
     def llr_at(self, distance: float) -> float | None:
@@ -144,10 +250,31 @@ class Calibration:
         Between measured points the logarithm of the rate is interpolated linearly: impostor
         tails are near to exponential. Below `resolution` the answer is "at most".
         """
-        rate = float(np.exp(np.interp(distance, self.distance, np.log(self.fmr))))
+        rate = self._read(self.fmr, distance)
         if rate <= self.resolution * (1 + 1e-9):
             return FalseMatchRate(self.resolution, at_most=True)
-        return FalseMatchRate(min(rate, 1.0), at_most=False)
+        return FalseMatchRate(rate, at_most=False)
+
+    def rates_at(self, distance: float) -> tuple[PopulationRate, ...]:
+        """The false match rate of a threshold at this distance in each population, in their order.
+
+        Below a population's own resolution its curve was extrapolated, and the rate says so.
+        """
+        found = ((each, self._read(each.fmr, distance)) for each in self.populations)
+        return tuple(
+            PopulationRate(
+                population=each.name,
+                covered=each.covered,
+                value=rate,
+                extrapolated=rate < each.resolution * (1 - 1e-9),
+                resolution=each.resolution,
+            )
+            for each, rate in found
+        )
+
+    def _read(self, curve: npt.NDArray[np.float64], distance: float) -> float:
+        rate = float(np.exp(np.interp(distance, self.distance, np.log(curve))))
+        return min(rate, 1.0)
 
     def threshold_at(self, max_fmr: float) -> float:
         """The largest distance whose false match rate is at most `max_fmr`.
@@ -168,6 +295,10 @@ class Calibration:
         # The last of equal rates: np.interp needs increasing abscissae.
         last = np.append(np.diff(self.fmr) > 0, True)
         return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
+
+
+def _six_digits(curve: npt.NDArray[np.float64]) -> list[float]:
+    return [float(f"{v:.6g}") for v in curve]
 
 
 def promised_fpir(fmr: npt.ArrayLike, enrolled: float) -> npt.NDArray[np.float64]:
@@ -234,6 +365,7 @@ def compare(reference: Floats, probe: Floats, calibration: Calibration | None = 
         similarity=1 - distance * distance / 2,
         fmr=None if calibration is None else calibration.fmr_at(distance),
         llr=None if calibration is None else calibration.llr_at(distance),
+        populations=() if calibration is None else calibration.rates_at(distance),
     )
 
 

@@ -221,6 +221,41 @@ class FalseMatchRate:
 
 
 @dataclass(frozen=True)
+class PopulationRate:
+    """The false match rate at a distance among the people of one population.
+
+    Attributes
+    ----------
+    population
+        Its name.
+    covered
+        Whether the promised rate is held to it.
+    value
+        0 to 1, read off its own curve.
+    extrapolated
+        Whether the value lies below `resolution`: its curve was continued there, not measured.
+    resolution
+        The rate at which 30 different pairs of its people matched falsely.
+    """
+
+    population: str
+    covered: bool
+    value: float
+    extrapolated: bool
+    resolution: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "population": self.population,
+            "covered": self.covered,
+            "value": self.value,
+            "extrapolated": self.extrapolated,
+            "resolution": self.resolution,
+        }
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How near one reference and one probe embedding lie.
 
@@ -235,12 +270,16 @@ class Comparison:
     llr
         The calibrated log-likelihood ratio at this distance, natural logarithm: above 0 the
         evidence is for one person. None without a calibration that has it.
+    populations
+        The rate at this distance among each population that the calibration knows; `fmr` is the
+        worst of the covered ones. Empty where it does not say on whom it was measured.
     """
 
     distance: float
     similarity: float
     fmr: FalseMatchRate | None
     llr: float | None = None
+    populations: tuple[PopulationRate, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -249,6 +288,7 @@ class Comparison:
             "similarity": round(self.similarity, 6),
             "fmr": None if self.fmr is None else self.fmr.to_dict(),
             "llr": None if self.llr is None else round(self.llr, 4),
+            "fmr_by_population": [each.to_dict() for each in self.populations],
         }
 
 
@@ -493,7 +533,8 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The whole result as plain values for JSON; field names are stable."""
-        blank = {"distance": None, "similarity": None, "fmr": None, "llr": None}
+        blank: dict[str, Any] = dict.fromkeys(("distance", "similarity", "fmr", "llr"))
+        blank["fmr_by_population"] = []
         return {
             "decision": str(self.decision),
             "reason": self.reason,

@@ -12,6 +12,7 @@ from renzheng import InvalidInput
 from renzheng.comparison import Calibration
 from renzheng.evaluation.all_pairs import compare_all
 from renzheng.evaluation.calibrating import (
+    Compared,
     fit,
     pool_adjacent_violators,
     reliability,
@@ -115,6 +116,75 @@ def test_promises_hold_on_people_who_were_not_fitted_on() -> None:
     for promise in measure(held_out, calibration=calibration, draws=60).promises:
         assert promise.fmr.low / 1.5 <= promise.promised <= promise.fmr.high * 1.5
         assert promise.promised >= calibration.resolution * (1 - 1e-9)
+
+
+def _one_picture_each(people: int, dimension: int, seed: int) -> Scores:
+    """Impostors only; the fewer the dimensions, the nearer people lie to one another."""
+    return compare_all(*embeddings(people, 1, dimension=dimension, seed=seed))
+
+
+def test_the_promise_is_the_worst_of_the_covered_populations(scores: Scores) -> None:
+    near, nearest = _one_picture_each(80, 12, 1), _one_picture_each(90, 8, 2)
+    alone = fit(scores)
+    calibration = fit(
+        scores,
+        population="us",
+        data="our set",
+        others=[Compared("them", "theirs", near), Compared("children", "a set", nearest, False)],
+    )
+    us, them, children = calibration.populations
+    assert (us.name, us.data, us.people, us.covered) == ("us", "our set", 300, True)
+    assert (them.people, them.covered) == (80, True)
+    assert (children.people, children.covered) == (90, False)
+    np.testing.assert_array_equal(calibration.fmr, np.maximum(us.fmr, them.fmr))
+    assert (children.fmr > calibration.fmr).any()  # stated, and no part of the promise
+    assert calibration.resolution == us.resolution == alone.resolution
+    assert them.resolution > calibration.resolution
+    # Above its resolution each curve is what was measured.
+    for each, measured in ((us, scores), (them, near), (children, nearest)):
+        rate = measured.impostors_within(calibration.distance) / measured.impostors
+        known = rate >= each.resolution
+        np.testing.assert_allclose(each.fmr[known], rate[known], rtol=1e-9)
+        assert known.sum() > 10
+    # A policy accepts no farther than for the main population alone.
+    for rate in (1e-1, 1e-2, 1e-3):
+        assert calibration.threshold_at(rate) < alone.threshold_at(rate)
+    both = min(len(calibration.fnmr), len(alone.fnmr))
+    np.testing.assert_array_equal(calibration.fnmr[:both], alone.fnmr[:both])
+
+
+def test_likelihood_ratios_weigh_the_worst_population(scores: Scores) -> None:
+    near = _one_picture_each(120, 8, 1)
+    alone = fit(scores)
+    calibration = fit(scores, population="us", others=[Compared("them", "", near)])
+    for distance in (0.5, 0.6, 0.7, 0.8):
+        before, now = alone.llr_at(distance), calibration.llr_at(distance)
+        assert before is not None
+        assert now is not None
+        assert now <= before
+    assert calibration.llr_at(0.7) < alone.llr_at(0.7) - 0.5
+
+
+def test_a_named_population_alone_changes_nothing_that_was_measured(scores: Scores) -> None:
+    alone, named = fit(scores), fit(scores, population="us")
+    assert alone.populations == ()
+    assert [each.name for each in named.populations] == ["us"]
+    known = alone.fmr >= alone.resolution
+    np.testing.assert_allclose(named.fmr[known], alone.fmr[known], rtol=1e-9)
+    for distance in np.linspace(0, 2, 41):
+        assert named.fmr_at(distance).value == pytest.approx(alone.fmr_at(distance).value)
+    assert named.llr is not None
+    assert alone.llr is not None
+    clear = alone.fmr >= 100 * alone.resolution  # nearer, the extrapolated tail is smoother
+    np.testing.assert_allclose(named.llr[clear], alone.llr[clear], atol=1e-3)
+
+
+def test_a_population_of_few_people_is_refused(scores: Scores) -> None:
+    few = Compared("them", "", _one_picture_each(8, 16, 0))
+    with pytest.raises(InvalidInput, match=r"fewer than 30 .* 'them'"):
+        fit(scores, population="us", others=[few])
+    enough = Compared("them", "", _one_picture_each(9, 16, 0))
+    assert len(fit(scores, population="us", others=[enough]).populations) == 2
 
 
 @given(st.integers(2, 60), st.floats(0, 1), st.integers(0, 5))

@@ -46,6 +46,18 @@ Below the rate at which 30 different pairs of people match falsely nothing is pr
 For low rates you need many different people: --people compares everyone with everyone, and with
 --pairs --cross every reference meets every probe: 500 people with one document and one live picture
 each give 249,500 impostor comparisons.
+
+A rate holds for people like those whom it was measured on. --population names further people, each
+compared with everyone else of that population; the promised rate is then at every distance the
+highest of all these populations, and every rate that is shown says whom it was measured on. The
+rates of --stated are shown as well, but the promise is not held to them. Both take
+
+  NAME=FOLDER  a folder with one folder for each person, or with pictures alone: then every picture
+               is taken to show another person
+  NAME=TABLE   a CSV table with the columns `picture` and `person`, or `picture` alone, likewise
+
+and can be given again and again. A small population's curve is extrapolated below the rate at which
+30 different pairs of its people match falsely, and said to be.
 """
 
 
@@ -176,6 +188,26 @@ def register(commands: Any) -> None:
         default=0.5,
         metavar="SHARE",
         help="share of the people to test on, who are not fitted on (default: 0.5; 0 for none)",
+    )
+    calibrate.add_argument(
+        "--people-name",
+        metavar="NAME",
+        help="what the people of --pairs or --people are called where a rate is shown (default: "
+        "the name of the folder or table)",
+    )
+    calibrate.add_argument(
+        "--population",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="further people whom the promised rate is held to; can be given again",
+    )
+    calibrate.add_argument(
+        "--stated",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="people whose rates are measured and shown, but not promised; can be given again",
     )
     _add_most(calibrate)
     _add_common(calibrate, channel=True)
@@ -332,9 +364,18 @@ def _channels(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from renzheng.evaluation import recalibration
+    from renzheng.evaluation import populations, recalibration
+    from renzheng.populations import of_calibration
 
     recalibration.check(arguments.output, arguments.hold_out)
+    further = populations.read(
+        [
+            *((text, True) for text in arguments.population),
+            *((text, False) for text in arguments.stated),
+        ],
+        [] if arguments.people_name is None else [arguments.people_name],
+    )
+    populations.check(further, arguments.hold_out, arguments.seed)
     with studies.evaluator(arguments) as evaluator:
         data: Pairs | People
         if arguments.pairs is not None:
@@ -349,16 +390,21 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             arguments.output,
             cross=arguments.cross,
             hold_out=arguments.hold_out,
+            name=arguments.people_name,
+            populations=further,
             command=studies.command(),
         )
     if done.held_out is not None:
-        studies.show({done.held_out.name: done.held_out}, arguments, done.reliability)
+        studies.show(
+            {done.held_out.name: done.held_out}, arguments, done.reliability, done.populations
+        )
     if not arguments.json:
         print(
             f"\n{done.pack.name} {done.pack.version} speaks down to FMR "
             f"{done.calibration.resolution:.2g}; use it: renzheng verify --pack "
             f"{shlex.quote(str(arguments.output))} ID_PHOTO LIVE_PHOTO"
         )
+        print(f"measured on {of_calibration(done.calibration)}")
         if done.held_out is None:
             print("Nobody was held out: what it promises has not been tested.")
     elif done.held_out is None:

@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from renzheng.cli import loading, options
 
 if TYPE_CHECKING:
     from renzheng.evaluation.evaluator import Evaluator
+    from renzheng.evaluation.populations import Kept
     from renzheng.evaluation.report.tables import Table
     from renzheng.evaluation.study import Study
     from renzheng.evaluation.trial import People
@@ -168,7 +169,10 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def show(
-    studies: Mapping[str, Study], arguments: argparse.Namespace, reliability: Any = None
+    studies: Mapping[str, Study],
+    arguments: argparse.Namespace,
+    reliability: Any = None,
+    populations: Sequence[Kept] = (),
 ) -> None:
     """Print what came out, and write the report that the options ask for."""
     from renzheng.evaluation import report
@@ -182,10 +186,14 @@ def show(
             command=made_by,
             show_faces=arguments.show_faces,
             reliability=reliability,
+            populations=populations,
             max_fmr=arguments.max_fmr,
         )
     if arguments.json:
-        options.print_json(report.to_dict(studies, command=made_by, reliability=reliability))
+        found = report.to_dict(
+            studies, command=made_by, reliability=reliability, populations=populations
+        )
+        options.print_json(found)
         return
     shown: list[Table] = []
     if len(studies) > 1:
@@ -196,6 +204,8 @@ def show(
         problems = tables.problems(study, most=10)
         if problems is not None:
             shown.append(problems)
+    if populations:
+        shown.append(tables.populations(populations))
     if reliability is not None:
         shown.append(tables.likelihood_ratios(reliability))
     for table in shown:

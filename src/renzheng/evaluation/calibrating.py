@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from renzheng.comparison import Calibration
+from renzheng.comparison import Calibration, Population
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.bootstrap import Weighted
 from renzheng.evaluation.measurement import count_genuine_people, finest_fmr
 from renzheng.evaluation.scores import CELL, Array, Scores
+from renzheng.evaluation.tails import extrapolate
 from renzheng.evaluation.trial import Indices
 
-_GRID = 0.01  # distance between the curve's points; FMR about doubles over it at the tail
 _FINE = 0.002  # cells that the likelihood ratio is fitted on
+_STEP = 5  # of them between the curve's points; FMR about doubles over it at the tail
+_EDGES = np.round(np.arange(0, 2 + _FINE / 2, _FINE), 3)
 _FEWEST = {"genuine": 20, "impostor": 100}
 
 
-def fit(scores: Scores, provenance: Mapping[str, Any] | None = None) -> Calibration:
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The comparisons of one population's people with one another.
+
+    Attributes
+    ----------
+    name, data, covered
+        As in `Population`.
+    scores
+        Only the impostor comparisons count.
+    """
+
+    name: str
+    data: str
+    scores: Scores
+    covered: bool = True
+
+
+def fit(
+    scores: Scores,
+    provenance: Mapping[str, Any] | None = None,
+    *,
+    population: str = "",
+    data: str = "",
+    others: Sequence[Compared] = (),
+) -> Calibration:
     """Fit a calibration.
 
     FMR is the measured share itself, read at every hundredth of distance. Below `resolution`, the
     rate at which 30 different pairs of people match falsely (rule of 30), the curve is kept for
-    plots but a `Calibration` answers "at most": the tail is not extrapolated. No law is known for
-    it that would hold for the people who are not in the data.
+    plots but a `Calibration` answers "at most".
+
+    With a named population the calibration holds a curve for it and for each of the others, and the
+    promised FMR is at every distance the highest of the covered ones: a policy then keeps its word
+    for whichever of these people stand before the camera. A small population's curve is continued
+    below its own resolution, since it would otherwise end far above the rates that are asked for
+    (see `renzheng.evaluation.tails`); the calibration's resolution stays the main population's.
 
     The log-likelihood ratio is the isotonic regression of the labels on the distance (pool
     adjacent violators; Zadrozny and Elkan 2002, Brümmer and du Preez 2006) with both kinds given
-    equal weight. It is held between ln(3 / genuine people) and ln(1 / resolution): no more
-    evidence than the data could have contradicted.
+    equal weight, the impostors spread as the promised FMR has them. It is held between
+    ln(3 / genuine people) and ln(1 / resolution): no more evidence than the data could have
+    contradicted.
 
     In both the people count once each on the genuine side, however many pictures there are of
     them, and every comparison counts once on the impostor side.
@@ -42,12 +75,17 @@ def fit(scores: Scores, provenance: Mapping[str, Any] | None = None) -> Calibrat
         Both kinds of comparisons.
     provenance
         What to keep with the calibration.
+    population, data
+        The name of the people in `scores`, and where they come from; they are covered. Without a
+        name the calibration says of nobody that it was measured on them.
+    others
+        Further populations.
 
     Raises
     ------
     InvalidInput
         If there are fewer than 20 genuine or 100 impostor comparisons, or fewer than 30 different
-        pairs of people on the impostor side.
+        pairs of people on the impostor side, here or in one of the others.
     """
     for kind, count in (("genuine", len(scores.genuine)), ("impostor", scores.impostors)):
         if count < _FEWEST[kind]:
@@ -56,26 +94,39 @@ def fit(scores: Scores, provenance: Mapping[str, Any] | None = None) -> Calibrat
                 f"{_FEWEST[kind]} at least are needed",
                 remedy="give more pairs, or let everyone be compared with everyone (--people)",
             )
-    finest = finest_fmr(scores)
-    if finest is None:
-        raise InvalidInput(
-            "the impostor comparisons show fewer than 30 different pairs of people",
-            remedy="give pictures of more people",
-        )
-    resolution = _rounded_up(finest)
+    resolution = _resolution(scores, "the impostor comparisons")
     weighted = Weighted(scores, per_person=True)
-    grid = np.round(np.arange(0, 2 + _GRID / 2, _GRID), 2)
-    fmr, fnmr = weighted.fmr_at(grid), weighted.fnmr_at(grid)
-    end = int(np.argmax((fmr >= 1 - 1e-12) & (fnmr <= 1e-12))) + 1
-    grid, fmr, fnmr = grid[:end], fmr[:end], fnmr[:end]
+    every = (Compared(population, data, scores), *others) if population or others else ()
+    curves = [_curve(each) for each in every]
+    promised = weighted.fmr_at(_EDGES)
+    if curves:
+        covered = [curve for each, (_, curve) in zip(every, curves, strict=True) if each.covered]
+        promised = np.max(covered, axis=0)
+    fnmr = weighted.fnmr_at(_EDGES)
+    whole = (np.min([promised, *(c for _, c in curves)], axis=0) >= 1 - 1e-12) & (fnmr <= 1e-12)
+    end = int(np.argmax(whole[::_STEP])) + 1
+    grid, fmr, fnmr = (curve[::_STEP][:end] for curve in (_EDGES, promised, fnmr))
+    if not curves:
+        fmr = np.clip(fmr, 0.1 / scores.impostors, 1.0)
     people = count_genuine_people(scores)
     return Calibration(
         distance=grid,
-        fmr=np.clip(fmr, 0.1 / scores.impostors, 1.0),
+        fmr=fmr,
         fnmr=np.clip(fnmr, 0.0, 1.0),
         resolution=resolution,
+        populations=tuple(
+            Population(
+                name=each.name,
+                data=each.data,
+                people=each.scores.people,
+                covered=each.covered,
+                resolution=its_resolution,
+                fmr=curve[::_STEP][:end],
+            )
+            for each, (its_resolution, curve) in zip(every, curves, strict=True)
+        ),
         llr=np.clip(
-            _LogLikelihoodRatio(weighted)(grid),
+            _LogLikelihoodRatio(weighted, promised)(grid),
             min(0.0, np.log(3 / people)),
             np.log(1 / resolution),
         ),
@@ -89,6 +140,26 @@ def fit(scores: Scores, provenance: Mapping[str, Any] | None = None) -> Calibrat
     )
 
 
+def _curve(compared: Compared) -> tuple[float, Array]:
+    """The resolution of a population and its rates at `_EDGES`, continued below it."""
+    resolution = _resolution(
+        compared.scores, f"the comparisons of the population {compared.name!r}"
+    )
+    measured = Weighted(compared.scores).fmr_at(_EDGES)
+    return resolution, np.minimum(extrapolate(_EDGES, measured, resolution), 1.0)
+
+
+def _resolution(scores: Scores, called: str) -> float:
+    """The lowest rate that the scores can speak of, in one digit."""
+    finest = finest_fmr(scores)
+    if finest is None:
+        raise InvalidInput(
+            f"fewer than 30 different pairs of people are among {called}",
+            remedy="give pictures of more people",
+        )
+    return _rounded_up(finest)
+
+
 def _rounded_up(rate: float) -> float:
     """To one digit: nobody should read more into it."""
     digit = 10.0 ** np.floor(np.log10(rate))
@@ -96,13 +167,21 @@ def _rounded_up(rate: float) -> float:
 
 
 class _LogLikelihoodRatio:
-    """Natural logarithm of the ratio of densities by distance, never rising."""
+    """Natural logarithm of the ratio of densities by distance, never rising.
 
-    def __init__(self, weighted: Weighted):
-        edges = np.arange(0, 2 + _FINE / 2, _FINE)
-        genuine = np.diff(np.concatenate([[0.0], 1 - weighted.fnmr_at(edges)]))
-        impostor = np.diff(np.concatenate([[0.0], weighted.fmr_at(edges)]))
-        middle = np.maximum(edges - _FINE / 2, 0)
+    Parameters
+    ----------
+    weighted
+        Both kinds of comparisons.
+    fmr
+        float64 (edges,): the impostors' share at `_EDGES` or nearer, by default that of `weighted`.
+    """
+
+    def __init__(self, weighted: Weighted, fmr: Array | None = None):
+        within = weighted.fmr_at(_EDGES) if fmr is None else fmr
+        genuine = np.diff(np.concatenate([[0.0], 1 - weighted.fnmr_at(_EDGES)]))
+        impostor = np.diff(np.concatenate([[0.0], within]))
+        middle = np.maximum(_EDGES - _FINE / 2, 0)
         kept = genuine + impostor > 0
         share, place = pool_adjacent_violators(
             middle[kept],

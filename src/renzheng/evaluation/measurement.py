@@ -217,7 +217,7 @@ def measure(
     plain, by_person = Weighted(scores), Weighted(scores, per_person=True)
     # Without genuine comparisons there is nothing to say at a false match rate.
     wanted = [rate for rate in rates if rate * scores.impostors >= 1 and len(scores.genuine)]
-    promised = _promised(calibration, rates)
+    promised = promised_thresholds(calibration, rates)
     points = [plain.fnmr_at_fmr(rate) for rate in wanted]
     cuts = np.array([threshold for threshold, _ in promised])
     drawn_points, drawn_people, drawn_eer, drawn_auc, drawn_fmr, drawn_fnmr = ([] for _ in range(6))
@@ -293,6 +293,20 @@ def measure(
     )
 
 
+def promised_thresholds(
+    calibration: Calibration | None, rates: Sequence[float] = RATES
+) -> list[tuple[float, float]]:
+    """Return the distance of each rate, with the rate, as far down as the calibration speaks."""
+    found = []
+    if calibration is not None:
+        for rate in rates:
+            try:
+                found.append((calibration.threshold_at(rate), rate))
+            except InvalidInput:  # finer than the calibration speaks
+                continue
+    return found
+
+
 def finest_fmr(scores: Scores) -> float | None:
     """The lowest false match rate that the data can speak for; None if it cannot for any.
 
@@ -320,17 +334,6 @@ def count_people_pairs(scores: Scores) -> int:
 def count_genuine_people(scores: Scores) -> int:
     """How many people have a genuine comparison."""
     return len(np.unique(scores.person[scores.genuine_pairs[:, 0]]))
-
-
-def _promised(calibration: Calibration | None, rates: Sequence[float]) -> list[tuple[float, float]]:
-    found = []
-    if calibration is not None:
-        for rate in rates:
-            try:
-                found.append((calibration.threshold_at(rate), rate))
-            except InvalidInput:  # finer than the calibration speaks
-                continue
-    return found
 
 
 def _with_losses(fnmr: Estimate, lost: float) -> Estimate:

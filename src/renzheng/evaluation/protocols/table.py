@@ -131,7 +131,7 @@ def read_pairs(path: Path, root: Path | None = None) -> Pairs:
     )
 
 
-def read_people(path: Path, root: Path | None = None) -> People:
+def read_people(path: Path, root: Path | None = None, *, each_another: bool = False) -> People:
     """Read pictures and their people from a table.
 
     Parameters
@@ -141,6 +141,8 @@ def read_people(path: Path, root: Path | None = None) -> People:
         is a group.
     root
         What relative paths start from; by default the table's folder.
+    each_another
+        Whether the column ``person`` may be missing: every picture then shows another person.
 
     Raises
     ------
@@ -148,14 +150,15 @@ def read_people(path: Path, root: Path | None = None) -> People:
         If the table is empty, lacks a column, or shows fewer than two people.
     """
     columns, rows = tables.read(path)
-    tables.require(path, columns, ("picture", "person"))
+    alone = each_another and "person" not in columns
+    tables.require(path, columns, ("picture",) if alone else ("picture", "person"))
     root = path.parent if root is None else root
     kept: dict[str, Row] = {}
     problems: list[Problem] = []
     for number, row in rows:
         where = f"{path.name} row {number}"
         place = _place(row["picture"], root)
-        if not row["person"]:
+        if not alone and not row["person"]:
             problems.append(Problem(where, "the person is missing"))
         elif not row["picture"] or not Path(place).is_file():
             problems.append(Problem(where, f"there is no file {place}"))
@@ -163,7 +166,8 @@ def read_people(path: Path, root: Path | None = None) -> People:
             problems.append(Problem(where, f"{row['picture']} was listed before"))
         else:
             kept[place] = row
-    names, person = np.unique([row["person"] for row in kept.values()], return_inverse=True)
+    people = list(kept) if alone else [row["person"] for row in kept.values()]
+    names, person = np.unique(people, return_inverse=True)
     return People(
         name=path.name,
         pictures=[Picture(_shown(place, root), Path(place)) for place in kept],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from renzheng import files
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.calibrating import Reliability
+from renzheng.evaluation.populations import Kept
 from renzheng.evaluation.report import page, plots, svg
 from renzheng.evaluation.study import Study
 
@@ -55,6 +56,7 @@ def save(
     command: str,
     show_faces: bool = False,
     reliability: Reliability | None = None,
+    populations: Sequence[Kept] = (),
     max_fmr: float = 1e-4,
 ) -> None:
     """Write the page and, beside it under the same name, ``.json``.
@@ -72,6 +74,8 @@ def save(
         holds no picture and names none but those with problems.
     reliability
         Of a calibration's likelihood ratios.
+    populations
+        Whether a calibration's promised rates held in each population.
     max_fmr
         The false match rate that channels are compared at.
 
@@ -86,16 +90,21 @@ def save(
         command=command,
         show_faces=show_faces,
         reliability=reliability,
+        populations=populations,
         max_fmr=max_fmr,
     )
     files.write(path, content)
-    data = to_dict(studies, command=command, reliability=reliability)
+    data = to_dict(studies, command=command, reliability=reliability, populations=populations)
     text = json.dumps(data, indent=1, ensure_ascii=False)
     files.write(path.with_suffix(".json"), text.encode("utf-8"))
 
 
 def to_dict(
-    studies: Mapping[str, Study], *, command: str, reliability: Reliability | None = None
+    studies: Mapping[str, Study],
+    *,
+    command: str,
+    reliability: Reliability | None = None,
+    populations: Sequence[Kept] = (),
 ) -> dict[str, Any]:
     """Plain values for JSON: a study, or studies by name."""
     every = {
@@ -105,4 +114,6 @@ def to_dict(
     data = next(iter(every.values())) if len(every) == 1 else {"studies": every}
     if reliability is not None:
         data = {**data, "likelihood_ratios": reliability.to_dict()}
+    if populations:
+        data = {**data, "populations": [each.to_dict() for each in populations]}
     return {"command": command, **data}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from renzheng import images
 from renzheng.errors import UnreadableImage
 from renzheng.evaluation.calibrating import Reliability
+from renzheng.evaluation.populations import Kept
 from renzheng.evaluation.report import plots, tables
 from renzheng.evaluation.report.tables import Table
 from renzheng.evaluation.study import Study
@@ -49,6 +50,7 @@ def render(
     command: str,
     show_faces: bool,
     reliability: Reliability | None,
+    populations: Sequence[Kept],
     max_fmr: float,
 ) -> bytes:
     """The page as UTF-8; parameters as of `renzheng.evaluation.report.save`."""
@@ -61,6 +63,8 @@ def render(
         parts.append(plot("DET curves", plots.det(studies), half=True))
     for study in studies.values():
         parts += _study(study, alone=len(studies) == 1)
+    if populations:
+        parts.append(section(tables.populations(populations)))
     if reliability is not None:
         parts.append(section(tables.likelihood_ratios(reliability)))
         parts.append(plot("Reliability", plots.reliability(reliability), half=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from renzheng.evaluation.bootstrap import Estimate
 from renzheng.evaluation.calibrating import Reliability
+from renzheng.evaluation.populations import Kept
 from renzheng.evaluation.study import Study
 from renzheng.evaluation.trial import Problem
 
@@ -256,6 +257,24 @@ def likelihood_ratios(found: Reliability) -> Table:
         ("Cllr, bits", "least possible with these distances", "lost through calibration"),
         ((f"{found.cllr:.4f}", f"{found.cllr_min:.4f}", f"{found.cllr - found.cllr_min:.4f}"),),
         "Cost of the log-likelihood ratios: 0 is perfect, 1 is what saying nothing costs.",
+    )
+
+
+def populations(kept: Sequence[Kept]) -> Table:
+    """Whether the promised rates held in each population, a row for each."""
+    promised = sorted({each.promised for each in kept}, reverse=True)
+    rows = []
+    for name in dict.fromkeys(each.population for each in kept):
+        found = {each.promised: each for each in kept if each.population == name}
+        one = next(iter(found.values()))
+        cells = [rate_with_interval(found[p].fmr) if p in found else "-" for p in promised]
+        rows.append((name, "yes" if one.covered else "no", f"{one.people:,}", *cells))
+    return Table(
+        "Observed FMR on the people left out, by population, where this is promised",
+        ("population", "covered", "people", *(rate(each) for each in promised)),
+        tuple(rows),
+        "The promise is the highest rate of the covered populations. 95 % intervals by drawing "
+        "people.",
     )
 
 

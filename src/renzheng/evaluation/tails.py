@@ -1,0 +1,55 @@
+"""False match rates that are too low to be measured: how a curve goes on below its data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from renzheng.evaluation.scores import Array
+
+REACH = 30.0  # times the resolution: up to there the measured tail decides how steeply it goes on
+_LEAST = 1e-15  # a rate stays above 0, so that it has a logarithm
+
+
+def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float = REACH) -> Array:
+    """Return the curve with its part below the resolution replaced by a fitted exponential tail.
+
+    The logarithm of the rate goes on as a line from the first point that reaches `resolution`. Its
+    slope is the weighted least-squares slope of log FMR against distance between `resolution` and
+    `reach` times it. A rate of n counted pairs has the relative variance 1 / n (Poisson), so a
+    point's weight is its rate. Where fewer than two points lie there the curve stays level: without
+    a slope, no lower rate can be claimed.
+
+    Parameters
+    ----------
+    distance
+        float64 (n,): increasing distances.
+    fmr
+        float64 (n,): measured rates, never decreasing, 0 to 1.
+    resolution
+        The lowest rate that was measured well enough, above 0.
+    reach
+        The upper end of the fitted tail, in times the resolution.
+
+    Returns
+    -------
+    float64 (n,)
+        Above 0 and never decreasing; from the first point at `resolution` on, the measured curve.
+    """
+    measured = fmr >= resolution * (1 - 1e-9)
+    if not measured.any():
+        return np.full(fmr.shape, max(resolution, _LEAST))
+    first = int(np.argmax(measured))
+    below = distance[:first] - distance[first]
+    slope = _slope(distance, fmr, measured & (fmr <= resolution * reach * (1 + 1e-9)))
+    tail = fmr[first] * np.exp(slope * below)
+    return np.concatenate([np.maximum(tail, _LEAST), fmr[first:]])
+
+
+def _slope(distance: Array, fmr: Array, chosen: np.ndarray) -> float:
+    """The slope of log FMR, 0 or more, per unit of distance."""
+    x, y, weight = distance[chosen], np.log(fmr[chosen]), fmr[chosen]
+    if len(x) < 2:
+        return 0.0
+    x = x - np.average(x, weights=weight)
+    y = y - np.average(y, weights=weight)
+    return max(float((weight * x) @ y / ((weight * x) @ x)), 0.0)
