@@ -16,6 +16,7 @@ from renzheng.batch.comparing import Answer
 from renzheng.batch.pairs import picture
 from renzheng.batch.verification import Done
 from renzheng.errors import RenzhengError
+from renzheng.populations import of_calibration
 from renzheng.report import drawing
 from renzheng.report.content import PRIVACY, plain
 from renzheng.report.page import HEAD, STYLE, check
@@ -223,6 +224,9 @@ def _rule(done: Done, verifier: Verifier, command: str) -> str:
     from renzheng.batch.settings import conditions
 
     rows = [("Command", command), *conditions(verifier).items(), ("table", done.pairs.digest)]
+    measured = of_calibration(verifier.calibration)
+    if measured:
+        rows.append(("FMR measured on", measured))
     rows.append(("Pictures that have changed since they were read", str(done.summary.changed)))
     body = "".join(
         f'<tr><th scope="row">{escape(plain(a))}</th><td>{escape(plain(b))}</td></tr>'

@@ -22,7 +22,9 @@ document's own portrait. --roles changes what each side is taken for.
 
 Both faces are found, aligned and turned into embeddings; the Euclidean distance between these is
 read off a calibration as a false match rate: how often two different people come this close. The
-policy accepts up to --max-fmr and calls what lies just above it inconclusive.
+policy accepts up to --max-fmr and calls what lies just above it inconclusive. Where the calibration
+says on whom it was measured, the rate is the worst of the populations it covers: nobody states or
+guesses to which of them the person before the camera belongs.
 """
 _EXIT_CODES = """\
 exit codes: 0 match, 1 no match, 2 usage, 3 inconclusive, 4 not comparable (unreadable picture, no
@@ -127,6 +129,8 @@ def _answer(
 
 
 def _text(result: Verification) -> str:
+    from renzheng import populations
+
     lines = [f"{str(result.decision).replace('_', ' ').upper()}: {result.reason}", ""]
     if result.comparison is not None:
         lines += [
@@ -134,6 +138,12 @@ def _text(result: Verification) -> str:
             f"similarity  {result.comparison.similarity:.4f}  (cosine, -1 to 1)",
             f"fmr         {result.comparison.fmr}  (false match rate at this distance)",
         ]
+        for label, rates in (
+            ("measured on", populations.measured_on(result.comparison.populations)),
+            ("not covered", populations.not_covered(result.comparison.populations)),
+        ):
+            if rates:
+                lines.append(f"{label:<12}{rates}")
         if result.comparison.llr is not None:
             lines.append(
                 f"llr         {result.comparison.llr:+.1f}  (natural log-likelihood ratio; above 0 "

@@ -34,6 +34,7 @@ from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestStrangers, Rates
 from renzheng.gallery.searching import SearchPolicy
 from renzheng.gallery.strangers import Progress
+from renzheng.populations import of_calibration
 from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
 from renzheng.verifier import Verifier
 
@@ -580,6 +581,14 @@ class Gallery:
         """The lowest rate that a search can promise; None for an empty gallery."""
         entries = len(self)
         return self._rates().fpir_at(0.0, entries).value if entries else None
+
+    @property
+    def measured_on(self) -> str:
+        """On whom the pack's false match rates were measured, in words; empty if it does not say.
+
+        An FPIR that follows from them holds for these people as well.
+        """
+        return of_calibration(self.verifier.calibration)
 
     @property
     def _calibration(self) -> Calibration:

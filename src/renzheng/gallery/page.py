@@ -50,7 +50,7 @@ def check(path: Path) -> None:
         raise InvalidInput("the report is a web page", source=str(path), remedy="name it .html")
 
 
-def save_search(found: Identification, source: str, path: Path) -> None:
+def save_search(found: Identification, source: str, path: Path, *, measured: str = "") -> None:
     """Write a search as a page.
 
     Parameters
@@ -61,6 +61,8 @@ def save_search(found: Identification, source: str, path: Path) -> None:
         The probe's name.
     path
         Ends in ``.html``; what was there is replaced whole or not at all.
+    measured
+        On whom the false match rates were measured; empty where nobody wrote it down.
 
     Raises
     ------
@@ -86,6 +88,7 @@ def save_search(found: Identification, source: str, path: Path) -> None:
         _facts(
             [
                 ("accepted", f"a false positive identification rate up to {_rate(found)}"),
+                *([("FMR measured on", measured)] if measured else []),
                 ("pack", " ".join(f"{name} {value}" for name, value in found.pack.items())),
             ]
         ),
@@ -93,7 +96,9 @@ def save_search(found: Identification, source: str, path: Path) -> None:
     files.write(path, _page(f"{headline} · {content.plain(source)}", parts, like))
 
 
-def save_check(pairs: Sequence[Suspicion], left_out: int, path: Path) -> None:
+def save_check(
+    pairs: Sequence[Suspicion], left_out: int, path: Path, *, measured: str = ""
+) -> None:
     """Write the pairs of a check as a page; the parameters are as in `save_search`."""
     check(path)
     whole = len(pairs) + left_out
@@ -112,6 +117,8 @@ def save_check(pairs: Sequence[Suspicion], left_out: int, path: Path) -> None:
         parts.append(f'<section><h2>{escape(told)}</h2>\n<div class="shelf">\n')
         parts += [_entry(entry, []) for entry in pair.entries]
         parts.append("</div></section>\n")
+    if shown and measured:
+        parts.append(_facts([("FMR measured on", measured)]))
     like = Decision.INCONCLUSIVE if whole else Decision.MATCH
     files.write(path, _page(headline, parts, like))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from renzheng import populations
 from renzheng.quality import MEASURES
 from renzheng.types import Capture, Decision, Effect, Role, Verification
 
@@ -63,6 +64,16 @@ def figures(verification: Verification) -> list[tuple[str, str]]:
         numbers = [f"{comparison.distance:.4f}", f"{comparison.similarity:.4f}", rate]
     labels = ("Distance", "Similarity (cosine)", "False match rate")
     return list(zip(labels, numbers, strict=True))
+
+
+def measured_on(verification: Verification) -> list[tuple[str, str]]:
+    """On whom the false match rate was measured, and whom it leaves out, with their rates."""
+    rates = () if verification.comparison is None else verification.comparison.populations
+    rows = (
+        ("Measured on", populations.measured_on(rates)),
+        ("Not covered", populations.not_covered(rates)),
+    )
+    return [(label, plain(told)) for label, told in rows if told]
 
 
 def policy(verification: Verification) -> str:

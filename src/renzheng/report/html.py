@@ -43,10 +43,14 @@ def _verdict(verification: Verification, headline: str) -> str:
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
         for label, value in content.figures(verification)
     )
+    measured = "".join(
+        f'<p class="measured"><strong>{label}:</strong> {escape(told)}</p>\n'
+        for label, told in content.measured_on(verification)
+    )
     return (
         f'<header>\n<p class="kicker">{content.TITLE}</p>\n<h1>{escape(headline)}</h1>\n'
         f'<p class="reason">{escape(content.reason(verification))}</p>\n'
-        f'<dl class="figures">{figures}</dl>\n</header>\n'
+        f'<dl class="figures">{figures}</dl>\n{measured}</header>\n'
     )
 
 

@@ -38,6 +38,7 @@ h1 { margin:2px 0 6px; font-size:clamp(2.4rem, 8vw, 4rem); line-height:1.05;
 h2 { margin:0 0 14px; font-size:1.05rem; }
 .figures { display:grid; grid-template-columns:repeat(auto-fit, minmax(170px, 1fr)); gap:16px;
   margin:22px 0 0; padding-top:20px; border-top:1px solid var(--line); }
+.measured { margin:12px 0 0; color:var(--soft); font-size:.92rem; overflow-wrap:anywhere; }
 .figures dt, .note, figcaption { color:var(--soft); font-size:.92rem; }
 .figures dd { margin:0; font-size:1.65rem; font-variant-numeric:tabular-nums; }
 .pair { display:grid; grid-template-columns:repeat(auto-fit, minmax(300px, 1fr)); gap:20px; }

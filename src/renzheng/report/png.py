@@ -29,7 +29,11 @@ _LONGEST_TEXT = 1500  # characters of one text: a picture cannot scroll
 
 def render(verification: Verification, calibration: Calibration | None) -> bytes:
     """The report as PNG, 1200 px wide and as high as it needs."""
-    blocks = [_verdict(verification), _pictures(verification)]
+    blocks = [_verdict(verification)]
+    measured = [f"{label}: {told}" for label, told in content.measured_on(verification)]
+    if measured:
+        blocks.append(paragraphs(None, measured, colour=_SOFT))
+    blocks.append(_pictures(verification))
     if verification.findings:
         lines = [f"{side}: {message}" for side, message in content.warnings(verification)]
         blocks.append(paragraphs("Warnings", lines, bar=_ZONE))

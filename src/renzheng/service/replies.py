@@ -86,6 +86,20 @@ class FalseMatchRate(_Reply):
     at_most: bool = Field(description="the rate is this or lower: nobody measured how much")
 
 
+class PopulationRate(_Reply):
+    """How often two different people of one population come this near."""
+
+    population: str = Field(description="on whom it was measured")
+    covered: bool = Field(
+        description="the promised rate, `fmr`, is held to this population; else it is only stated"
+    )
+    value: float = Field(ge=0, le=1)
+    extrapolated: bool = Field(description="lower than `resolution`: estimated, not measured")
+    resolution: float = Field(
+        gt=0, le=1, description="the lowest rate that was measured in this population"
+    )
+
+
 class Policy(_Reply):
     """When a comparison is a match."""
 
@@ -177,6 +191,12 @@ class Verification(_Reply):
     similarity: float | None = Field(description="their cosine, -1 to 1")
     fmr: FalseMatchRate | None
     llr: float | None = Field(description="natural log-likelihood ratio")
+    fmr_by_population: list[PopulationRate] = Field(
+        # An older server does not say it.
+        default=[],
+        description="on whom the false match rate was measured; `fmr` is the worst of those "
+        "covered. Empty where the calibration does not say",
+    )
     policy: Policy
     pack: UsedPacks
     reference: Capture

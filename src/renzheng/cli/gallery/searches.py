@@ -90,6 +90,7 @@ def _search(arguments: argparse.Namespace) -> int:
     if arguments.report is not None and len(arguments.pictures) > 1:
         raise InvalidInput("--report shows one search, and there are more pictures")
     gallery = common.opened(arguments)
+    measured = gallery.measured_on
     code = 0
     results = []
     for picture in arguments.pictures:
@@ -105,17 +106,17 @@ def _search(arguments: argparse.Namespace) -> int:
         if arguments.report is not None:
             from renzheng.gallery import page
 
-            page.save_search(found, picture, arguments.report)
+            page.save_search(found, picture, arguments.report, measured=measured)
         if arguments.json:
             results.append({"source": picture, **found.to_dict()})
         else:
-            _print_search(picture, found)
+            _print_search(picture, found, measured)
     if arguments.json:
         options.print_json(results[0] if len(results) == 1 else results)
     return code
 
 
-def _print_search(picture: str, found: Identification) -> None:
+def _print_search(picture: str, found: Identification, measured: str) -> None:
     print(f"{picture}: {str(found.decision).replace('_', ' ')}")
     print(f"  {found.reason}")
     for finding in found.findings:
@@ -130,6 +131,8 @@ def _print_search(picture: str, found: Identification) -> None:
         if each.entry.id != who:
             who += f" ({each.entry.id})"
         print(f"  {each.rank:>4} {each.distance:>8.4f}  {each.fmr!s:>16}  {each.fpir!s:>16}  {who}")
+    if measured:
+        print(f"  FMR measured on {measured}")
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -153,7 +156,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         from renzheng.gallery import page
 
-        page.save_check(pairs, more, arguments.report)
+        page.save_check(pairs, more, arguments.report, measured=gallery.measured_on)
     if arguments.json:
         options.print_json({"pairs": [pair.to_dict() for pair in pairs], "left_out": more})
         return 1 if pairs else 0
@@ -171,6 +174,8 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"{pair.distance:>8.4f}  {pair.fmr!s:>16}  {pair.fpir!s:>16}  {one}, {other}{same}")
     if more:
         print(f"and {more:,} more pairs (--most)")
+    if gallery.measured_on:
+        print(f"FMR measured on {gallery.measured_on}")
     return 1
 
 

@@ -144,6 +144,10 @@ export const chinese = {
   "figure.none": "未测量",
   "fmr.sentence": "在 {of} 次不同人之间的比较中，有 {count} 次会这么接近或更接近。",
   "fmr.sentence.at_most": "在 {of} 次不同人之间的比较中，至多有 {count} 次会这么接近或更接近。",
+  "fmr.measured_on": "测量人群：",
+  "fmr.not_covered": "未涵盖人群：",
+  "fmr.extrapolated": "{rate}（低于 {resolution} 为外推）",
+  "fmr.worst": "以最差者为准",
   "fmr.unknown": "该模型没有校准，无从知道不同的人有多常这么接近。",
 
   "findings.title": "不利的情况",

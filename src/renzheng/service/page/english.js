@@ -146,6 +146,10 @@ export const english = {
   "figure.none": "not measured",
   "fmr.sentence": "Of {of} comparisons of different people, {count} would come this close or closer.",
   "fmr.sentence.at_most": "Of {of} comparisons of different people, at most {count} would come this close or closer.",
+  "fmr.measured_on": "Measured on:",
+  "fmr.not_covered": "Not covered:",
+  "fmr.extrapolated": "{rate} (extrapolated below {resolution})",
+  "fmr.worst": "the worst counts",
   "fmr.unknown": "The network has no calibration, so nobody knows how often different people come this close.",
 
   "findings.title": "What speaks against it",

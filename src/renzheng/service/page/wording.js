@@ -68,6 +68,27 @@ export function fmrSentence(answer) {
   return text(answer.fmr.at_most ? "fmr.sentence.at_most" : "fmr.sentence", inWords(answer.fmr));
 }
 
+/** On whom the rate was measured, and whom it leaves out: of each that there is a `label`, the
+ * `populations` with their names and words, and an `end`. */
+export function populations(answer) {
+  const rates = answer.fmr_by_population ?? []; // an older server does not say
+  return [true, false]
+    .map((covered) => {
+      const some = rates.filter((each) => each.covered === covered);
+      return {
+        label: text(covered ? "fmr.measured_on" : "fmr.not_covered"),
+        populations: some.map((each) => ({ name: each.population, words: populationRate(each) })),
+        end: covered && some.length > 1 ? text("fmr.worst") : "",
+      };
+    })
+    .filter((group) => group.populations.length > 0);
+}
+
+function populationRate({ value, extrapolated, resolution }) {
+  if (!extrapolated) return rate(value);
+  return text("fmr.extrapolated", { rate: rate(value), resolution: rate(resolution) });
+}
+
 /** How many faces a side has, and which one was compared. */
 export function facesOf(side) {
   if (!side.size) return text("faces.no_picture");
