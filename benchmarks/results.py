@@ -135,7 +135,11 @@ def main() -> int:
                 print("what is done is kept; the same command goes on", file=sys.stderr)
                 return 130
     if arguments.write_docs:
-        missing = quoting.write_documents(HERE.parent, read(arguments.out))
+        try:
+            missing = quoting.write_documents(HERE.parent, read(arguments.out))
+        except quoting.MisquotedError as error:
+            print(error, file=sys.stderr)
+            return 1
         for each in missing:
             print(f"not measured yet: {each}", file=sys.stderr)
     return 0 if well else 1

@@ -256,7 +256,7 @@ def _promised(values: Values, pack: str, words: Words) -> str:
         with_ends = {**row, **main.get(near, {})}
         seen = rate(_seen(with_ends), near, interval=True)
         rows.append([rate_key(near), seen, share(row.get("fnmr"))])
-    return table(heads, rows)
+    return table(heads, rows) if rows else ""
 
 
 def _promised_populations(values: Values, pack: str, words: Words) -> str:
@@ -678,16 +678,23 @@ def stale(root: Path, results: Mapping[str, Any]) -> list[str]:
 
 
 def write_documents(root: Path, results: Mapping[str, Any]) -> list[str]:
-    """Write every quotation in place; what was not measured is returned, with its document."""
-    missing = []
+    """Write every quotation in place; what was not measured is returned, with its document.
+
+    Raises
+    ------
+    MisquotedError
+        If a document asks for what there is not; then nothing is written.
+    """
+    missing, wrong, new = [], [], {root / READABLE: readable(results)}
     for path in documents(root):
-        text = path.read_text(encoding="utf-8")
         try:
-            new, unknown = rewritten(text, results)
+            new[path], unknown = rewritten(path.read_text(encoding="utf-8"), results)
         except MisquotedError as error:
-            raise SystemExit(f"{path.relative_to(root)}: {error}") from error
-        missing += [f"{path.relative_to(root)}: {name}" for name in unknown]
-        if new != text:
-            files.write(path, new.encode())
-    files.write(root / READABLE, readable(results).encode())
+            wrong.append(f"{path.relative_to(root)}: {error}")
+        else:
+            missing += [f"{path.relative_to(root)}: {name}" for name in unknown]
+    if wrong:
+        raise MisquotedError("\n".join(wrong))
+    for path, text in new.items():
+        files.write(path, text.encode())
     return missing

@@ -153,6 +153,18 @@ def test_a_number_altered_in_a_copy_of_our_documents_is_noticed(
     assert quoting.stale(tmp_path, results) == ["README.md"]
 
 
+def test_nothing_is_written_where_a_document_asks_for_what_there_is_not(
+    quoted: Path, quoting: ModuleType
+) -> None:
+    (quoted / "docs" / "one.md").write_text("so <!-- results:value no.where --><!-- /results -->")
+    before = (quoted / "README.md").read_text(encoding="utf-8")
+    changed = json.loads(json.dumps(MADE_UP))
+    changed["sections"]["lfw-all"]["values"]["impostor"] += 1
+    with pytest.raises(quoting.MisquotedError, match=r"docs/one\.md"):
+        quoting.write_documents(quoted, changed)
+    assert (quoted / "README.md").read_text(encoding="utf-8") == before
+
+
 def test_changed_results_make_documents_stale(quoted: Path, quoting: ModuleType) -> None:
     changed = json.loads(json.dumps(MADE_UP))
     changed["sections"]["lfw-all"]["values"]["impostor"] += 1
