@@ -179,6 +179,19 @@ def test_a_named_population_alone_changes_nothing_that_was_measured(scores: Scor
     np.testing.assert_allclose(named.llr[clear], alone.llr[clear], atol=1e-3)
 
 
+def test_it_speaks_no_lower_than_the_worst_population_at_distance_zero(scores: Scores) -> None:
+    # Hardly any slope is left to a tail of people who all look alike.
+    rows, person = embeddings(60, 1, dimension=3, seed=4)
+    alike = rows * 0.01 + np.array([1, 0, 0], np.float32)
+    alike /= np.linalg.norm(alike, axis=1, keepdims=True)
+    level = Compared("alike", "", compare_all(alike.astype(np.float32), person))
+    calibration = fit(scores, population="us", others=[level])
+    assert calibration.resolution >= calibration.fmr[0] > calibration.populations[0].resolution
+    assert calibration.fmr_at(0.0).at_most
+    with pytest.raises(InvalidInput, match="speaks down to"):
+        calibration.threshold_at(calibration.populations[0].resolution)
+
+
 def test_a_population_of_few_people_is_refused(scores: Scores) -> None:
     few = Compared("them", "", _one_picture_each(8, 16, 0))
     with pytest.raises(InvalidInput, match=r"fewer than 30 .* 'them'"):

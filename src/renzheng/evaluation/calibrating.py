@@ -58,7 +58,8 @@ def fit(
     promised FMR is at every distance the highest of the covered ones: a policy then keeps its word
     for whichever of these people stand before the camera. A small population's curve is continued
     below its own resolution, since it would otherwise end far above the rates that are asked for
-    (see `renzheng.evaluation.tails`); the calibration's resolution stays the main population's.
+    (see `renzheng.evaluation.tails`); the calibration's resolution stays the main population's,
+    unless a curve is so level that no distance has so low a rate.
 
     The log-likelihood ratio is the isotonic regression of the labels on the distance (pool
     adjacent violators; Zadrozny and Elkan 2002, Brümmer and du Preez 2006) with both kinds given
@@ -102,6 +103,9 @@ def fit(
     if curves:
         covered = [curve for each, (_, curve) in zip(every, curves, strict=True) if each.covered]
         promised = np.max(covered, axis=0)
+        # Where a small population's curve falls slowly, no distance has a rate as low as the main
+        # population could speak of.
+        resolution = max(resolution, _rounded_up(float(promised[0])))
     fnmr = weighted.fnmr_at(_EDGES)
     whole = (np.min([promised, *(c for _, c in curves)], axis=0) >= 1 - 1e-12) & (fnmr <= 1e-12)
     end = int(np.argmax(whole[::_STEP])) + 1
