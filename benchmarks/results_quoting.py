@@ -624,7 +624,7 @@ def rewritten(text: str, results: Mapping[str, Any]) -> tuple[str, list[str]]:
             missing.append(name)
         line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
         inline = name.startswith(("value", "interval"))
-        if inline and ("\n" in body or not line.strip()):
+        if inline and ("\n" in body or not line.strip(" -*+>")):
             # a line that begins with a comment is HTML to its end
             raise MisquotedError(f"{name}: a value stands within a line, not at its beginning")
         if not inline and line.strip():

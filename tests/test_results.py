@@ -183,6 +183,7 @@ def test_changed_results_make_documents_stale(quoted: Path, quoting: ModuleType)
         "so <!-- results:value lfw-all.fnmr --><!-- /results -->",
         "so <!-- results:value --><!-- /results -->",
         "<!-- results:value lfw-all.impostor --><!-- /results --> begins a line",
+        "- <!-- results:value lfw-all.impostor --><!-- /results --> begins an item",
         "a table <!-- results:lfw-all --><!-- /results --> in a line",
         "<!-- results:lfw-all -->\nwithout an end",
         "without a beginning <!-- /results -->",
