@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 from math import erf
 from pathlib import Path
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from renzheng import report
-from renzheng.comparison import Calibration, Policy
+from renzheng import populations, report
+from renzheng.comparison import Calibration, Policy, Population
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.report import distributions, drawing, png
 from renzheng.types import (
@@ -24,6 +25,7 @@ from renzheng.types import (
     LivenessScore,
     Measurement,
     Part,
+    PopulationRate,
     Preparation,
     Role,
     SamePicture,
@@ -94,6 +96,18 @@ def matched(**changes: object) -> Verification:
     return Verification(**(fields | changes))
 
 
+RATES = (
+    PopulationRate("LFW's people", True, 5e-6, False, 4e-6),
+    PopulationRate("East Asian <women>", True, 4.1e-5, True, 2e-4),
+    PopulationRate("children", False, 2.1e-3, False, 1e-3),
+)
+
+
+def told_by_population() -> Verification:
+    rate = FalseMatchRate(4.1e-5, at_most=False)
+    return matched(comparison=Comparison(0.5, 0.875, rate, 3.0, RATES))
+
+
 def not_comparable() -> Verification:
     return matched(
         decision=Decision.NOT_COMPARABLE,
@@ -151,6 +165,43 @@ def test_page_says_what_was_decided_and_why(calibration: Calibration, tmp_path: 
         "0.250, live from 0.50",
     ):  # fmt: skip
         assert wanted in text, wanted
+
+
+def test_it_says_on_whom_the_rate_was_measured(calibration: Calibration, tmp_path: Path) -> None:
+    assert populations.measured_on(RATES) == (
+        "LFW's people 5e-06, East Asian <women> 4.1e-05 (extrapolated below 0.0002); "
+        "the worst counts"
+    )
+    assert populations.not_covered(RATES) == "children: 0.0021"
+    assert populations.measured_on(RATES[:1]) == "LFW's people 5e-06"
+    assert populations.measured_on(()) == populations.not_covered(RATES[:2]) == ""
+    text = page(told_by_population(), calibration, tmp_path).text
+    assert f"Measured on: {populations.measured_on(RATES)}" in text
+    assert "Not covered: children: 0.0021" in text
+    assert "Measured on" not in page(matched(), calibration, tmp_path).text
+    heights = []
+    for verification in (matched(), told_by_population()):
+        report.save(verification, calibration, tmp_path / "r.png")
+        with Pictures.open(tmp_path / "r.png") as picture:
+            heights.append(picture.height)
+    assert heights[1] > heights[0] + 50  # two lines more
+
+
+def test_a_calibration_says_on_whom_it_was_measured(calibration: Calibration) -> None:
+    assert populations.of_calibration(None) == populations.of_calibration(calibration) == ""
+    curve = calibration.fmr
+    told = replace(
+        calibration,
+        populations=(
+            Population("LFW's people", "", 2800, True, 1e-5, curve),
+            Population("children", "", 300, False, 1e-3, curve),
+        ),
+    )
+    assert populations.of_calibration(told) == (
+        "LFW's people (extrapolated below 1e-05); not covered: children"
+    )
+    stated = replace(told, populations=told.populations[1:])
+    assert populations.of_calibration(stated) == "not covered: children"
 
 
 def test_pictures_are_described_in_words(calibration: Calibration, tmp_path: Path) -> None:

@@ -341,6 +341,47 @@ def test_the_roles_name_the_sides(desk: Any) -> None:
     expect(page.locator("#resolution")).to_contain_text("0.000004")
 
 
+def test_it_says_on_whom_the_rate_was_measured(
+    open_desk: Callable[..., Any], service: Running, pictures: Pair
+) -> None:
+    rates = [
+        {"population": "LFW's people", "covered": True, "value": 5e-6, "resolution": 4e-6},
+        {"population": "East Asian <b>women", "covered": True, "value": 4.1e-5, "resolution": 2e-4},
+        {"population": "children", "covered": False, "value": 2.1e-3, "resolution": 1e-3},
+    ]
+    for each in rates:
+        each["extrapolated"] = each["value"] < each["resolution"]
+
+    def answering(said: list[dict[str, Any]]) -> Any:
+        def answer(route: Any) -> None:
+            response = route.fetch()
+            route.fulfill(response=response, json={**response.json(), "fmr_by_population": said})
+
+        desk = open_desk(service)
+        desk.page.route("**/v1/verify", answer)
+        desk.compare(*pictures)
+        return desk.page
+
+    expect(answering([]).locator("#fmr-populations")).to_be_empty()
+    page = answering(rates)
+    lines = page.locator("#fmr-populations > span")
+    expect(lines).to_have_text(
+        [
+            "Measured on: LFW's people 0.000005; East Asian <b>women 0.000041 (extrapolated below "
+            "0.0002); the worst counts",
+            "Not covered: children 0.0021",
+        ]
+    )
+    page.get_by_role("button", name="中文").click()
+    expect(lines).to_have_text(
+        [
+            "测量人群： LFW's people 0.000005；East Asian <b>women 0.000041（低于 0.0002 为外推）；"
+            "以最差者为准",
+            "未涵盖人群： children 0.0021",
+        ]
+    )
+
+
 def test_what_the_server_has_is_offered(
     open_desk: Callable[..., Any], service: Running, pictures: Pair
 ) -> None:
