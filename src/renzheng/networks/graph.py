@@ -179,6 +179,18 @@ def read(path: Path) -> ModelProto:
         raise PackError(f"the network cannot be read: {error}", source=str(path)) from error
 
 
+def write(model: ModelProto, path: Path) -> None:
+    """Write a network to a file, and its weights to one beside it, of the suffix ``.weights``.
+
+    onnxruntime maps a file of weights into memory as it is. Weights inside the network it reads,
+    parses and copies: for dlib's ResNet that took a comparison 16 ms more, and its process 24 MB.
+    """
+    weights = path.with_suffix(".weights")
+    weights.unlink(missing_ok=True)  # onnx appends to what is there
+    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    weights.chmod(path.stat().st_mode & 0o777)  # onnx closes it to all but its owner
+
+
 def attributes(node: NodeProto) -> dict[str, Any]:
     """A node's attributes by name."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
