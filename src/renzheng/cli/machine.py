@@ -65,11 +65,11 @@ def register(commands: Any) -> None:
 
     add = actions.add_parser(
         "add",
-        help="obtain a pack whose weights no package carries",
+        help="obtain the weights of a pack from its authors, or take them from a folder",
         description=_ADD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("name", metavar="PACK", help="minifasnet")
+    add.add_argument("name", metavar="PACK", help="minifasnet, sface")
     add.add_argument(
         "--from",
         dest="source",
@@ -182,7 +182,7 @@ def _list(arguments: argparse.Namespace) -> int:
                 "licence": definition["licence"],
                 "built": state is packs.State.BUILT,
                 "state": str(state),
-                "add": f"renzheng packs add {name}" if _how_to_add(name, state) else None,
+                "add": packs.source(name).remedy(name) if _how_to_add(name, state) else None,
                 "description": definition["description"],
             }
         )
@@ -203,11 +203,11 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _how_to_add(name: str, state: str) -> str:
-    """What a pack needs that cannot be built; empty for others."""
-    return {
-        "absent": f"not there: renzheng packs add {name}",
-        "damaged": f"damaged; add it again: renzheng packs add {name}",
-    }.get(state, "")
+    """Return what to do about a pack that cannot be built; empty for others."""
+    from renzheng import packs
+
+    words = {"absent": "not there", "damaged": "damaged; add it again"}.get(state)
+    return f"{words}: {packs.source(name).remedy(name)}" if words else ""
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from renzheng.cores import cores
+from renzheng.defaults import DEFAULT_EMBEDDER
 from renzheng.errors import InvalidInput
 
 # Each thread of each network takes memory and time to start: by the thousand, minutes.
@@ -60,9 +61,9 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
     """``--pack``: which embedding."""
     parser.add_argument(
         "--pack",
-        default="dlib-resnet",
+        default=DEFAULT_EMBEDDER,
         metavar="PACK",
-        help="embedding pack: a name (`renzheng packs list`) or a folder (default: dlib-resnet)",
+        help="embedding pack: a name (`renzheng packs list`) or a folder (default: %(default)s)",
     )
 
 

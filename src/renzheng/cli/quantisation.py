@@ -34,7 +34,7 @@ def register(actions: Any) -> None:
         help="an embedding pack in 8 bits: smaller and faster",
         description=_QUANTISE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example: renzheng packs quantise dlib-resnet --people photos/ -o dlib-int8",
+        epilog="example: renzheng packs quantise sface --people photos/ -o sface-int8",
     )
     quantise.add_argument("pack", metavar="PACK", help="a name (`packs list`) or a folder")
     quantise.add_argument("--people", type=Path, required=True, metavar="PEOPLE", help="see above")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from renzheng.cli import options
+from renzheng.defaults import DEFAULT_EMBEDDER
 from renzheng.errors import InvalidInput, RenzhengError
 
 _SERVE = """\
@@ -73,7 +74,7 @@ def register(commands: Any) -> None:
         "--pack",
         action="append",
         metavar="PACK",
-        help="embedding pack, repeatable, the default first (default: dlib-resnet)",
+        help=f"embedding pack, repeatable, the default first (default: {DEFAULT_EMBEDDER})",
     )
     what.add_argument("--liveness", metavar="PACK", help="ask this pack about live pictures")
     what.add_argument(
@@ -182,7 +183,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         raise InvalidInput(f"--workers must be 1 or more, not {arguments.workers}")
     names = tuple(arguments.allow_host)
     settings = Settings(
-        packs=tuple(arguments.pack or ("dlib-resnet",)),
+        packs=tuple(arguments.pack or (DEFAULT_EMBEDDER,)),
         liveness=arguments.liveness,
         policy=Policy(max_fmr=arguments.max_fmr),
         min_face_size=arguments.min_face_size,

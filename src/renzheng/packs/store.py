@@ -21,12 +21,10 @@ from renzheng.errors import PackError
 from renzheng.files import sha256
 from renzheng.packs import sources
 from renzheng.packs.manifest import MANIFEST, Pack
+from renzheng.packs.sources import Source
 
 DEFINITIONS = Path(__file__).parent / "definitions"
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; what is older was killed
-
-DEFAULT_DETECTOR = "mtcnn"
-DEFAULT_EMBEDDER = "dlib-resnet"
 
 Named = str | os.PathLike[str] | Pack  # a pack's name, its folder, or itself
 Progress = Callable[[str], None]
@@ -91,9 +89,20 @@ def state(name: str) -> State:
     with contextlib.suppress(PackError):
         Pack.load(place)
         return State.BUILT
-    if not sources.absent(_wanted(name), _kept()):
+    if source(name).is_here(_kept()):
         return State.UNBUILT
     return State.DAMAGED if place.exists() else State.ABSENT
+
+
+def source(name: str) -> Source:
+    """Return where the weights of the pack of this name come from.
+
+    Raises
+    ------
+    PackError
+        If there is no definition of that name.
+    """
+    return Source.of(definition(name))
 
 
 def must_be_added(name: str) -> bool:
@@ -109,23 +118,23 @@ def must_be_added(name: str) -> bool:
 
 def add(
     name: str,
-    source: Path | None = None,
+    given: Path | None = None,
     *,
     base: str | None = None,
     timeout: float = 30.0,
     progress: Progress | None = None,
 ) -> Pack:
-    """Obtain the weights that no package carries, keep them, and build the pack.
+    """Obtain the weights of a pack, keep them, and build it.
 
-    This alone goes to the network, and only without `source` and where the files are not here yet.
+    This alone goes to the network, and only without `given` and where the files are not here yet.
 
     Parameters
     ----------
     name
         A name from `names`.
-    source
+    given
         The folder that holds the files, or one of them; by default they are fetched from the
-        address in the pack's definition.
+        address in the pack's definition. What is handed in goes before what a package carries.
     base
         Another address to fetch from.
     timeout
@@ -139,20 +148,24 @@ def add(
         If the pack needs nothing added, a file cannot be had or is another one than wanted (by its
         SHA-256), or the cache cannot be written. What was there before stays, and nothing is left.
     """
-    wanted = _wanted(name)
-    if not wanted:
+    wanted = source(name)
+    if not wanted.files:
         raise PackError(
             f"the pack {name} is made from installed packages: there is nothing to add",
             remedy=f"renzheng packs build {name}",
         )
-    if source is not None:
-        sources.keep(sources.take(wanted, source), wanted, _kept())
-    elif sources.absent(wanted, _kept()):
-        base = base or str(definition(name)["source"]["base"])
-        (progress or _to_stderr)(f"fetching {', '.join(wanted)} from {base}")
+    if given is not None:
+        found = sources.take(wanted.files, given, one_suffices=wanted.one_suffices)
+        sources.keep(found, wanted.files, _kept())
+        return build(name, progress)  # another file may be kept, of which a pack was built
+    if not wanted.is_good(_kept()):
+        base = base or str(wanted.base)
+        first = next(iter(wanted.files))
+        files = {first: wanted.files[first]} if wanted.one_suffices else wanted.files
+        (progress or _to_stderr)(f"fetching {', '.join(files)} from {base}")
         remedy = f"or fetch them elsewhere and say where: renzheng packs add {name} --from FOLDER"
-        fetched = sources.fetch(wanted, base, remedy=remedy, timeout=timeout)
-        sources.keep(fetched, wanted, _kept())
+        fetched = sources.fetch(files, base, remedy=remedy, timeout=timeout)
+        sources.keep(fetched, wanted.files, _kept())
     return load(name, progress)
 
 
@@ -228,14 +241,16 @@ def build(name: str, progress: Progress | None = None) -> Pack:
         If the weights are missing or damaged, or the folder cannot be written.
     """
     place = location(name)
-    if sources.absent(_wanted(name), _kept()):
+    wanted = source(name)
+    if not wanted.is_here(_kept()):
+        remedy = wanted.remedy(name)
         if state(name) is State.DAMAGED:
-            raise PackError(
-                f"the pack {name} is damaged", remedy=f"add it again: renzheng packs add {name}"
-            )
+            raise PackError(f"the pack {name} is damaged", remedy=f"add it again: {remedy}")
+        carrier = f"the package {wanted.package}, which carries its weights, is not installed"
         raise PackError(
-            f"the pack {name} is not here: no package carries its weights",
-            remedy=f"renzheng packs add {name}",
+            f"the pack {name} is not here: "
+            + (carrier if wanted.package else "no package carries its weights"),
+            remedy=remedy,
         )
     what = "rebuilding the pack {} in {}" if place.exists() else "building the pack {} (once) in {}"
     (progress or _to_stderr)(what.format(name, place))
@@ -251,8 +266,7 @@ def build(name: str, progress: Progress | None = None) -> Pack:
                 shutil.copyfile(file, scratch / file.name)
         _write_networks(name, scratch)
         _write_manifest(name, scratch)
-        Pack.load(scratch)
-        _move_into_place(scratch, place)
+        _move_into_place(scratch, place, Pack.load(scratch).digest)
         return Pack.load(place)
     except OSError as error:
         raise _unwritable(error, place.parent) from error
@@ -341,11 +355,6 @@ def _known(name: str) -> None:
         raise PackError(f"no pack is called {name!r}", remedy=f"there are: {', '.join(names())}")
 
 
-def _wanted(name: str) -> dict[str, str]:
-    """The SHA-256 of the files that a pack is made of and no package carries, by name."""
-    return dict(definition(name).get("source", {}).get("files", {}))
-
-
 def _kept() -> Path:
     return cache_folder() / "sources"
 
@@ -381,8 +390,15 @@ def _write_networks(name: str, folder: Path) -> None:
     elif name == "minifasnet":
         from renzheng.packs import minifasnet_source
 
-        weights = {file: sources.place(_kept(), d) for file, d in _wanted(name).items()}
+        weights = {file: sources.place(_kept(), d) for file, d in source(name).files.items()}
         minifasnet_source.build(folder, weights)
+    elif name == "sface":
+        from renzheng.packs import sface_source
+
+        wanted = source(name)
+        chosen = wanted.any_of(_kept())
+        assert chosen is not None  # `build` has looked
+        sface_source.build(folder, chosen, wanted.files)
     else:
         raise PackError(f"nothing knows how to build the pack {name!r}")
 
@@ -405,23 +421,24 @@ def _scratch(place: Path) -> Path:
     return scratch
 
 
-def _move_into_place(scratch: Path, place: Path) -> None:
+def _move_into_place(scratch: Path, place: Path, digest: str) -> None:
     for _ in range(3):
         try:
             scratch.rename(place)
             return
         except OSError:
-            # Something is there: another process's good pack, or a damaged one.
+            # Something is there: another process's good pack, a damaged one, or one that was made
+            # of another version of its weights.
             with contextlib.suppress(PackError):
-                Pack.load(place)
-                return
+                if Pack.load(place).digest == digest:
+                    return
             if not place.exists():
                 raise
-            damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=place.parent))
+            former = Path(tempfile.mkdtemp(prefix=".former-", dir=place.parent))
             with contextlib.suppress(OSError):
-                place.rename(damaged / place.name)
-            shutil.rmtree(damaged, ignore_errors=True)
-    raise PackError("cannot replace the damaged pack", source=str(place), remedy="delete it")
+                place.rename(former / place.name)
+            shutil.rmtree(former, ignore_errors=True)
+    raise PackError("cannot replace the former pack", source=str(place), remedy="delete it")
 
 
 def _sweep(folder: Path) -> None:

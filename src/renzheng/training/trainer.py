@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from renzheng.defaults import DEFAULT_EMBEDDER
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.training import (
     backbones,
@@ -389,7 +390,7 @@ class Trainer:
             )
         kind = backbones.get(self.recipe.model.backbone)
         rows = teacher.embed(
-            self.source, str(packs[0] or "dlib-resnet"), kind.template, self._cache, self._tell
+            self.source, str(packs[0] or DEFAULT_EMBEDDER), kind.template, self._cache, self._tell
         )
         return torch.from_numpy(rows)
 
