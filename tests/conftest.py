@@ -33,4 +33,4 @@ def mtcnn_pack() -> packs.Pack:
 
 @pytest.fixture(scope="session")
 def embedding_pack() -> packs.Pack:
-    return packs.load("dlib-resnet")
+    return packs.load(packs.DEFAULT_EMBEDDER)

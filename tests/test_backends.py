@@ -44,9 +44,10 @@ def portrait() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def batch() -> np.ndarray:
+def batch(embedding_pack: Pack) -> np.ndarray:
+    side = embedding_pack.setting("input", "size")
     chance = np.random.default_rng(0)
-    return chance.normal(0, 0.5, (3, 3, 150, 150)).astype(np.float32)
+    return chance.normal(0, 0.5, (3, 3, side, side)).astype(np.float32)
 
 
 def embedding_network(pack: Pack, backend: str, threads: int | None = 1) -> Network:
@@ -240,7 +241,7 @@ def test_other_processes_are_told_which_it_is(portrait: np.ndarray) -> None:
 
     answer = work.start(Settings(backend="openvino"))
     picture = cv2.imencode(".png", portrait[:, :, ::-1])[1].tobytes()
-    done = answer(work.Verify(picture, picture, "dlib-resnet", verifier.policy))
+    done = answer(work.Verify(picture, picture, verifier.pack.name, verifier.policy))
     assert isinstance(done, work.Done)
     assert done.facts["pack"]["backend"] == "openvino"
 

@@ -222,7 +222,7 @@ def test_align_writes_the_crop(pictures: Path, tmp_path: Path) -> None:
     done = run("align", pictures / "portrait.png", "-o", tmp_path / "crop.png")
     assert done.returncode == 0, done.stderr
     with Pillow.open(tmp_path / "crop.png") as crop:
-        assert crop.size == (150, 150)
+        assert crop.size == (112, 112)
     assert run("align", pictures / "blank.png", "-o", tmp_path / "none.png").returncode == 4
     assert not (tmp_path / "none.png").exists()
 
@@ -247,6 +247,7 @@ def test_packs_and_doctor() -> None:
         "dlib-resnet": "CC0-1.0",
         "minifasnet": "Apache-2.0",
         "mtcnn": "MIT",
+        "sface": "Apache-2.0",
     }
     shown = run("packs", "show", "dlib-resnet")
     assert "CC0" in shown.stdout

@@ -27,7 +27,8 @@ def leftovers(cache: Path) -> list[Path]:
 
 
 def test_every_definition_names_licence_and_provenance() -> None:
-    assert packs.names() == ["dlib-features", "dlib-resnet", "minifasnet", "mtcnn"]
+    assert packs.names() == ["dlib-features", "dlib-resnet", "minifasnet", "mtcnn", "sface"]
+    assert packs.DEFAULT_EMBEDDER == "sface"
     for name in packs.names():
         definition = packs.definition(name)
         assert definition["licence"]
@@ -64,7 +65,7 @@ def test_a_damaged_cache_is_mended(cache: Path) -> None:
 
 def test_an_unknown_pack_names_the_known_ones(cache: Path) -> None:
     with pytest.raises(
-        PackError, match=r"no pack is called 'nope'.*dlib-resnet, minifasnet, mtcnn"
+        PackError, match=r"no pack is called 'nope'.*dlib-resnet, minifasnet, mtcnn, sface"
     ):
         packs.load("nope")
     with pytest.raises(PackError):
@@ -150,7 +151,7 @@ def test_a_pack_of_the_users_own_loads_from_its_folder(cache: Path, tmp_path: Pa
 
 
 def test_a_network_takes_its_weights_from_listed_files_only(tmp_path: Path) -> None:
-    built = packs.load("dlib-resnet")
+    built = packs.load(packs.DEFAULT_EMBEDDER)
     own = tmp_path / "own"
     shutil.copytree(built.folder, own)
     (own / "notes.txt").write_text("of the user's own")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 import renzheng
-from renzheng import Decision, InvalidInput, NoFace, Policy, UnreadableImage, Verifier
+from renzheng import Decision, InvalidInput, NoFace, Policy, UnreadableImage, Verifier, packs
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_result_is_complete(
         "reference", "probe", "same_picture", "liveness", "warnings", "timings_ms",
     }  # fmt: skip
     assert data["decision"] == "match"
-    assert data["pack"]["name"] == "dlib-resnet"
+    assert data["pack"]["name"] == packs.DEFAULT_EMBEDDER
     assert data["reference"]["size"] == [512, 512]
     assert data["probe"]["face"]["score"] > 0.9
     assert set(data["timings_ms"]) >= {"total", "embed", "reference_detect", "probe_read"}
@@ -159,7 +159,7 @@ def test_the_module_level_functions_are_the_default_verifier(
     assert result.comparison == verifier.verify(portrait, another).comparison
     assert len(renzheng.detect(portrait)) == len(verifier.detect(portrait))
     np.testing.assert_array_equal(renzheng.embed(portrait), verifier.embed(portrait))
-    assert renzheng.align(portrait).shape == (150, 150, 3)
+    assert renzheng.align(portrait).shape == (112, 112, 3)
     assert renzheng.compare(renzheng.embed(portrait), renzheng.embed(portrait)).distance == 0
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import made_up
-from renzheng import Verifier
+from renzheng import Verifier, packs
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Table = Callable[[Path, Sequence[Sequence[str]]], Path]
@@ -284,7 +284,7 @@ def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, here: Command) -> N
     assert "text.jpg: this is not a picture" in done.stderr
     assert "11 of 13 pictures embedded" in done.stdout
     table = parquet.read_table(output)
-    assert table.schema.metadata[b"renzheng.pack"] == b"dlib-resnet"
+    assert table.schema.metadata[b"renzheng.pack"] == packs.DEFAULT_EMBEDDER.encode()
     rows = {Path(row["path"]).name: row for row in table.to_pylist()}
     assert len(rows) == 13
     verifier = Verifier(threads=1)

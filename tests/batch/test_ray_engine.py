@@ -14,7 +14,7 @@ import pytest
 from fatal_pictures import Fatal
 from PIL import Image as Pillow
 
-from renzheng import InvalidInput, RenzhengError, UnreadableImage, Verifier
+from renzheng import InvalidInput, RenzhengError, UnreadableImage, Verifier, packs
 from renzheng.batch import Begin, Settings, cluster, pairs, verify_pairs, working
 from renzheng.batch.cluster import actors, nodes
 from renzheng.batch.cluster.plan import plan
@@ -233,7 +233,7 @@ def test_a_node_that_would_answer_otherwise_is_refused(
     with cluster.Cluster() as here:
         # By names, since a node has its packs in a cache of its own.
         named = here.check(settings)
-        assert (named.pack, named.detector) == ("dlib-resnet", "mtcnn")
+        assert (named.pack, named.detector) == (packs.DEFAULT_EMBEDDER, packs.DEFAULT_DETECTOR)
         told = nodes.conditions(verifier)
         monkeypatch.setattr(nodes, "conditions", lambda _: {**told, "embedding pack": "mine"})
         with pytest.raises(RenzhengError, match=r"node .* another embedding pack .*here mine"):

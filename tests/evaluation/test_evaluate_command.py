@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
+from renzheng import packs
+
 ALIGNED = ("--aligned", "dlib-150", "--draws", "40", "--workers", "1")
 
 
@@ -43,7 +45,7 @@ def test_everyone_against_everyone(crops: Path, cache: Path, tmp_path: Path) -> 
         "genuine": 120, "impostor": 7020, "genuine_lost": 0, "impostor_lost": 0,
     }  # fmt: skip
     assert data["people_pairs"] == 780
-    assert data["provenance"]["pack"]["name"] == "dlib-resnet"
+    assert data["provenance"]["pack"]["name"] == packs.DEFAULT_EMBEDDER
     # One page: nothing is fetched, and no picture is in it unless asked for.
     assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:|#)", html)
     assert "data:image" not in html

@@ -433,7 +433,7 @@ def test_a_pack_of_ones_own_is_never_looked_for_in_the_working_folder(
     folder = tmp_path / "mine"
     shutil.copytree(verifier.pack.folder, folder)
     text = (folder / MANIFEST).read_text(encoding="utf-8")
-    (folder / MANIFEST).write_text(text.replace('name = "dlib-resnet"', 'name = "mine"'))
+    (folder / MANIFEST).write_text(text.replace(f'name = "{verifier.pack.name}"', 'name = "mine"'))
     own = Verifier(folder, threads=1)
     Gallery.create(tmp_path / "g", own).add(people(2))
     monkeypatch.chdir(tmp_path)

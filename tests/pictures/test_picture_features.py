@@ -11,7 +11,7 @@ from onnx import helper
 
 from pictures.networks import network
 from pictures.painted import coded, framed, picture
-from renzheng import InvalidInput, Pack, PackError
+from renzheng import InvalidInput, Pack, PackError, packs
 from renzheng.packs import features_source
 from renzheng.pictures import Features
 
@@ -160,18 +160,19 @@ def test_a_changed_picture_is_its_own_nearest(default: Features) -> None:
 
 
 def test_the_features_are_the_lower_part_of_the_face_network(
-    default: Features, embedding_pack: Pack
+    default: Features,
 ) -> None:
     import onnxruntime
 
-    model = onnx.load(str(embedding_pack.file("embedder.onnx")))
+    whole_pack = packs.load("dlib-resnet")
+    model = onnx.load(str(whole_pack.file("embedder.onnx")))
     name = "block9.relu2"
     model.graph.output.append(helper.make_tensor_value_info(name, FLOAT, None))
     whole = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     image = np.random.default_rng(1).integers(0, 256, (150, 150, 3)).astype(np.uint8)
-    mean = np.array(embedding_pack.setting("input", "mean"), np.float32)
+    mean = np.array(whole_pack.setting("input", "mean"), np.float32)
     batch = ((np.stack([image, image[:, ::-1]]) - mean) / 256).astype(np.float32)
     feed = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
     middle = whole.run([name], {"crops": feed})[0].mean(axis=0)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from running_service import Running
 
-from renzheng import Decision, Policy, UnreadableImage
+from renzheng import Decision, Policy, UnreadableImage, packs
 from renzheng.service import Client, ServiceError
 
 
@@ -36,8 +36,8 @@ def test_it_calls_everything(
         assert photos.display.reference.scale == 1
         assert len(client.detect(portrait).faces) == 1
         assert client.quality(portrait).picture.quality["sharpness"].component > 30
-        assert len(client.embed(portrait, pack="dlib-resnet").embedding) == 128
-        assert client.packs().packs[0].name == "dlib-resnet"
+        assert len(client.embed(portrait, pack=packs.DEFAULT_EMBEDDER).embedding) == 128
+        assert client.packs().packs[0].name == packs.DEFAULT_EMBEDDER
 
 
 def test_problems_are_errors_with_a_code(service: Running, portrait: bytes, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_what_a_page_shows_comes_when_asked_for(
     shown = post(service, "/v1/verify", pictures, display="true").json()["display"]
     assert "display" not in post(service, "/v1/verify", pictures).json()
     for side, size in (("reference", (512, 512)), ("probe", (380, 380))):
-        for part, wanted in (("picture", size), ("crop", (150, 150))):
+        for part, wanted in (("picture", size), ("crop", (112, 112))):
             head, _, code = shown[side][part].partition(",")
             assert head == "data:image/jpeg;base64"
             assert Pillow.open(io.BytesIO(base64.b64decode(code))).size == wanted
