@@ -44,9 +44,9 @@ def embed(
     -------
     float32 (n, d)
         The embeddings less their mean. A network's embeddings may all lie around one direction
-        (dlib's are within 33 degrees of one another on average, strangers included); a student
-        would learn that direction, which says nothing, long before it learns who is who. The
-        losses bring the rows to unit length again.
+        (those of dlib-resnet are within 33 degrees of one another on average, strangers included);
+        a student would learn that direction, which says nothing, long before it learns who is who.
+        The losses bring the rows to unit length again.
 
     Raises
     ------
