@@ -113,3 +113,15 @@ def test_extracts_of_other_roles_or_packs_are_not_compared(pictures: dict[str, b
         verifier.compare_extracts(live, live)
     missing = unread("gone", Role.DOCUMENT, "there is no such file")
     assert verifier.compare_extracts(missing, live).decision == "not_comparable"
+
+
+def test_extracts_of_the_former_default_pack_are_refused(pictures: dict[str, bytes]) -> None:
+    # Both packs give 128 numbers, between which distances would mean nothing.
+    former, present = Verifier("dlib-resnet", threads=1), Verifier(threads=1)
+    old = former.extract(pictures["portrait"], "photo")
+    assert old.embedding is not None
+    new = present.extract(pictures["again"], "photo")
+    verifier = present.with_roles(("photo", "photo"))
+    for pair in ((old, new), (new, old)):
+        with pytest.raises(InvalidInput, match=r"another pack.*make it again with this one"):
+            verifier.compare_extracts(*pair)

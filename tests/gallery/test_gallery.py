@@ -204,6 +204,19 @@ def test_another_packs_embeddings_are_refused(
     assert len(gallery) == 0
 
 
+def test_a_gallery_of_the_former_default_pack_stays_its_own(
+    tmp_path: Path, verifier: Verifier, people: Make
+) -> None:
+    # Its embeddings are 128 numbers as well: only the network's digest tells them apart.
+    Gallery.create(tmp_path / "old", Verifier("dlib-resnet", threads=1)).add(people(2))
+    with pytest.raises(
+        PackError,
+        match=r"of the pack dlib-resnet .*of sface .*or enrol the pictures in a new gallery",
+    ):
+        Gallery.open(tmp_path / "old", verifier)
+    assert Gallery.open(tmp_path / "old").verifier.pack.name == "dlib-resnet"
+
+
 def test_places_that_are_no_gallery(tmp_path: Path, gallery: Gallery, verifier: Verifier) -> None:
     with pytest.raises(InvalidInput, match="no gallery"):
         Gallery.open(tmp_path / "none")
