@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from renzheng import Pack, PackError, Verifier, packs
+from renzheng import InvalidInput, Pack, PackError, Verifier, packs
+from renzheng.embedding import Embedder
 from renzheng.packs import store
 
 
@@ -203,3 +205,28 @@ def test_each_line_of_a_build_is_written_at_once(
     monkeypatch.setattr("sys.stderr", Stream())
     packs.build("mtcnn")
     assert [text[-1] for text in written] == ["\n"]
+
+
+def test_a_pack_says_how_many_pictures_a_call_gets(tmp_path: Path) -> None:
+    pack = packs.load(packs.DEFAULT_EMBEDDER)
+    given = dict(pack.manifest["input"])
+    assert given.pop("batch") == 2
+    crops = np.zeros((5, given["size"], given["size"], 3), np.uint8)
+
+    def calls(folder: Path, table: dict[str, object]) -> list[int]:
+        own = packs.save_as(pack, folder, {}, {"input": table})
+        assert own.network_digest == pack.network_digest  # embeddings are the same
+        embedder, seen = Embedder.from_pack(own, threads=1), []
+        network = embedder.network
+
+        def note(batch: np.ndarray) -> list[np.ndarray]:
+            seen.append(len(batch))
+            return network(batch)
+
+        embedder.with_network(note).embed(crops)  # type: ignore[arg-type]
+        return seen
+
+    assert calls(tmp_path / "four", {**given, "batch": 4}) == [4, 4, 2]
+    assert calls(tmp_path / "silent", given) == [8, 2]
+    with pytest.raises(InvalidInput, match="batch_size"):
+        calls(tmp_path / "none", {**given, "batch": 0})

@@ -96,6 +96,8 @@ class Pack:
         said = ("name", "version", "description", "licence", "limits", "provenance", "source")
         measured = ("calibration", "measured")
         decisive = {k: v for k, v in self.manifest.items() if k not in (*said, *measured)}
+        if "input" in decisive:  # how many pictures it is fed at a time changes its speed alone
+            decisive["input"] = {k: v for k, v in decisive["input"].items() if k != "batch"}
         files = {k: v for k, v in self.manifest["files"].items() if k != "calibration.json"}
         text = json.dumps({**decisive, "files": files}, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
