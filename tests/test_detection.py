@@ -119,11 +119,38 @@ def test_regression_moves_by_parts_of_the_side() -> None:
     np.testing.assert_allclose(moved, [[12, 20, 27, 79]], atol=1e-5)
 
 
-def test_the_pyramid_spans_from_the_smallest_face_to_the_picture() -> None:
+def test_the_pyramid_spans_from_the_smallest_face_to_one_and_a_half_pictures() -> None:
     scales = pyramid.scales(480, 640, 20, 0.709)
     assert scales[0] == 12 / 20
-    assert 12 <= 480 * scales[-1] < 12 / 0.709
-    assert pyramid.scales(19, 640, 20, 0.709) == []
+    assert 12 <= 1.5 * 480 * scales[-1] < 12 / 0.709
+    assert pyramid.scales(19, 640, 20, 0.709) == [12 / 20, 12 / 20 * 0.709]
+    assert pyramid.scales(13, 640, 20, 0.709) == []
+
+
+@given(st.integers(14, 3000), st.integers(14, 3000), st.integers(12, 80))
+def test_only_levels_of_large_faces_have_a_border_and_it_holds_the_window(
+    height: int, width: int, smallest: int
+) -> None:
+    shorter = min(height, width)
+    for scale in pyramid.scales(height, width, smallest, 0.709):
+        border = pyramid.border_of_level(height, width, scale)
+        assert border % pyramid.STRIDE == 0  # or windows would not lie on the picture's grid
+        if shorter * scale > 12:
+            assert border == 0
+        else:
+            # 40 % of the shorter side, to within a step; the window fits into picture and border
+            assert 0.4 * shorter * scale <= border < 0.4 * shorter * scale + 2
+            assert shorter * scale + 1 + 2 * border >= 12
+
+
+def test_a_border_is_grey_and_leaves_the_level_as_it_is() -> None:
+    level = np.random.default_rng(0).integers(0, 256, (9, 11, 3)).astype(np.uint8)
+    framed = pyramid.framed(level, 4)
+    assert framed.shape == (17, 19, 3)
+    assert np.array_equal(framed[4:-4, 4:-4], level)
+    framed[4:-4, 4:-4] = 128
+    assert (framed == 128).all()
+    assert pyramid.framed(level, 0) is level
 
 
 def test_area_resampling_takes_means() -> None:
@@ -152,7 +179,11 @@ def test_shares_hold_all_strips_in_order() -> None:
     image = np.zeros((900, 1200, 3), np.uint8)
     scales = pyramid.scales(900, 1200, 20, 0.709)
     made = pyramid.levels(pyramid.Octaves(image), scales, pyramid.area, exact=False)
-    strips = [s for n, level in enumerate(made) for s in pyramid.strips((0, n), level, 100_000)]
+    framed = [
+        pyramid.framed(level, pyramid.border_of_level(900, 1200, scale))
+        for scale, level in zip(scales, made, strict=True)
+    ]
+    strips = [s for n, level in enumerate(framed) for s in pyramid.strips((0, n), level, 100_000)]
     shares = list(pyramid.shares(iter(strips), 100_000))
     assert [id(s) for share in shares for s in share] == [id(s) for s in strips]
     assert len(shares[-1]) > 4 > len(shares[0])
@@ -193,6 +224,23 @@ def test_no_level_is_sampled_where_faces_of_40_px_are_the_smallest(portrait: np.
         assert (level == 7).all()
 
 
+@given(st.integers(-150, 90), st.integers(-150, 90), st.integers(30, 180))
+def test_a_large_cut_is_filled_up_with_grey_and_a_small_one_is_not(
+    x: int, y: int, side: int
+) -> None:
+    image = np.random.default_rng(1).integers(0, 100, (100, 120, 3)).astype(np.uint8)
+    box = np.array([[x, y, x + side, y + side]], np.float32)
+    found, views = Crops(pyramid.Octaves(image), exact=False).cut(box)
+    border = 40 if side + 1 >= 80 else 0
+    whole = np.pad(image, ((border, border), (border, border), (0, 0)), constant_values=128)
+    x1, y1 = (max(v + border - 1, 0) for v in (x, y))
+    x2, y2 = max(x + side + border, 0), max(y + side + border, 0)
+    reaches = x <= 120 and y <= 100 and x + side >= 1 and y + side >= 1
+    assert len(found) == len(views) == int(reaches)
+    if reaches:
+        assert np.array_equal(views[0], whole[y1:y2, x1:x2])
+
+
 @given(
     st.lists(st.tuples(st.floats(-400, 900), st.floats(-400, 700), st.floats(1, 900)), max_size=9)
 )
@@ -208,6 +256,8 @@ def test_a_cut_holds_what_its_box_says(made: list[tuple[float, float, float]]) -
         for box, view in zip(found, views, strict=True):
             side = float((box[2:] - box[:2]).max())
             x1, y1, x2, y2 = (int(v) for v in np.trunc(box))
+            if side + 1 >= 0.8 * 480 - 8 and not (x1 >= 1 and y1 >= 1 and x2 <= 640 and y2 <= 480):
+                continue  # filled up with grey
             plain = image[max(y1, 1) - 1 : max(y2, 0), max(x1, 1) - 1 : max(x2, 0)]
             if exact or side < 190:
                 assert np.array_equal(view, plain)
@@ -333,6 +383,29 @@ def test_a_face_over_the_edge_is_found_or_not_but_never_breaks(
             assert np.isfinite(face.box).all()
 
 
+def distance_of_landmarks(face: Face, wanted: np.ndarray) -> float:
+    """Root mean square over the five, in distances between the eyes."""
+    apart = float(np.hypot(*(wanted[1] - wanted[0])))
+    return float(np.sqrt(((face.landmarks - wanted) ** 2).sum(axis=1).mean())) / apart
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.8, 0.7])
+@pytest.mark.parametrize("size", [90, 160, 500])
+def test_a_face_that_fills_the_picture_has_the_landmarks_that_it_has_in_a_wide_one(
+    detector: Detector, portrait: np.ndarray, share: float, size: int
+) -> None:
+    (wide,) = detector.detect(portrait)
+    centre = wide.box.reshape(2, 2).mean(axis=0)
+    half = share * max(wide.width, wide.height) / 2
+    x1, y1, x2, y2 = (round(float(v)) for v in (*(centre - half), *(centre + half)))
+    tight = cv2.resize(portrait[y1:y2, x1:x2], (size, size), interpolation=cv2.INTER_AREA)
+    faces = detector.detect(np.asarray(tight, np.uint8))
+    assert faces
+    wanted = (wide.landmarks - (x1, y1)) * size / (x2 - x1)
+    # a tenth of the distance between the eyes; without the border it is 0.25 to 0.5
+    assert distance_of_landmarks(max(faces, key=lambda face: face.score), wanted) < 0.1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -382,3 +455,32 @@ def test_the_cascade_agrees_with_the_reference(mtcnn_pack: Pack, assets: Path) -
     # Two windows over one face can both score 1 in float32; which one leads is then rounding.
     assert np.mean(np.array(best["resampled"]) >= 0.99) >= 0.95
     assert min(best["resampled"]) >= 0.8
+
+
+def test_tight_portraits_have_the_landmarks_of_the_plain_cascade_on_the_bordered_picture(
+    mtcnn_pack: Pack, assets: Path
+) -> None:
+    pytest.importorskip("torch", reason="the oracle runs on torch")
+    import reference_mtcnn as reference
+
+    states = reference.load(assets / "weights" / "mtcnn-facenet")
+    detector = Detector.from_folder(mtcnn_pack.folder)
+    people = sorted(path for path in (assets / "tight").iterdir() if path.is_dir())
+    # names with a word in them: the others wear a mask, and landmarks under it are anybody's guess
+    plain = [[p for p in sorted(who.iterdir()) if p.stem.strip("_0123456789")] for who in people]
+    paths = [found[0] for found in plain[:30] if found]
+    apart = []
+    for path in paths:
+        image = images.read(path)
+        high, wide = (round(0.4 * side) for side in image.shape[:2])
+        grey = (128, 128, 128)
+        framed = cv2.copyMakeBorder(image, high, high, wide, wide, cv2.BORDER_CONSTANT, value=grey)
+        _, scores, landmarks = reference.detect(states, np.asarray(framed, np.uint8))
+        if not len(scores) or scores.max() < 0.95:
+            continue
+        faces = detector.detect(image)
+        wanted = landmarks[scores.argmax()] - (wide, high)
+        apart.append(min((distance_of_landmarks(face, wanted) for face in faces), default=9.0))
+    assert len(apart) >= 20
+    assert np.median(apart) < 0.06
+    assert np.mean(np.array(apart) < 0.15) >= 0.9

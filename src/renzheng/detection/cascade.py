@@ -26,7 +26,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 # Raise it with every change that moves boxes: embeddings that were kept before then count no more.
-DETECTION_REVISION = 2
+DETECTION_REVISION = 3
 
 _LEVEL_OVERLAP, _OVERLAP = 0.5, 0.7  # of boxes of one level, and of all
 # Candidates a call, so few that a network's maps stay in a core's cache: 16 take O-Net 12 ms where
@@ -185,7 +185,11 @@ class Detector:
         for picture, at in enumerate(scales):
             boxes, scores = [np.empty((0, 8), np.float32)], [np.empty(0, np.float32)]
             for level, scale in enumerate(at):
-                candidates, score = _candidates(np.concatenate(found[picture, level]), scale)
+                windows = np.concatenate(found[picture, level])
+                height, width = sizes[picture]
+                border = pyramid.border_of_level(height, width, scale)
+                windows[:, :2] -= border // pyramid.STRIDE
+                candidates, score = _candidates(windows, scale)
                 boxes.append(candidates)
                 scores.append(score)
             proposed.append(self._merge(np.concatenate(boxes), np.concatenate(scores), at))
@@ -195,9 +199,12 @@ class Detector:
         self, octaves: Sequence[pyramid.Octaves], scales: Sequence[Sequence[float]], size: int
     ) -> Iterator[pyramid.Strip]:
         for picture, (each, at) in enumerate(zip(octaves, scales, strict=True)):
+            height, width = each[0].shape[:2]
             made = pyramid.levels(each, at, self._resample, exact=self._exact)
-            for number, level in enumerate(made):
-                yield from pyramid.strips((picture, number), level, size)
+            for number, (scale, level) in enumerate(zip(at, made, strict=True)):
+                border = pyramid.border_of_level(height, width, scale)
+                whole = pyramid.framed(level, border)
+                yield from pyramid.strips((picture, number), whole, size)
 
     def _windows(self, share: list[pyramid.Strip]) -> list[tuple[int, int, Floats]]:
         """What P-Net takes for a face: rows of column, row, log-odds and regression."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,16 @@ from renzheng.types import Floats, Image
 Resample = Callable[[Image, int, int], npt.NDArray[Any]]  # picture, height, width -> picture
 
 CELL, STRIDE = 12, 2  # P-Net's window and the step between windows, in pixels of a level
+
+# A face may be so much wider than the picture's shorter side: what the picture lacks of it is grey.
+# Without that, a face that fills the picture is seen by smaller windows alone, and its landmarks
+# come out wrong.
+_LARGEST = 1.5
+# Windows and boxes of at least these shares of the shorter side see such a border, as wide as the
+# third. With smaller ones the half of a face that the frame cuts off would look like a whole one,
+# and faces that lie in the picture would be found by other windows than in the plain cascade.
+_LARGE_WINDOW, _LARGE_BOX, _BORDER = 1.0, 0.8, 0.4
+GREY = 128
 
 # Levels of a larger scale than this are sampled between the pixels of the picture, or of it at half
 # its size, if they have as many to a side as this share of its: averaging what a pixel covers takes
@@ -39,13 +50,42 @@ def _sampled(image: Image, height: int, width: int) -> npt.NDArray[Any]:
 
 
 def scales(height: int, width: int, min_face_size: int, factor: float) -> list[float]:
-    """The scales at which a face of `min_face_size` and all larger ones meet P-Net's window."""
+    """Return the scales at which faces from `min_face_size` on meet P-Net's window.
+
+    The largest of these faces are half as large again as the picture's shorter side.
+    """
     scale = CELL / min_face_size
     found = []
-    while min(height, width) * scale >= CELL:
+    while _LARGEST * min(height, width) * scale >= CELL:
         found.append(scale)
         scale *= factor
     return found
+
+
+def sees_border(box: float, height: int, width: int) -> bool:
+    """Return whether a box of this side sees grey beyond a picture of this size."""
+    return box >= _LARGE_BOX * min(height, width)
+
+
+def border(height: int, width: int) -> int:
+    """Return how far beyond a picture of this size boxes see grey, in its pixels."""
+    return math.ceil(_BORDER * min(height, width))
+
+
+def border_of_level(height: int, width: int, scale: float) -> int:
+    """Return the border of a level in its pixels: even, and 0 where its window is small."""
+    side = min(height, width) * scale
+    return 0 if _LARGE_WINDOW * side > CELL else 2 * math.ceil(_BORDER * side / 2)
+
+
+def framed(level: npt.NDArray[Any], border: int) -> npt.NDArray[Any]:
+    """Return a level, (h, w, 3), with a grey border."""
+    if not border:
+        return level
+    grey = (GREY, GREY, GREY)
+    return np.asarray(
+        cv2.copyMakeBorder(level, border, border, border, border, cv2.BORDER_CONSTANT, value=grey)
+    )
 
 
 class Octaves:
