@@ -15,6 +15,7 @@ import numpy as np
 import renzheng
 from renzheng.comparison import Calibration
 from renzheng.errors import InvalidInput
+from renzheng.evaluation import repeats
 from renzheng.evaluation.acquisition import Embeddings, Extraction, acquire
 from renzheng.evaluation.all_pairs import compare_all
 from renzheng.evaluation.bootstrap import REPLICATES, Weighted, interval, replicates
@@ -249,7 +250,11 @@ class Evaluator:
         return pairs, rows, Embeddings(rows, failures, contents)
 
     def embed_people(self, people: People) -> tuple[People, Floats, Embeddings]:
-        """People with the embeddings of their pictures; a picture that comes twice counts once."""
+        """Return people with the embeddings of their pictures.
+
+        A picture that comes twice counts once; so does, where every picture is another person, a
+        photograph that comes twice in different files.
+        """
         embedded = self._embed(people.pictures, None)
         # The same bytes twice would be a genuine comparison at distance 0, or a false match.
         _, first = np.unique(embedded.contents, return_index=True)
@@ -268,7 +273,23 @@ class Evaluator:
                 ],
             )
             embedded = embedded.select(kept)
+        if self.settings.aligned is None and len(np.unique(people.person)) == len(people.pictures):
+            people, embedded = self._without_repeats(people, embedded)
         return people, embedded.rows, embedded
+
+    def _without_repeats(self, people: People, embedded: Embeddings) -> tuple[People, Embeddings]:
+        twice = repeats.find(self.verifier, people, embedded.rows)
+        if not twice:
+            return people, embedded
+        problems = [
+            Problem(
+                people.pictures[later].name,
+                f"the same photograph as {people.pictures[earlier].name}: left out",
+            )
+            for later, earlier in sorted(twice.items())
+        ]
+        kept = np.setdiff1d(np.arange(len(people.pictures)), list(twice))
+        return people.select(kept, problems), embedded.select(kept)
 
     def _embed(self, pictures: Sequence[Picture], channel: str | None) -> Embeddings:
         settings = self.settings

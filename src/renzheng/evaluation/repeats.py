@@ -1,0 +1,73 @@
+"""One photograph under two names: a mistake of the data that counts as a false match."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from renzheng import images
+from renzheng.choosing import choose_face
+from renzheng.errors import NoFace, UnreadableImage
+from renzheng.evaluation.trial import People
+from renzheng.same_picture import Head, compare_heads, head
+from renzheng.types import Floats
+from renzheng.verifier import Verifier
+
+# Pairs that are looked at, by pictures: versions of one photograph are nearer than anybody else.
+_SHARE = 0.05
+
+
+def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
+    """Return which pictures show the photograph of an earlier one that is said to be of another.
+
+    Sets in which every picture is another person hold some people twice. Where it is the very
+    photograph (see `renzheng.same_picture`), resized or coded anew, there is no doubt about it; and
+    at low rates a handful of such pairs outweighs all others. Two photographs of one person cannot
+    be told from a false match, and stay.
+
+    Parameters
+    ----------
+    verifier
+        The detector to find heads with.
+    people
+        Pictures in which faces are to be found.
+    rows
+        float32 (n, d): the embeddings of its pictures, not-a-number where there is none.
+
+    Returns
+    -------
+    dict
+        The index of the earlier picture by that of the later.
+    """
+    acquired = np.flatnonzero(np.isfinite(rows[:, 0]))
+    count = len(acquired)
+    if count < 2:
+        return {}
+    # The nearest pairs of unit vectors are those of the largest products.
+    products = rows[acquired] @ rows[acquired].T
+    upper = np.triu_indices(count, 1)
+    looked = min(max(1, round(_SHARE * count)), len(upper[0]))
+    nearest = np.argpartition(-products[upper], looked - 1)[:looked]
+    pairs = sorted((int(acquired[upper[0][k]]), int(acquired[upper[1][k]])) for k in nearest)
+    heads: dict[int, Head | None] = {}
+    found: dict[int, int] = {}
+    for one, other in pairs:
+        if one in found or other in found or people.person[one] == people.person[other]:
+            continue
+        for index in (one, other):
+            if index not in heads:
+                heads[index] = _head(verifier, people.pictures[index].source)
+        first, second = heads[one], heads[other]
+        if first is not None and second is not None and compare_heads(first, second).same:
+            found[other] = one
+    return found
+
+
+def _head(verifier: Verifier, source: Path | bytes) -> Head | None:
+    try:
+        image = images.read(source, limits=verifier.limits)
+        face = choose_face(verifier.instruments.detect(image), image.shape[1::-1])
+    except (NoFace, UnreadableImage):
+        return None
+    return head(image, face)
