@@ -27,6 +27,15 @@ def assets() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases(assets: Path) -> Path:
+    """The folder of pictures that once failed, which lies beside the assets."""
+    folder = assets.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"needs pictures that once failed: no folder {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def mtcnn_pack() -> packs.Pack:
     return packs.load("mtcnn")
 
