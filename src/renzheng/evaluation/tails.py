@@ -10,6 +10,7 @@ from renzheng.evaluation.scores import Array
 # halves of 990 East Asian women, and of as many men, the other half showed on average 1.01 and 0.80
 # times the 1e-4 that was promised (30: 1.07 and 0.88, 300: 0.92 and 0.71; a parabola 1.2 and 1.0).
 REACH = 100.0
+_HIGHEST = 0.1  # above, a curve bends toward 1 and is no tail any more
 _LEAST = 1e-15  # a rate stays above 0, so that it has a logarithm
 
 
@@ -18,9 +19,9 @@ def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float 
 
     The logarithm of the rate goes on as a line from the first point that reaches `resolution`. Its
     slope is the weighted least-squares slope of log FMR against distance between `resolution` and
-    `reach` times it. A rate of n counted pairs has the relative variance 1 / n (Poisson), so a
-    point's weight is its rate. Where fewer than two points lie there the curve stays level: without
-    a slope, no lower rate can be claimed.
+    `reach` times it, or 0.1 if that is less. A rate of n counted pairs has the relative variance
+    1 / n (Poisson), so a point's weight is its rate. Where fewer than two points lie there the
+    curve stays level: without a slope, no lower rate can be claimed.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float 
         return np.full(fmr.shape, max(resolution, _LEAST))
     first = int(np.argmax(measured))
     below = distance[:first] - distance[first]
-    slope = _slope(distance, fmr, measured & (fmr <= resolution * reach * (1 + 1e-9)))
+    highest = min(resolution * reach, _HIGHEST) * (1 + 1e-9)
+    slope = _slope(distance, fmr, measured & (fmr <= highest))
     tail = fmr[first] * np.exp(slope * below)
     return np.concatenate([np.maximum(tail, _LEAST), fmr[first:]])
 
