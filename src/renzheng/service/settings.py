@@ -7,6 +7,7 @@ from pathlib import Path
 
 from renzheng.comparison import Policy
 from renzheng.cores import cores
+from renzheng.defaults import DEFAULT_EMBEDDER
 from renzheng.errors import InvalidInput
 from renzheng.images import Limits
 
@@ -58,7 +59,7 @@ class Settings:
         The file that decisions are noted in; None notes none.
     """
 
-    packs: tuple[str, ...] = ("dlib-resnet",)
+    packs: tuple[str, ...] = (DEFAULT_EMBEDDER,)
     liveness: str | None = None
     policy: Policy = field(default_factory=Policy)
     min_face_size: int = 40
