@@ -1,0 +1,94 @@
+"""Fit the default pack's false match rates, and put them into its definition.
+
+    python benchmarks/calibrate_default.py --assets ASSETS [--cache FILE] [--workers 2]
+
+The promise is held to LFW's people, East Asian women and East Asian men (SCUT-FBP5500): half of
+each are fitted on, the other half tested on. The rates of children and of people over 60
+(All-Age-Faces) are stated and not covered. Writes ``calibration.json`` and the manifest's tables
+``[calibration]`` in src/renzheng/packs/definitions; what the pack is otherwise stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from renzheng import Verifier, images
+from renzheng.cli import studies
+from renzheng.cores import cores
+from renzheng.defaults import DEFAULT_EMBEDDER
+from renzheng.evaluation import recalibration
+from renzheng.evaluation.cache import default_path
+from renzheng.evaluation.evaluator import Evaluator, Settings
+from renzheng.evaluation.populations import Sample
+from renzheng.evaluation.protocols import people
+from renzheng.evaluation.trial import People, Picture
+from renzheng.packs.store import DEFINITIONS
+
+COMMAND = "python benchmarks/calibrate_default.py --assets ASSETS"
+MARK = "\n[calibration]\n"
+
+
+def one_picture_each(name: str, folder: Path, youngest: int = 0, oldest: int = 999) -> People:
+    """Everyone in a folder of one picture each; of All-Age-Faces, those of some ages."""
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in images.SUFFIXES)
+    if oldest < 999:
+        paths = [p for p in paths if youngest <= int(p.stem[-2:]) <= oldest]
+    return People(name, [Picture(p.name, p) for p in paths], np.arange(len(paths)))
+
+
+def samples(assets: Path) -> list[Sample]:
+    asian, ages = assets / "asian", assets / "ages"
+    scut, all_ages = "SCUT-FBP5500, one picture each", "All-Age-Faces, every eighth"
+    covered = {
+        "East Asian women": one_picture_each(f"{scut}, women", asian / "AF"),
+        "East Asian men": one_picture_each(f"{scut}, men", asian / "AM"),
+    }
+    stated = {
+        "Chinese girls to 12": one_picture_each(f"{all_ages}, girls", ages / "F", 0, 12),
+        "Chinese boys to 12": one_picture_each(f"{all_ages}, boys", ages / "M", 0, 12),
+        "Chinese women over 60": one_picture_each(f"{all_ages}, women", ages / "F", 61, 998),
+        "Chinese men over 60": one_picture_each(f"{all_ages}, men", ages / "M", 61, 998),
+    }
+    return [
+        *(Sample(name, each, covered=True) for name, each in covered.items()),
+        *(Sample(name, each, covered=False) for name, each in stated.items()),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--assets", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=default_path())
+    parser.add_argument("--workers", type=int, default=cores())
+    arguments = parser.parse_args()
+    lfw = people.read(arguments.assets / "lfw" / "lfw-deepfunneled")
+    with studies.progress() as tell, tempfile.TemporaryDirectory() as scratch:
+        settings = Settings(cache=arguments.cache, workers=arguments.workers)
+        done = recalibration.recalibrate(
+            Evaluator(Verifier(), settings, tell),
+            lfw,
+            Path(scratch) / "pack",
+            name="LFW",
+            populations=samples(arguments.assets),
+            command=COMMAND,
+        )
+        place = DEFINITIONS / DEFAULT_EMBEDDER
+        shutil.copyfile(done.pack.file("calibration.json"), place / "calibration.json")
+    table = {k: v for k, v in done.pack.manifest["calibration"].items() if k != "pack_digest"}
+    manifest = place / "pack.toml"
+    said = manifest.read_text(encoding="utf-8").partition(MARK)[0].rstrip("\n")
+    manifest.write_text(f"{said}\n\n{tomli_w.dumps({'calibration': table})}", encoding="utf-8")
+    for each in done.populations:
+        print(f"{each.population:<24}{each.promised:>8g}  {each.fmr}")
+
+
+if __name__ == "__main__":
+    main()
