@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 
 import renzheng
 from renzheng import Decision, InvalidInput, NoFace, Policy, UnreadableImage, Verifier, packs
+from renzheng.types import Effect
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def test_the_result_is_complete(
 ) -> None:
     data = verifier.verify(portrait, another).to_dict()
     assert set(data) == {
-        "decision", "reason", "distance", "similarity", "fmr", "llr", "policy", "pack",
+        "decision", "reason", "distance", "similarity", "fmr", "fmr_by_population", "llr", "policy",
+        "pack",
         "reference", "probe", "same_picture", "liveness", "warnings", "timings_ms",
     }  # fmt: skip
     assert data["decision"] == "match"
@@ -174,10 +176,34 @@ def test_a_picture_cut_close_is_no_match_by_itself(
 ) -> None:
     found = verifier.detect(portrait)[0]
     x1, y1, x2, y2 = found.box.astype(int)
-    for margin, decision, warned in ((60, Decision.MATCH, False), (3, Decision.INCONCLUSIVE, True)):
+    for margin, decision, effect in (
+        (60, Decision.MATCH, None),
+        (3, Decision.MATCH, Effect.WARNING),  # the face fills the picture, and all of it is there
+        (-9, Decision.INCONCLUSIVE, Effect.DOUBT),
+    ):
         close = portrait[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
         result = verifier.verify(another, np.ascontiguousarray(close))
-        assert ("cut_close" in {f.code for f in result.findings}) == warned
+        assert {f.code: f.effect for f in result.findings}.get("cut_close") is effect
         assert result.decision is decision
-        assert (result.probe.quality["crop_inside"].value < 0.8) == warned
     assert "does not hold" in result.reason
+
+
+def test_half_a_face_is_no_match_by_itself(
+    verifier: Verifier, portrait: np.ndarray, another: np.ndarray
+) -> None:
+    found = verifier.detect(portrait)[0]
+    nose, mouth = found.landmarks[2], found.landmarks[3:].mean(axis=0)
+    halves = {
+        "at the side": portrait[:, : int(nose[0])],
+        "below": portrait[: int((nose[1] + mouth[1]) / 2)],
+    }
+    for half in halves.values():
+        result = verifier.verify(another, np.ascontiguousarray(half))
+        assert result.decision in (
+            Decision.INCONCLUSIVE,
+            Decision.NOT_COMPARABLE,
+            Decision.NO_MATCH,
+        )
+        if result.decision is not Decision.NOT_COMPARABLE:
+            effects = {f.code: f.effect for f in result.findings if f.side == "probe"}
+            assert effects["cut_close"] is Effect.DOUBT

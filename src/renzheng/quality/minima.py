@@ -28,7 +28,7 @@ _BOTH = {
     "head_pose_pitch": 45,  # 48 degrees
     "head_pose_roll": 67,  # 35 degrees
     "inside": 90,
-    "crop_inside": 80,  # below it nothing is called a match
+    "crop_inside": 60,  # below it nothing is called a match
 }
 MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
     {

@@ -45,7 +45,7 @@ MEASURES = (
         title="The network's view inside the picture",
         unit="",
         standard=False,
-        explanation="Which share of what the network looks at lies inside the picture; below 0.8 "
+        explanation="Which share of what the network looks at lies inside the picture; below 0.6 "
         "nothing is called a match.",
         live_remedy=_LIVE,
         document_remedy=_DOCUMENT,
