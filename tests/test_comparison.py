@@ -204,8 +204,12 @@ def test_the_promise_is_never_below_a_covered_population(distance: float) -> Non
     assert len(covered) == 2
     assert WITH.fmr_at(distance).value >= max(covered) * (1 - 1e-9)
     for each, population in zip(rates, WITH.populations, strict=True):
-        assert each.extrapolated is (each.value < population.resolution * (1 - 1e-9))
+        below = each.value < population.resolution * (1 - 1e-9)
+        assert each.extrapolated is (below and not each.at_most)
         assert each.resolution == population.resolution
+        least = WITH.resolution if each.covered else each.resolution
+        assert each.at_most is (each.value == least)
+        assert each.value >= least
 
 
 def test_a_comparison_says_on_whom_its_rate_was_measured() -> None:
@@ -221,7 +225,9 @@ def test_a_comparison_says_on_whom_its_rate_was_measured() -> None:
     assert stated.covered is False
     told = json.loads(json.dumps(found.to_dict()))["fmr_by_population"]
     assert [each["population"] for each in told] == [ONE.name, ANOTHER.name, STATED.name]
-    assert told[1].keys() == {"population", "covered", "value", "extrapolated", "resolution"}
+    assert told[1].keys() == {
+        *("population", "covered", "value", "at_most", "extrapolated", "resolution"),
+    }
     assert compare(first, second, CURVE).to_dict()["fmr_by_population"] == []
 
 

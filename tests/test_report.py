@@ -174,6 +174,8 @@ def test_it_says_on_whom_the_rate_was_measured(calibration: Calibration, tmp_pat
     )
     assert populations.not_covered(RATES) == "children: 0.0021"
     assert populations.measured_on(RATES[:1]) == "LFW's people 5e-06"
+    bound = replace(RATES[0], value=4e-6, at_most=True)
+    assert populations.measured_on([bound]) == "LFW's people at most 4e-06"
     assert populations.measured_on(()) == populations.not_covered(RATES[:2]) == ""
     text = page(told_by_population(), calibration, tmp_path).text
     assert f"Measured on: {populations.measured_on(RATES)}" in text

@@ -258,18 +258,24 @@ class Calibration:
     def rates_at(self, distance: float) -> tuple[PopulationRate, ...]:
         """The false match rate of a threshold at this distance in each population, in their order.
 
-        Below a population's own resolution its curve was extrapolated, and the rate says so.
+        Below a population's own resolution its curve was extrapolated, and the rate says so. No
+        rate lower than the calibration's resolution is told, and of a population that is not
+        covered none lower than its own: the answer there is "at most".
         """
-        found = ((each, self._read(each.fmr, distance)) for each in self.populations)
-        return tuple(
-            PopulationRate(
-                population=each.name,
-                covered=each.covered,
-                value=rate,
-                extrapolated=rate < each.resolution * (1 - 1e-9),
-                resolution=each.resolution,
-            )
-            for each, rate in found
+        return tuple(self._rate_in(each, distance) for each in self.populations)
+
+    def _rate_in(self, population: Population, distance: float) -> PopulationRate:
+        rate = self._read(population.fmr, distance)
+        own = population.resolution
+        least = self.resolution if population.covered else own
+        at_most = rate <= least * (1 + 1e-9)
+        return PopulationRate(
+            population=population.name,
+            covered=population.covered,
+            value=max(rate, least),
+            extrapolated=not at_most and rate < own * (1 - 1e-9),
+            resolution=own,
+            at_most=at_most,
         )
 
     def _read(self, curve: npt.NDArray[np.float64], distance: float) -> float:

@@ -11,20 +11,13 @@ from renzheng.types import PopulationRate
 def measured_on(rates: Sequence[PopulationRate]) -> str:
     """Return the covered populations with their rates at a distance; empty where there are none."""
     covered = [each for each in rates if each.covered]
-    told = ", ".join(
-        f"{each.population} {each.value:.2g}{_bound(each.extrapolated, each.resolution)}"
-        for each in covered
-    )
+    told = ", ".join(f"{each.population} {each}" for each in covered)
     return f"{told}; the worst counts" if len(covered) > 1 else told
 
 
 def not_covered(rates: Sequence[PopulationRate]) -> str:
     """Return the populations that the promise leaves out, with their rates; empty without any."""
-    return ", ".join(
-        f"{each.population}: {each.value:.2g}{_bound(each.extrapolated, each.resolution)}"
-        for each in rates
-        if not each.covered
-    )
+    return ", ".join(f"{each.population}: {each}" for each in rates if not each.covered)
 
 
 def of_calibration(calibration: Calibration | None) -> str:
@@ -34,7 +27,9 @@ def of_calibration(calibration: Calibration | None) -> str:
     """
     populations = () if calibration is None else calibration.populations
     covered = [
-        f"{each.name}{_bound(True, each.resolution)}" for each in populations if each.covered
+        f"{each.name} (extrapolated below {each.resolution:.2g})"
+        for each in populations
+        if each.covered
     ]
     stated = [each.name for each in populations if not each.covered]
     told = ", ".join(covered)
@@ -43,7 +38,3 @@ def of_calibration(calibration: Calibration | None) -> str:
     if stated:
         told += f"{'; ' if told else ''}not covered: {', '.join(stated)}"
     return told
-
-
-def _bound(extrapolated: bool, resolution: float) -> str:
-    return f" (extrapolated below {resolution:.2g})" if extrapolated else ""

@@ -236,6 +236,8 @@ class PopulationRate:
         Whether the value lies below `resolution`: its curve was continued there, not measured.
     resolution
         The rate at which 30 different pairs of its people matched falsely.
+    at_most
+        Whether the rate is `value` or lower, and nobody can say how much.
     """
 
     population: str
@@ -243,6 +245,11 @@ class PopulationRate:
     value: float
     extrapolated: bool
     resolution: float
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        bound = f" (extrapolated below {self.resolution:.2g})" if self.extrapolated else ""
+        return f"{'at most ' if self.at_most else ''}{self.value:.2g}{bound}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -250,6 +257,7 @@ class PopulationRate:
             "population": self.population,
             "covered": self.covered,
             "value": self.value,
+            "at_most": self.at_most,
             "extrapolated": self.extrapolated,
             "resolution": self.resolution,
         }

@@ -94,6 +94,7 @@ class PopulationRate(_Reply):
         description="the promised rate, `fmr`, is held to this population; else it is only stated"
     )
     value: float = Field(ge=0, le=1)
+    at_most: bool = Field(description="the rate is this or lower: nobody measured how much")
     extrapolated: bool = Field(description="lower than `resolution`: estimated, not measured")
     resolution: float = Field(
         gt=0, le=1, description="the lowest rate that was measured in this population"

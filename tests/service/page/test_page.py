@@ -348,9 +348,11 @@ def test_it_says_on_whom_the_rate_was_measured(
         {"population": "LFW's people", "covered": True, "value": 5e-6, "resolution": 4e-6},
         {"population": "East Asian <b>women", "covered": True, "value": 4.1e-5, "resolution": 2e-4},
         {"population": "children", "covered": False, "value": 2.1e-3, "resolution": 1e-3},
+        {"population": "old people", "covered": False, "value": 1e-2, "resolution": 1e-2},
     ]
     for each in rates:
         each["extrapolated"] = each["value"] < each["resolution"]
+        each["at_most"] = each["value"] == each["resolution"]
 
     def answering(said: list[dict[str, Any]]) -> Any:
         def answer(route: Any) -> None:
@@ -369,7 +371,7 @@ def test_it_says_on_whom_the_rate_was_measured(
         [
             "Measured on: LFW's people 0.000005; East Asian <b>women 0.000041 (extrapolated below "
             "0.0002); the worst counts",
-            "Not covered: children 0.0021",
+            "Not covered: children 0.0021; old people at most 0.01",
         ]
     )
     page.get_by_role("button", name="中文").click()
@@ -377,7 +379,7 @@ def test_it_says_on_whom_the_rate_was_measured(
         [
             "测量人群： LFW's people 0.000005；East Asian <b>women 0.000041（低于 0.0002 为外推）；"
             "以最差者为准",
-            "未涵盖人群： children 0.0021",
+            "未涵盖人群： children 0.0021；old people 至多 0.01",
         ]
     )
 

@@ -146,6 +146,7 @@ export const chinese = {
   "fmr.sentence.at_most": "在 {of} 次不同人之间的比较中，至多有 {count} 次会这么接近或更接近。",
   "fmr.measured_on": "测量人群：",
   "fmr.not_covered": "未涵盖人群：",
+  "fmr.at_most": "至多 {rate}",
   "fmr.extrapolated": "{rate}（低于 {resolution} 为外推）",
   "fmr.worst": "以最差者为准",
   "fmr.unknown": "该模型没有校准，无从知道不同的人有多常这么接近。",

@@ -148,6 +148,7 @@ export const english = {
   "fmr.sentence.at_most": "Of {of} comparisons of different people, at most {count} would come this close or closer.",
   "fmr.measured_on": "Measured on:",
   "fmr.not_covered": "Not covered:",
+  "fmr.at_most": "at most {rate}",
   "fmr.extrapolated": "{rate} (extrapolated below {resolution})",
   "fmr.worst": "the worst counts",
   "fmr.unknown": "The network has no calibration, so nobody knows how often different people come this close.",

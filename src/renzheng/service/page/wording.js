@@ -84,7 +84,8 @@ export function populations(answer) {
     .filter((group) => group.populations.length > 0);
 }
 
-function populationRate({ value, extrapolated, resolution }) {
+function populationRate({ value, at_most: atMost, extrapolated, resolution }) {
+  if (atMost) return text("fmr.at_most", { rate: rate(value) });
   if (!extrapolated) return rate(value);
   return text("fmr.extrapolated", { rate: rate(value), resolution: rate(resolution) });
 }
