@@ -354,13 +354,13 @@ def test_it_says_on_whom_the_rate_was_measured(
         each["extrapolated"] = each["value"] < each["resolution"]
         each["at_most"] = each["value"] == each["resolution"]
 
-    def answering(said: list[dict[str, Any]]) -> Any:
-        def answer(route: Any) -> None:
-            response = route.fetch()
-            route.fulfill(response=response, json={**response.json(), "fmr_by_population": said})
+    # The browser's own upload cannot be sent on by a route, so the answer is had once and told again.
+    real = open_desk(service).compare(*pictures)
 
+    def answering(said: list[dict[str, Any]]) -> Any:
+        told = {**real, "fmr_by_population": said}
         desk = open_desk(service)
-        desk.page.route("**/v1/verify", answer)
+        desk.page.route("**/v1/verify", lambda route: route.fulfill(json=told))
         desk.compare(*pictures)
         return desk.page
 
