@@ -31,7 +31,8 @@ from renzheng.packs import DEFAULT_EMBEDDER, Pack
 from renzheng.types import Part
 
 OTHER = "dlib-resnet"  # the pack that the default one is held against
-PERSONS = 1000  # of documents and portraits
+PERSONS = 600  # of documents
+PORTRAITS = 250  # people, in two captures each
 FEWER = 300  # of the further documents
 DRAWS_OF_DOCUMENTS = 200
 
@@ -292,7 +293,7 @@ def documents(channels: Sequence[str], persons: int) -> Callable[[Bench], Values
 
 
 def portrait_search(bench: Bench) -> Values:
-    settings = portraits.Settings(captures=CAPTURES, people=PERSONS, workers=bench.workers)
+    settings = portraits.Settings(captures=CAPTURES, people=PORTRAITS, workers=bench.workers)
     # A log of other packs or another revision would be refused: each has a file of its own.
     stamp = json.dumps([str(bench.assets), settings.stamp("")], sort_keys=True).encode()
     log = bench.cache.with_name(f"portraits-{hashlib.sha256(stamp).hexdigest()[:16]}.jsonl")
@@ -480,7 +481,7 @@ SECTIONS = {
     "portraits": Section(
         "The main portrait of a document",
         (
-            f"renzheng evaluate portraits LFW/lfw-deepfunneled --persons {PERSONS} --captures "
+            f"renzheng evaluate portraits LFW/lfw-deepfunneled --persons {PORTRAITS} --captures "
             f"{','.join(CAPTURES)}",
         ),
         portrait_search,

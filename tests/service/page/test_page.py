@@ -354,7 +354,7 @@ def test_it_says_on_whom_the_rate_was_measured(
         each["extrapolated"] = each["value"] < each["resolution"]
         each["at_most"] = each["value"] == each["resolution"]
 
-    # The browser's own upload cannot be sent on by a route, so the answer is had once and told again.
+    # A route cannot send the browser's upload on, so the answer is had once and told again.
     real = open_desk(service).compare(*pictures)
 
     def answering(said: list[dict[str, Any]]) -> Any:
