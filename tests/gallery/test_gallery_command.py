@@ -66,7 +66,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "people" / "Nobody" / "text.jpg").write_text("no picture")
     Pillow.new("RGB", (300, 200), "grey").save(folder / "people" / "Nobody" / "wall.png")
     portrait.resize((450, 450)).save(folder / "gate.jpg", quality=80)
-    portrait.crop((150, 0, 290, 150)).save(folder / "tight.png")
+    portrait.crop((189, 70, 259, 166)).save(folder / "tight.png")
     return folder
 
 

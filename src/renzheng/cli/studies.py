@@ -152,10 +152,14 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         return
     last = time.monotonic()
     begun: dict[str, tuple[float, int]] = {}  # when, and how many were done before
+    latest: dict[str, int] = {}
 
     def tell(what: str, done: int, whole: int) -> None:
         nonlocal last
         now = time.monotonic()
+        if done < latest.get(what, 0):
+            del begun[what]  # the same step anew, for the next channel
+        latest[what] = done
         start, before = begun.setdefault(what, (now, done))
         if now - last >= 15:
             last = now
