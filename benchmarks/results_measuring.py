@@ -32,7 +32,7 @@ from renzheng.types import Part
 
 OTHER = "dlib-resnet"  # the pack that the default one is held against
 PERSONS = 600  # of documents
-PORTRAITS = 250  # people, in two captures each
+PORTRAITS = 150  # people, in two captures each
 FEWER = 300  # of the further documents
 DRAWS_OF_DOCUMENTS = 200
 

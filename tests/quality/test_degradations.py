@@ -206,7 +206,7 @@ def test_at_full_strength_little_is_left(name: str) -> None:
         ("compress", 0.97, "compression_artifacts"),
         ("shrink", 1, "inter_eye_distance"),
         ("roll", 0.8, "head_pose_roll"),
-        ("cut_above", 1, "crop_inside"),
+        ("cut_above", 1, "inside"),
     ],
 )
 def test_the_minima_stop_what_is_unusable(name: str, strength: float, stopped: str) -> None:

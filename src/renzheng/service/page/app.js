@@ -1,13 +1,13 @@
 // The page: two sides, one verdict. What is on show always belongs to the pictures beside it.
 
 import * as api from "./api.js";
-import { byId, foreign, make, plain } from "./dom.js";
+import { byId, make, plain } from "./dom.js";
 import { icon } from "./drawing.js";
 import { language, number, preferred, speak, text, translate } from "./languages.js";
 import * as options from "./options.js";
 import { filesOf, Side } from "./pictures.js";
 import { grounds, SIDES, shownOf } from "./result.js";
-import { fmrSentence, inWords, populations, reason, sentence } from "./wording.js";
+import { fmrSentence, inWords, reason, sentence } from "./wording.js";
 
 const ATTEMPTS = 20; // while the server is busy
 const WAIT = 3; // seconds, where a busy server does not say how long
@@ -218,17 +218,6 @@ function figures(answer) {
   const key = fmr?.at_most ? "figure.fmr.at_most" : "figure.fmr.value";
   byId("fmr").textContent = fmr ? text(key, inWords(fmr)) : none;
   byId("fmr-sentence").textContent = answer === null ? "" : fmrSentence(answer);
-  byId("fmr-populations").replaceChildren(...(measured ? populations(answer).map(population) : []));
-}
-
-/** On whom a rate was measured, or whom it leaves out, as a line. */
-function population({ label, populations: some, end }) {
-  const words = some.flatMap((each, n) => [
-    n === 0 ? " " : text("list.and"),
-    foreign(each.name),
-    ` ${each.words}`,
-  ]);
-  return make("span", {}, make("strong", {}, label), ...words, end && `${text("list.and")}${end}`);
 }
 
 /** The verdict's icon, headline, words and buttons in this state. */

@@ -1,7 +1,7 @@
 // An answer as elements: what each side shows, and the grounds beneath.
 
 import { curves } from "./curves.js";
-import { english, make, plain } from "./dom.js";
+import { english, foreign, make, plain } from "./dom.js";
 import { icon, marks } from "./drawing.js";
 import { number, percent, text } from "./languages.js";
 import { factLines } from "./pictures.js";
@@ -12,6 +12,7 @@ import {
   measureName,
   measureOf,
   policy,
+  populations,
   preparation,
   sentence,
   sideTitle,
@@ -150,8 +151,22 @@ function crops(answer) {
 function evidence(answer) {
   const distributions = answer.display?.distributions;
   if (!distributions || answer.distance === null) return crops(answer);
-  const plot = card(text("curves.title"), curves(distributions, answer.distance));
+  const plot = card(
+    text("curves.title"),
+    curves(distributions, answer.distance),
+    make("p", { id: "fmr-populations", class: "quiet" }, ...populations(answer).map(population)),
+  );
   return make("div", { class: "row evidence" }, crops(answer), plot);
+}
+
+/** On whom a rate was measured, or whom it leaves out, as a line. */
+function population({ label, populations: some, end }) {
+  const words = some.flatMap((each, n) => [
+    n === 0 ? " " : text("list.and"),
+    foreign(each.name),
+    ` ${each.words}`,
+  ]);
+  return make("span", {}, make("strong", {}, label), ...words, end && `${text("list.and")}${end}`);
 }
 
 function qualityTable(answer) {
