@@ -37,6 +37,23 @@ def test_one_photograph_under_two_names_counts_once(
     assert f"the same photograph as {originals[3].name}" in problem.reason
 
 
+@pytest.mark.parametrize("products", [1, 7, 50, 1 << 21])
+def test_the_nearest_pairs_are_found_block_by_block(
+    monkeypatch: pytest.MonkeyPatch, products: int
+) -> None:
+    from renzheng.evaluation import repeats
+
+    monkeypatch.setattr(repeats, "_PRODUCTS", products)
+    rows = np.random.default_rng(0).normal(size=(23, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    wanted = sorted(
+        ((i, j) for i in range(23) for j in range(i + 1, 23)),
+        key=lambda p: -rows[p[0]] @ rows[p[1]],
+    )
+    assert sorted(repeats._nearest(rows, 9)) == sorted(wanted[:9])
+    assert sorted(repeats._nearest(rows[:3], 99)) == [(0, 1), (0, 2), (1, 2)]
+
+
 def test_two_photographs_of_one_person_stay(evaluator: Evaluator, assets: Path) -> None:
     folder = assets / "lfw" / "lfw-deepfunneled" / "Aaron_Peirsol"
     two = sorted(folder.iterdir())[:2]

@@ -16,6 +16,7 @@ from renzheng.verifier import Verifier
 
 # Pairs that are looked at, by pictures: versions of one photograph are nearer than anybody else.
 _SHARE = 0.05
+_PRODUCTS = 1 << 21  # at a time, so that sets of any size fit into memory
 
 
 def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
@@ -44,12 +45,11 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
     count = len(acquired)
     if count < 2:
         return {}
-    # The nearest pairs of unit vectors are those of the largest products.
-    products = rows[acquired] @ rows[acquired].T
-    upper = np.triu_indices(count, 1)
-    looked = min(max(1, round(_SHARE * count)), len(upper[0]))
-    nearest = np.argpartition(-products[upper], looked - 1)[:looked]
-    pairs = sorted((int(acquired[upper[0][k]]), int(acquired[upper[1][k]])) for k in nearest)
+    looked = min(max(1, round(_SHARE * count)), count * (count - 1) // 2)
+    pairs = sorted(
+        (int(acquired[one]), int(acquired[other]))
+        for one, other in _nearest(rows[acquired], looked)
+    )
     heads: dict[int, Head | None] = {}
     found: dict[int, int] = {}
     for one, other in pairs:
@@ -62,6 +62,24 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
         if first is not None and second is not None and compare_heads(first, second).same:
             found[other] = one
     return found
+
+
+def _nearest(rows: Floats, most: int) -> list[tuple[int, int]]:
+    """Return the nearest pairs of rows, as indices of which the first is smaller."""
+    count = len(rows)
+    products = np.empty(0, np.float32)  # of unit vectors: the larger the nearer
+    pairs = np.empty((0, 2), np.intp)
+    block = max(1, _PRODUCTS // count)
+    for start in range(0, count, block):
+        found = rows[start : start + block] @ rows.T
+        found[np.arange(start, start + len(found))[:, None] >= np.arange(count)] = -np.inf
+        products = np.concatenate([products, found.ravel()])
+        place = np.arange(start * count, start * count + found.size)
+        pairs = np.concatenate([pairs, np.stack([place // count, place % count], axis=1)])
+        if len(products) > most:
+            kept = np.argpartition(products, len(products) - most)[len(products) - most :]
+            products, pairs = products[kept], pairs[kept]
+    return [(int(one), int(other)) for one, other in pairs[np.isfinite(products)]]
 
 
 def _head(verifier: Verifier, source: Path | bytes) -> Head | None:
