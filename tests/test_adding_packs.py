@@ -367,9 +367,19 @@ def test_a_folder_may_hold_one_version_or_both(versions: Path, tmp_path: Path) -
     (folder / "large.onnx").write_bytes(VERSIONS["large.onnx"])
     assert made_of(packs.add(NETWORK, folder)) == VERSIONS["large.onnx"]
     (folder / "small.onnx").write_bytes(b"another")
+    assert made_of(packs.add(NETWORK, folder)) == VERSIONS["large.onnx"]
+    (folder / "large.onnx").write_bytes(b"another too")
     with pytest.raises(PackError, match=r"small\.onnx: it is another file than wanted"):
         packs.add(NETWORK, folder)
     assert made_of(packs.load(NETWORK)) == VERSIONS["large.onnx"]
+
+
+def test_the_version_that_was_handed_in_last_is_meant(versions: Path, tmp_path: Path) -> None:
+    for name in ("small.onnx", "large.onnx", "small.onnx"):
+        own = tmp_path / "downloaded"
+        own.write_bytes(VERSIONS[name])
+        assert made_of(packs.add(NETWORK, own)) == VERSIONS[name]
+        assert made_of(packs.build(NETWORK)) == VERSIONS[name]
 
 
 def test_another_version_of_the_package_is_no_reason_to_fetch_nothing(

@@ -25,7 +25,8 @@ _REMEDIES = {
 # Two faces of one document nearer than the distance of this false match rate are one person's. A
 # ghost portrait is too faint to lie as near: of 37 on specimens, scanned or photographed, 33 lay
 # within the distance of 5e-2 and 30 within that of 1e-2. The others, of 0.07 to 0.14 of the
-# portrait's area, lay up to the distance of 0.72: as far as strangers do.
+# portrait's area, lay up to that of 0.72: as far as strangers do, so that only size and contrast
+# tell such a ghost from a faint portrait of somebody else.
 _COPY_FMR, _GHOST_FMR, _POSSIBLE_FMR = 1e-3, 5e-2, 0.8
 _MOST_COMPARED = 6  # faces of a document, the largest
 

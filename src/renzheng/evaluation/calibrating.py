@@ -80,7 +80,7 @@ def fit(
         The name of the people in `scores`, and where they come from; they are covered. Without a
         name the calibration says of nobody that it was measured on them.
     others
-        Further populations.
+        Further populations; with any, `population` is needed too.
 
     Raises
     ------

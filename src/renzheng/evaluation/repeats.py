@@ -14,8 +14,9 @@ from renzheng.same_picture import Head, compare_heads, head
 from renzheng.types import Floats
 from renzheng.verifier import Verifier
 
-# Pairs that are looked at, by pictures: versions of one photograph are nearer than anybody else.
-_SHARE = 0.05
+# Pairs that are looked at: versions of one photograph are nearer than anybody else. Where more
+# than one picture in twenty is a repeat, the data has other troubles than this can mend.
+_SHARE, _FEWEST = 0.05, 50
 _PRODUCTS = 1 << 21  # at a time, so that sets of any size fit into memory
 
 
@@ -24,7 +25,8 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
 
     Sets in which every picture is another person hold some people twice. Where it is the very
     photograph (see `renzheng.same_picture`), resized or coded anew, there is no doubt about it; and
-    at low rates a handful of such pairs outweighs all others. Two photographs of one person cannot
+    at low rates a handful of such pairs outweighs all others. The nearest pairs are looked at, a
+    twentieth as many as there are pictures and at least 50. Two photographs of one person cannot
     be told from a false match, and stay.
 
     Parameters
@@ -45,7 +47,7 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
     count = len(acquired)
     if count < 2:
         return {}
-    looked = min(max(1, round(_SHARE * count)), count * (count - 1) // 2)
+    looked = min(max(_FEWEST, round(_SHARE * count)), count * (count - 1) // 2)
     pairs = sorted(
         (int(acquired[one]), int(acquired[other]))
         for one, other in _nearest(rows[acquired], looked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -147,6 +147,23 @@ def keep(contents: Mapping[str, bytes], wanted: Mapping[str, str], folder: Path)
         ) from error
 
 
+def drop(digests: Iterable[str], folder: Path) -> None:
+    """Remove files that are kept, by their SHA-256.
+
+    Raises
+    ------
+    PackError
+        If one cannot be removed.
+    """
+    for digest in digests:
+        try:
+            place(folder, digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise PackError(
+                f"a file that was kept cannot be removed: {error.strerror}", source=str(folder)
+            ) from error
+
+
 def take(
     wanted: Mapping[str, str], source: Path, *, one_suffices: bool = False
 ) -> dict[str, bytes]:
@@ -197,27 +214,30 @@ def take(
 def _take_one(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
     """Read a file that is any of the wanted ones, or the first of them that a folder holds."""
     candidates = [source] if source.is_file() else [source / name for name in wanted]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
+    there = [path for path in candidates if path.is_file()]
+    if not there:
         raise PackError(
             "there is no such file or folder" if not source.is_dir() else "none of the files",
             source=str(source),
             remedy=f"name {' or '.join(wanted)}, or the folder that holds it",
         )
-    try:
-        if found.stat().st_size > _MAX_BYTES:
-            raise PackError("the file is too large", source=str(found))
-        content = found.read_bytes()
-    except OSError as error:
-        raise PackError(f"it cannot be read: {error.strerror}", source=str(found)) from error
-    digest = hashlib.sha256(content).hexdigest()
-    for name, known in wanted.items():
-        if digest == known:
-            return {name: content}
+    begins = ""
+    for path in there:
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise PackError("the file is too large", source=str(path))
+            content = path.read_bytes()
+        except OSError as error:
+            raise PackError(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        digest = hashlib.sha256(content).hexdigest()
+        for name, known in wanted.items():
+            if digest == known:
+                return {name: content}
+        begins = begins or digest[:12]
     raise PackError(
-        f"it is another file than wanted: its SHA-256 begins {digest[:12]}, not "
+        f"it is another file than wanted: its SHA-256 begins {begins}, not "
         f"{' or '.join(known[:12] for known in wanted.values())}",
-        source=str(found),
+        source=str(there[0]),
         remedy=f"name {' or '.join(wanted)} as its publisher gives it",
     )
 

@@ -157,7 +157,10 @@ def add(
     if given is not None:
         found = sources.take(wanted.files, given, one_suffices=wanted.one_suffices)
         sources.keep(found, wanted.files, _kept())
-        return build(name, progress)  # another file may be kept, of which a pack was built
+        if wanted.one_suffices:  # what was handed in last is what is meant
+            others = (digest for file, digest in wanted.files.items() if file not in found)
+            sources.drop(others, _kept())
+        return build(name, progress)  # a pack may have been built of another file
     if not wanted.is_good(_kept()):
         base = base or str(wanted.base)
         first = next(iter(wanted.files))

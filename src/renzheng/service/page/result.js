@@ -149,11 +149,11 @@ function crops(answer) {
 }
 
 function evidence(answer) {
+  if (answer.distance === null) return crops(answer);
   const distributions = answer.display?.distributions;
-  if (!distributions || answer.distance === null) return crops(answer);
   const plot = card(
     text("curves.title"),
-    curves(distributions, answer.distance),
+    distributions && curves(distributions, answer.distance),
     make("p", { id: "fmr-populations", class: "quiet" }, ...populations(answer).map(population)),
   );
   return make("div", { class: "row evidence" }, crops(answer), plot);
