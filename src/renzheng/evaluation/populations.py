@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a calibration promised, and what it did among people whom it was not fitted on.
+    """A promised rate beside the one observed among people whom it was not fitted on.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ def observe(
     calibration
         The promise.
     draws, seed, progress
-        Of the bootstrap over people.
+        The bootstrap's over people.
     """
     scores = compared.scores
     promised = promised_thresholds(calibration)

@@ -96,7 +96,7 @@ def recalibrate(
         The share of people who are tested on and not fitted on. Impostor comparisons between a
         person of either side are used for neither.
     name
-        What the people of `data` are called where a rate is shown, by default the data's name.
+        The name of the people of `data` where a rate is shown, by default the data's.
     populations
         Further people. The promised rate is the highest among `data` and the covered ones.
     command

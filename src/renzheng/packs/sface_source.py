@@ -3,7 +3,7 @@
 OpenCV Zoo publishes it in float and with weights in 8 bits by blocks of 64, which are computed in
 float. Both are taken, and become the same graph: the weights are dequantised, batch normalisation
 is folded into the convolutions, PReLU is rewritten, and the scaling of the input, which the file
-does first, is left to the pack's manifest. What comes out differs by rounding alone.
+does first, is left to the pack's manifest. The result differs by rounding alone.
 """
 
 from __future__ import annotations

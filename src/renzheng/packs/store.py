@@ -134,7 +134,7 @@ def add(
         A name from `names`.
     given
         The folder that holds the files, or one of them; by default they are fetched from the
-        address in the pack's definition. What is handed in goes before what a package carries.
+        address in the pack's definition. A file that is handed in goes before the package's.
     base
         Another address to fetch from.
     timeout
