@@ -11,9 +11,10 @@ from renzheng.types import Capture, Effect, Finding, LivenessScore, Part, Role, 
 _LOW_SCORE = 0.9
 # Shares of the crop that lie in the picture: below the first a warning, below the second no match,
 # and none where an eye, the nose or a corner of the mouth lies outside the picture, whose place is
-# then made up. 320 East Asian women, cut alike on both sides, showed where the default pack promises
-# FMR 1e-4: 0.4e-4 to 1.2e-4 at 0.65 and more all round, 2e-4 at 0.53, 5e-4 at 0.44; cut at one side
-# 1e-4 at 0.7 and 8.6e-4 at 0.59; cut below, at the mouth, 8e-4 at 0.8 (benchmarks/cut_close.py).
+# then made up. 320 East Asian women, cut alike on both sides, showed where the default pack
+# promises FMR 1e-4: 0.4e-4 to 1.2e-4 at 0.65 and more all round, 2e-4 at 0.53, 5e-4 at 0.44; cut at
+# one side 1e-4 at 0.7 and 8.6e-4 at 0.59; cut below, at the mouth, 8e-4 at 0.8
+# (benchmarks/cut_close.py).
 _CUT_CLOSE, _CUT_TOO_CLOSE = 0.7, 0.6
 _TOLD = ("inside", "crop_inside", "single_face_present")  # by findings of their own
 # No minimum, since the standard's measure is at 0 where comparisons still work; worth a word.

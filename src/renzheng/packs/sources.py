@@ -73,7 +73,7 @@ class Source:
     def any_of(self, folder: Path) -> Path | None:
         """Return a file that makes a pack alone: one that was added, or else the package's.
 
-        An added file is checked. The package's is not: who reads it says what is wrong.
+        A file that was added is checked. The package's is not: who reads it says what is wrong.
         """
         for digest in self.files.values():
             if _good(place(folder, digest), digest):
