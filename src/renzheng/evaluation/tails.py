@@ -6,10 +6,9 @@ import numpy as np
 
 from renzheng.evaluation.scores import Array
 
-# Times the resolution: up to there the measured tail decides how steeply it goes on. After 60 random
+# Times the resolution: up to there the measured tail decides how steeply it goes on. In 60 random
 # halvings of 990 East Asian women, and of as many men, the half left out showed on average 1.01 and
-# 0.80 times the 1e-4 that was promised (30: 1.07 and 0.88, 300: 0.92 and 0.71; a parabola 1.2 and
-# 1.0).
+# 0.80 times the promised 1e-4 (30: 1.07 and 0.88, 300: 0.92 and 0.71; a parabola 1.2 and 1.0).
 REACH = 100.0
 _HIGHEST = 0.1  # above, a curve bends toward 1 and is no tail any more
 _LEAST = 1e-15  # a rate stays above 0, so that it has a logarithm
