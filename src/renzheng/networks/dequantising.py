@@ -8,10 +8,36 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from onnx import ModelProto
 
 from renzheng.networks.graph import Graph, attributes
 
 Array = npt.NDArray[np.generic]
+
+
+def as_float(model: ModelProto) -> ModelProto:
+    """Return a network with float weights and no inputs but those that a caller gives.
+
+    OpenCV Zoo's files in 8 bits list the weights that they dequantise among their inputs, and no
+    other library than onnxruntime computes with their blocks.
+
+    Parameters
+    ----------
+    model
+        Any ONNX network; it is left as it is.
+    """
+    one = ModelProto()
+    one.CopyFrom(model)
+    one.ir_version = max(one.ir_version, 4)  # before, weights had to be among the inputs
+    made = {name for node in one.graph.node for name in node.output}
+    made |= {each.name for each in one.graph.initializer}
+    used = {name for node in one.graph.node for name in node.input}
+    given = [each for each in one.graph.input if each.name in used - made]
+    del one.graph.input[:]
+    one.graph.input.extend(given)
+    graph = Graph(one)
+    fold(graph)
+    return graph.model()
 
 
 def fold(graph: Graph) -> int:

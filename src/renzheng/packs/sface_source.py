@@ -105,22 +105,12 @@ def as_float(model: ModelProto) -> ModelProto:
     PackError
         If it is another network.
     """
-    from onnx import ModelProto
-
     from renzheng.networks import dequantising
-    from renzheng.networks.graph import Graph
 
-    one = ModelProto()
-    one.CopyFrom(model)
-    one.ir_version = max(one.ir_version, 4)  # before, weights had to be among the inputs
-    data = [each for each in one.graph.input if each.name == "data"]
-    if len(data) != 1 or len(one.graph.output) != 1:
+    inputs = {each.name for each in model.graph.input}
+    if "data" not in inputs or len(model.graph.output) != 1:
         raise _other("it has no input called data, or several outputs")
-    del one.graph.input[:]
-    one.graph.input.extend(data)
-    graph = Graph(one)
-    dequantising.fold(graph)
-    return graph.model()
+    return dequantising.as_float(model)
 
 
 def convert(model: ModelProto) -> ModelProto:
