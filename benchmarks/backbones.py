@@ -4,7 +4,8 @@
     python benchmarks/backbones.py --lfw LFW --people CELEBA [--pack PACK ...]
 
 Speed: weights are random, normalisations have seen two batches. torch runs eagerly in inference
-mode; the exported networks run by `renzheng.runtime.Network`. All run in turn in one process with
+mode; the exported networks run by `renzheng.models.runtime.Network`. All run in turn in one process
+with
 the same number of threads, and medians of the rounds are compared. With `--operators NAME` instead:
 where onnxruntime's time goes.
 
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from renzheng.runtime import Network
+from renzheng.models.runtime import Network
 
 _SPAN_S = 0.12  # a measurement repeats a call for as long
 
@@ -40,7 +41,7 @@ def networks(name: str, folder: Path) -> tuple[object, int, list[Path]]:
     import onnx
     import torch
 
-    from renzheng.networks import quantising
+    from renzheng.models.graph import quantisation as quantising
     from renzheng.training import backbones, export
 
     torch.manual_seed(0)
@@ -164,8 +165,8 @@ def _start(folders: Sequence[str]) -> None:
 
 def _rows(path: Path) -> list[np.ndarray] | None:
     from renzheng import images
-    from renzheng.choosing import choose_face
     from renzheng.errors import NoFace
+    from renzheng.faces.selection import choose_face
 
     image = images.read(path)
     try:
@@ -176,14 +177,15 @@ def _rows(path: Path) -> list[np.ndarray] | None:
 
 
 def accuracy(arguments: argparse.Namespace) -> None:
-    from renzheng import Verifier, packs
-    from renzheng.evaluation import quantisation
-    from renzheng.evaluation.evaluator import Evaluator, Settings
-    from renzheng.evaluation.measurement import measure
-    from renzheng.evaluation.metrics import fold_accuracy
-    from renzheng.evaluation.protocols import lfw, people, table
-    from renzheng.evaluation.report.tables import percent, with_interval
-    from renzheng.evaluation.scores import Scores, pair_distances
+    from renzheng import Verifier
+    from renzheng.apps.reports.evaluation.tables import percent, with_interval
+    from renzheng.datasets import lfw, people, table
+    from renzheng.evaluation.comparisons import quantisation
+    from renzheng.evaluation.comparisons.error_rates import fold_accuracy
+    from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+    from renzheng.evaluation.comparisons.measurement import measure
+    from renzheng.evaluation.comparisons.scores import Scores, pair_distances
+    from renzheng.models import packs
 
     pairs = lfw.read(arguments.lfw)
     crowd = arguments.people

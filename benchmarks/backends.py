@@ -22,10 +22,11 @@ from itertools import count
 
 import numpy as np
 
-from renzheng import Verifier, packs
-from renzheng.performance import pictures
-from renzheng.performance.recording import by_network, record
-from renzheng.runtime import BACKENDS, Network
+from renzheng import Verifier
+from renzheng.evaluation.speed import pictures
+from renzheng.evaluation.speed.inputs import by_network, record
+from renzheng.models import packs
+from renzheng.models.runtime import BACKENDS, Network
 
 LOAD = """
 import os

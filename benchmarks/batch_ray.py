@@ -24,11 +24,12 @@ from typing import Any
 import cv2
 from PIL import Image as Pillow
 
-from renzheng import Verifier, batch
-from renzheng.batch import Begin, records, verify_pairs
-from renzheng.batch.cluster import Engine, read_pairs, require
-from renzheng.batch.running import run
-from renzheng.cores import cores
+from renzheng import Verifier
+from renzheng._support.cpu import cores
+from renzheng.apps import batch
+from renzheng.apps.batch import Begin, records, verify_pairs
+from renzheng.apps.batch.cluster import Engine, read_pairs, require
+from renzheng.apps.batch.run import run
 
 
 def once(folder: Path, count: int) -> list[tuple[Path, Path]]:

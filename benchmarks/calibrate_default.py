@@ -19,16 +19,16 @@ import numpy as np
 import tomli_w
 
 from renzheng import Verifier, images
-from renzheng.cli import studies
-from renzheng.cores import cores
-from renzheng.defaults import DEFAULT_EMBEDDER
-from renzheng.evaluation import recalibration
+from renzheng._support.cpu import cores
+from renzheng.apps.cli import studies
+from renzheng.datasets import people
+from renzheng.datasets.types import People, Picture
 from renzheng.evaluation.cache import default_path
-from renzheng.evaluation.evaluator import Evaluator, Settings
-from renzheng.evaluation.populations import Sample
-from renzheng.evaluation.protocols import people
-from renzheng.evaluation.trial import People, Picture
-from renzheng.packs.store import DEFINITIONS
+from renzheng.evaluation.comparisons import recalibration
+from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+from renzheng.evaluation.comparisons.populations import Sample
+from renzheng.models.defaults import DEFAULT_EMBEDDER
+from renzheng.models.packs.store import DEFINITIONS
 
 COMMAND = "python benchmarks/calibrate_default.py --assets ASSETS"
 MARK = "\n[calibration]\n"

@@ -6,7 +6,7 @@ East Asian women, one picture of each (SCUT-FBP5500), cut alike: closely all rou
 below. Of each cut: the share of the aligned crop that lies in the picture, in how many a landmark
 lies outside it, how far embeddings move from those of the whole pictures, and the share of pairs of
 different people within the distance at which the default pack promises a false match rate of 1e-4.
-It is where `renzheng.findings` takes its limits from.
+It is where `renzheng.verification.findings` takes its limits from.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from renzheng import Face, Verifier, alignment, images
-from renzheng.choosing import choose_face
+from renzheng import Face, Verifier, images
+from renzheng.faces import alignment
+from renzheng.faces.selection import choose_face
 
 CUTS = {
     "all round": (0.9, 0.8, 0.7, 0.6, 0.5, 0.4),

@@ -30,8 +30,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from renzheng import images, packs
-from renzheng.detection import Detector
+from renzheng import images
+from renzheng.faces.detection import Detector
+from renzheng.models import packs
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
 

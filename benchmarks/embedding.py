@@ -28,12 +28,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from renzheng import packs
-from renzheng.embedding import Embedder
-from renzheng.packs import dlib_source, sface_source, sources
-from renzheng.performance.counting import count
-from renzheng.performance.rates import Rates
-from renzheng.runtime import Network
+from renzheng.evaluation.speed.arithmetic import count
+from renzheng.evaluation.speed.rates import Rates
+from renzheng.faces.embedding import Embedder
+from renzheng.models import packs
+from renzheng.models.converters import dlib as dlib_source
+from renzheng.models.converters import sface, sources
+from renzheng.models.runtime import Network
 
 COUNTS = (1, 2, 16)
 BATCHES = (2, 4, 8, 16, 32)
@@ -80,7 +81,7 @@ def network_of_sface() -> onnx.ModelProto:
     source = packs.source("sface")
     path = source.any_of(packs.cache_folder() / "sources")
     assert path is not None, source.remedy("sface")
-    return sface_source.read(path, source.files)
+    return sface.read(path, source.files)
 
 
 def as_it_comes(model: onnx.ModelProto, threads: int | None) -> Embed:
@@ -106,7 +107,7 @@ def as_it_comes(model: onnx.ModelProto, threads: int | None) -> Embed:
 def by_opencv(model: onnx.ModelProto) -> Embed:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sface.onnx"
-        onnx.save(sface_source.as_float(model), path)
+        onnx.save(sface.as_float(model), path)
         recogniser = cv2.FaceRecognizerSF.create(str(path), "")
 
     def embed(crops: np.ndarray) -> np.ndarray:

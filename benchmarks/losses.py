@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from renzheng import images
-from renzheng.evaluation.all_pairs import compare_all
-from renzheng.evaluation.bootstrap import Weighted
-from renzheng.evaluation.metrics import fold_accuracy
-from renzheng.evaluation.protocols import lfw
-from renzheng.evaluation.scores import Scores, pair_distances
-from renzheng.evaluation.trial import Pairs
+from renzheng.datasets import lfw
+from renzheng.datasets.types import Pairs
+from renzheng.evaluation.comparisons.all_pairs import compare_all
+from renzheng.evaluation.comparisons.error_rates import fold_accuracy
+from renzheng.evaluation.comparisons.scores import Scores, pair_distances
+from renzheng.evaluation.statistics.bootstrap import Weighted
 from renzheng.training import validation
 from renzheng.training.recipe import parse
 from renzheng.training.trainer import Trainer

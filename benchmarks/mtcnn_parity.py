@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import reference_mtcnn as reference
 from detection import best_overlaps, overlap
-from renzheng import images, packs
-from renzheng.detection import Detector
+from renzheng import images
+from renzheng.faces.detection import Detector
+from renzheng.models import packs
 
 
 def main() -> None:

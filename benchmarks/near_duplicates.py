@@ -248,7 +248,7 @@ def search(arguments: argparse.Namespace) -> None:
     """Random hashes of 256 bits: nothing is near, which is the usual case."""
     import faiss
 
-    from renzheng.duplicates.hash_search import HashIndex
+    from renzheng.images.duplicates.hash_search import HashIndex
 
     count, views = arguments.pictures, 20
     chance = np.random.default_rng(0)

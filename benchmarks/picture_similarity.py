@@ -23,9 +23,12 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from renzheng import Verifier, images, packs, pictures, specimens
-from renzheng.evaluation.proportion import Proportion
-from renzheng.pictures import hashes as hashing
+from renzheng import Verifier, images
+from renzheng.datasets import specimens
+from renzheng.evaluation.statistics.proportion import Proportion
+from renzheng.images import similarity
+from renzheng.images.similarity import hashes as hashing
+from renzheng.models import packs
 from renzheng.types import Floats, Image
 from same_picture import TWICE, aslant, coded, mirrored, scaled, toned, turned
 
@@ -115,7 +118,7 @@ def rate(count: int, of: int) -> str:
     return f"{count} of {of:,} ({part.count / part.of:.2g} [{part.low:.2g}, {part.high:.2g}])"
 
 
-def hash_distances(prints: Sequence[pictures.Fingerprint]) -> np.ndarray:
+def hash_distances(prints: Sequence[similarity.Fingerprint]) -> np.ndarray:
     """Of all pairs: (n, n) bits, as `pictures.hash_distance`."""
 
     def signs(words: np.ndarray) -> Floats:
@@ -134,7 +137,7 @@ def same_and_near(
     data: Sequence[Path], people: Sequence[list[Path]], arguments: argparse.Namespace
 ):
     start = time.process_time()
-    prints = [pictures.fingerprint(images.read(path)) for path in data]
+    prints = [similarity.fingerprint(images.read(path)) for path in data]
     each = (time.process_time() - start) / len(data)
     bits = hash_distances(prints)[np.triu_indices(len(data), 1)]
     print(f"Hashes of strangers, {each * 1e3:.1f} ms a picture with reading: lowest", end=" ")
@@ -143,12 +146,12 @@ def same_and_near(
         end=" ",
     )
     print(f"{np.quantile(bits, 1e-3):.0f} bits")
-    for limit in (pictures.SAME_BITS, pictures.CANDIDATE_BITS):
+    for limit in (similarity.SAME_BITS, similarity.CANDIDATE_BITS):
         print(f"- up to {limit}: {rate(int((bits <= limit).sum()), len(bits))}")
 
     some = data[:: max(1, len(data) // arguments.altered)][: arguments.altered]
     start = time.process_time()
-    local = {path: pictures.local_features(images.read(path)) for path in some}
+    local = {path: similarity.local_features(images.read(path)) for path in some}
     each = (time.process_time() - start) / len(some)
     print(f"\nLocal features take {each * 1e3:.1f} ms a picture with reading.\n")
     print("| altered | same by hash alone | candidate by hash | near-duplicate |", end=" ")
@@ -160,21 +163,23 @@ def same_and_near(
         for k, path in enumerate(some):
             original = images.read(path)
             image = altered(path, name, original, images.read(some[k - 1]))
-            distance = pictures.hash_distance(by_path[path], pictures.fingerprint(image))
-            match = pictures.match_regions(local[path], pictures.local_features(image))
+            distance = similarity.hash_distance(by_path[path], similarity.fingerprint(image))
+            match = similarity.match_regions(local[path], similarity.local_features(image))
             rows.append(
-                (distance <= pictures.SAME_BITS, distance <= pictures.CANDIDATE_BITS,
-                 match.near_duplicate, distance <= pictures.SAME_BITS or match.near_duplicate)
+                (distance <= similarity.SAME_BITS, distance <= similarity.CANDIDATE_BITS,
+                 match.near_duplicate, distance <= similarity.SAME_BITS or match.near_duplicate)
             )  # fmt: skip
             if match.near_duplicate and match.matrix is not None:
-                agreements.append(pictures.changes(original, image, match.matrix).agreement)
+                agreements.append(similarity.changes(original, image, match.matrix).agreement)
         cells = [share(column) for column in zip(*rows, strict=True)]
         cells.append(", ".join(f"{v:.2f}" for v in np.quantile(agreements, (0, 0.01, 0.05, 0.5))))
         print(f"| {name} | {' | '.join(cells)} |")
 
-    strangers = [pictures.local_features(images.read(path)) for path in data[: arguments.strangers]]
+    strangers = [
+        similarity.local_features(images.read(path)) for path in data[: arguments.strangers]
+    ]
     start = time.process_time()
-    found = [pictures.match_regions(a, b) for a, b in itertools.combinations(strangers, 2)]
+    found = [similarity.match_regions(a, b) for a, b in itertools.combinations(strangers, 2)]
     each = (time.process_time() - start) / len(found)
     flagged = sum(one.near_duplicate for one in found)
     print(f"\nRegions of strangers, {each * 1e3:.2f} ms a pair: near-duplicates", end=" ")
@@ -185,26 +190,26 @@ def same_and_near(
         if time.monotonic() > deadline:
             break
         seen = [images.read(path) for path in paths[:14]]
-        features = [pictures.local_features(image) for image in seen]
-        marks = [pictures.fingerprint(image) for image in seen]
+        features = [similarity.local_features(image) for image in seen]
+        marks = [similarity.fingerprint(image) for image in seen]
         for i, j in itertools.combinations(range(len(seen)), 2):
             pair = paths[i].stem, paths[j].stem
-            match = pictures.match_regions(features[i], features[j])
-            distance = pictures.hash_distance(marks[i], marks[j])
+            match = similarity.match_regions(features[i], features[j])
+            distance = similarity.hash_distance(marks[i], marks[j])
             (twice if pair in TWICE else of_one).append((distance, match, pair))
     print(f"\nOne person's other photographs: {len(of_one):,} pairs")
     for what, mask in (
-        ("same by hash alone", [d <= pictures.SAME_BITS for d, _, _ in of_one]),
+        ("same by hash alone", [d <= similarity.SAME_BITS for d, _, _ in of_one]),
         ("near-duplicates", [m.near_duplicate for _, m, _ in of_one]),
         ("candidate by hash and near-duplicate",
-         [m.near_duplicate and d <= pictures.CANDIDATE_BITS for d, m, _ in of_one]),
+         [m.near_duplicate and d <= similarity.CANDIDATE_BITS for d, m, _ in of_one]),
     ):  # fmt: skip
         print(f"- {what}: {rate(sum(mask), len(mask))}")
     for distance, match, pair in of_one:
-        if match.near_duplicate or distance <= pictures.SAME_BITS:
+        if match.near_duplicate or distance <= similarity.SAME_BITS:
             print(f"  {' '.join(pair)}: {distance} bits, {match.inliers} features", end=" ")
             print(f"({match.share:.0%}, {match.density:.0%})")
-    both = [d <= pictures.SAME_BITS for d, _, _ in twice], [m.near_duplicate for _, m, _ in twice]
+    both = [d <= similarity.SAME_BITS for d, _, _ in twice], [m.near_duplicate for _, m, _ in twice]
     print(f"Held twice: {len(twice)} pairs, {sum(both[0])} same by hash, {sum(both[1])} near")
 
 
@@ -224,11 +229,15 @@ def cards(data: Sequence[Path]) -> None:
         ]
         bits, near, agreements = [], 0, []
         for a, b in itertools.combinations(drawn, 2):
-            match = pictures.match_regions(pictures.local_features(a), pictures.local_features(b))
-            bits.append(pictures.hash_distance(pictures.fingerprint(a), pictures.fingerprint(b)))
+            match = similarity.match_regions(
+                similarity.local_features(a), similarity.local_features(b)
+            )
+            bits.append(
+                similarity.hash_distance(similarity.fingerprint(a), similarity.fingerprint(b))
+            )
             near += match.near_duplicate
             if match.matrix is not None:
-                agreements.append(pictures.changes(a, b, match.matrix).agreement)
+                agreements.append(similarity.changes(a, b, match.matrix).agreement)
         print(f"| {layout} | {min(bits)} to {max(bits)} | {near} of {len(bits)} |", end=" ")
         print(f"{min(agreements):.2f} to {max(agreements):.2f} |")
 
@@ -294,7 +303,7 @@ def floors(seen: Sequence[Image]) -> dict[str, Floats]:
 def look_alikes(
     data: Sequence[Path], people: Sequence[list[Path]], arguments: argparse.Namespace
 ) -> None:
-    layers, network = Layers(), pictures.Features(threads=1)
+    layers, network = Layers(), similarity.Features(threads=1)
 
     def described(seen: Sequence[Image]) -> dict[str, Floats]:
         seen = [np.ascontiguousarray(image) for image in seen]

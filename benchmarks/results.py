@@ -24,8 +24,8 @@ from typing import Any
 import renzheng
 import results_measuring as measuring
 import results_quoting as quoting
-from renzheng import files
-from renzheng.cli.studies import progress
+from renzheng._support import files
+from renzheng.apps.cli.studies import progress
 from renzheng.errors import RenzhengError
 
 HERE = Path(__file__).resolve().parent

@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 
 from renzheng import Verifier, images
+from renzheng.datasets import lfw, people
+from renzheng.datasets.types import People, Picture
 from renzheng.errors import InvalidInput
 from renzheng.evaluation import portraits
-from renzheng.evaluation.bootstrap import REPLICATES, Estimate
-from renzheng.evaluation.calibrating import split_people
-from renzheng.evaluation.enrolment import draw_people
-from renzheng.evaluation.evaluator import Evaluator, Progress, Settings
-from renzheng.evaluation.identification import IdentificationStudy, Rules, identify
-from renzheng.evaluation.protocols import lfw, people
-from renzheng.evaluation.search_measurement import SearchMeasurement
-from renzheng.evaluation.search_sizes import GalleryPromise
-from renzheng.evaluation.study import Study
-from renzheng.evaluation.trial import People, Picture
-from renzheng.packs import DEFAULT_EMBEDDER, Pack
+from renzheng.evaluation.comparisons.calibration import split_people
+from renzheng.evaluation.comparisons.evaluator import Evaluator, Progress, Settings
+from renzheng.evaluation.comparisons.study import Study
+from renzheng.evaluation.searches.enrolment import draw_people
+from renzheng.evaluation.searches.identification import IdentificationStudy, Rules, identify
+from renzheng.evaluation.searches.measurement import SearchMeasurement
+from renzheng.evaluation.searches.sizes import GalleryPromise
+from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate
+from renzheng.models.packs import DEFAULT_EMBEDDER, Pack
 from renzheng.types import Part
 
 OTHER = "dlib-resnet"  # the pack that the default one is held against
@@ -521,8 +521,8 @@ def state(section: Section) -> dict[str, Any]:
     The digest of a pack's whole manifest is kept, and not compared: words about a pack (its limits,
     what was measured) change no number.
     """
-    from renzheng.detection import DETECTION_REVISION
-    from renzheng.documents import SEARCH_REVISION
+    from renzheng.faces.detection import DETECTION_REVISION
+    from renzheng.faces.documents import SEARCH_REVISION
 
     verifier = _verifier(DEFAULT_EMBEDDER, 40)
     beside = section.beside and DEFAULT_EMBEDDER != OTHER

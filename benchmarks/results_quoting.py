@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from renzheng import files
+from renzheng._support import files
 from results_measuring import (
     AGES,
     CAPTURES,

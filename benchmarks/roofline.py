@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from renzheng import Verifier
-from renzheng.cores import cores
-from renzheng.performance import operators, pictures, roofline
-from renzheng.performance.rates import Rates
-from renzheng.runtime import installed
+from renzheng._support.cpu import cores
+from renzheng.evaluation.speed import operators, pictures, roofline
+from renzheng.evaluation.speed.rates import Rates
+from renzheng.models.runtime import installed
 
 SIZES = ((640, 480), (1280, 720))
 

@@ -25,11 +25,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import beta
 
-from renzheng import Verifier, channels, images, same_picture
-from renzheng.choosing import choose_face
-from renzheng.evaluation.report.tables import percent
-from renzheng.same_picture import THRESHOLD, Head, registration
+from renzheng import Verifier, images
+from renzheng.apps.reports.evaluation.tables import percent
+from renzheng.datasets import degradations
+from renzheng.faces.selection import choose_face
 from renzheng.types import Face, Image
+from renzheng.verification import same_photo
+from renzheng.verification.same_photo import THRESHOLD, Head, registration
 
 STRANGERS = 500
 # Pairs whose coarse views agree less, however turned, shifted and scaled, are not compared: this
@@ -161,7 +163,7 @@ ALTERATIONS: dict[str, Callable[[Image, Face, Chance], Image]] = {
         f"document: {name}": lambda image, face, chance, channel=channel: channel.apply(
             image, face, int(chance.integers(2**31))
         )
-        for name, channel in channels.CHANNELS.items()
+        for name, channel in degradations.CHANNELS.items()
     },
 }
 
@@ -208,7 +210,7 @@ def positives(
         for person in list(half)[:count]:
             path = people[person][0]
             image, face = images.read(path), faces[path]
-            original = same_picture.head(image, face)
+            original = same_photo.head(image, face)
             for name, alter in ALTERATIONS.items():
                 seed = zlib.crc32(f"{path.name} {name}".encode())
                 altered = alter(image, face, np.random.default_rng(seed))
@@ -216,7 +218,7 @@ def positives(
                 score, turned_round = float("nan"), False
                 if found:
                     again = choose_face(found, altered.shape[1::-1])
-                    result = same_picture.compare_heads(original, same_picture.head(altered, again))
+                    result = same_photo.compare_heads(original, same_photo.head(altered, again))
                     score, turned_round = result.score, result.mirrored
                 rows[name].append((half[person], score, turned_round))
         np.savez(store, **{name: np.array(values) for name, values in rows.items()})
@@ -251,9 +253,9 @@ def compared(heads: Sequence[Head], chance: Chance, share: float) -> tuple[np.nd
     for i, j in itertools.combinations(range(len(heads)), 2):
         score = -1.0
         if near[i, j] >= GATE:
-            score = same_picture.compare_heads(heads[i], heads[j]).score
+            score = same_photo.compare_heads(heads[i], heads[j]).score
         elif chance.random() < share:
-            spared.append(same_picture.compare_heads(heads[i], heads[j]).score)
+            spared.append(same_photo.compare_heads(heads[i], heads[j]).score)
         rows.append((i, j, score))
     return np.array(rows), np.array(spared)
 
@@ -270,7 +272,7 @@ def negatives(
             return path.stem
 
         def head(path: Path) -> Head:
-            return same_picture.head(images.read(path), faces[path])
+            return same_photo.head(images.read(path), faces[path])
 
         several = {who: paths for who, paths in people.items() if len(paths) > 1}
         pairs = sum(len(paths) * (len(paths) - 1) // 2 for paths in several.values())
@@ -354,7 +356,7 @@ def milliseconds(faces: Faces, count: int = 300) -> tuple[float, float]:
     for one, other in zip(paths[::2], paths[1::2], strict=False):
         pictures = images.read(one), images.read(other)
         start = time.process_time()
-        same_picture.compare_pictures(pictures[0], faces[one], pictures[1], faces[other])
+        same_photo.compare_pictures(pictures[0], faces[one], pictures[1], faces[other])
         spent.append(1e3 * (time.process_time() - start))
     return float(np.median(spent)), float(np.quantile(spent, 0.95))
 

@@ -21,13 +21,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "service"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "apps" / "service"))
 
 from running_service import Running, running
 
 from renzheng import Verifier
-from renzheng.cores import cores
-from renzheng.service import Client, ServiceError
+from renzheng._support.cpu import cores
+from renzheng.apps.service import Client, ServiceError
 
 Pair = tuple[bytes, bytes]
 Answer = tuple[str, float | None]

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from detection import peer
-from renzheng import images, packs
-from renzheng.detection import Detector
-from renzheng.detection.pyramid import area
+from renzheng import images
+from renzheng.faces.detection import Detector
+from renzheng.faces.detection.pyramid import area
+from renzheng.models import packs
 
 SIDES = (52, 60, 70, 80, 95, 110)  # px of a picture; its face is about 0.4 of that
 ACROSS, DOWN = 4, 2

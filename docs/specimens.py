@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from renzheng import Verifier, demo, specimens
+from renzheng import Verifier
+from renzheng.datasets import demo, specimens
 
 HEIGHT, GAP, WIDTH = 260, 8, 1400
 ROWS = (

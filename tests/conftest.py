@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from renzheng import packs
+from made_up import paint
+from renzheng.models import packs
 
 # Tests judge answers, not speed: a busy machine must not fail them.
 hypothesis.settings.register_profile("renzheng", deadline=None, derandomize=True)
@@ -43,3 +45,39 @@ def mtcnn_pack() -> packs.Pack:
 @pytest.fixture(scope="session")
 def embedding_pack() -> packs.Pack:
     return packs.load(packs.DEFAULT_EMBEDDER)
+
+
+@pytest.fixture(scope="session")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 people with 3 crops each."""
+    folder = tmp_path_factory.mktemp("crops")
+    paint(folder, 40, 3)
+    return folder
+
+
+@pytest.fixture
+def few_crops(tmp_path: Path) -> Path:
+    """3 people with 2 crops each, to be spoilt."""
+    paint(tmp_path / "few", 3, 2)
+    return tmp_path / "few"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """Writes rows as a CSV and gives its path."""
+
+    def write(*rows: str, name: str = "pairs.csv") -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``train``: 10 people with 6 crops of 48 px; ``validation``: 5 others with 4."""
+    folder = tmp_path_factory.mktemp("people")
+    paint(folder / "train", 10, 6, 48)
+    paint(folder / "validation", 5, 4, 48)
+    return folder

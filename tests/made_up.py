@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
-from renzheng import packs
-from renzheng.packs import Pack
+from renzheng.models import packs
+from renzheng.models.packs import Pack
 
 
 def embeddings(

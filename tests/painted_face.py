@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from renzheng.quality import pose
+from renzheng.faces.quality import pose
 from renzheng.types import Face, Image
 
 SKIN = (206, 158, 128)  # a* 12, b* 23: in the middle of what natural_colour calls natural

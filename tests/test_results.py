@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from renzheng import packs
+from renzheng.models import packs
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from renzheng.comparison import Calibration, Policy
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
-    from renzheng.extracts import Extract, Verdict
-    from renzheng.liveness import Liveness
-    from renzheng.packs import Pack
-    from renzheng.pictures import Likeness, PictureSimilarity, similarity
+    from renzheng.faces.liveness import Liveness
+    from renzheng.images.similarity import Likeness, PictureSimilarity, similarity
+    from renzheng.models.packs import Pack
     from renzheng.types import (
         Candidate,
         Capture,
@@ -35,15 +33,17 @@ if TYPE_CHECKING:
         SamePicture,
         Verification,
     )
-    from renzheng.verifier import Verifier, align, compare, detect, embed, verify
+    from renzheng.verification.comparison import Calibration, Policy
+    from renzheng.verification.templates import Extract, Verdict
+    from renzheng.verification.verifier import Verifier, align, compare, detect, embed, verify
 
 _HOMES = {
-    "comparison": ("Calibration", "Policy"),
+    "verification.comparison": ("Calibration", "Policy"),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
-    "extracts": ("Extract", "Verdict"),
-    "liveness": ("Liveness",),
-    "packs": ("Pack",),
-    "pictures": ("Likeness", "PictureSimilarity", "similarity"),
+    "verification.templates": ("Extract", "Verdict"),
+    "faces.liveness": ("Liveness",),
+    "models.packs": ("Pack",),
+    "images.similarity": ("Likeness", "PictureSimilarity", "similarity"),
     "types": (
         "Candidate",
         "Capture",
@@ -62,7 +62,7 @@ _HOMES = {
         "SamePicture",
         "Verification",
     ),
-    "verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
+    "verification.verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

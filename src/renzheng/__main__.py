@@ -2,6 +2,6 @@
 
 import sys
 
-from renzheng.cli import main
+from renzheng.apps.cli import main
 
 sys.exit(main())

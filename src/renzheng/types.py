@@ -384,7 +384,7 @@ class Capture:
     embedding
         float32 (d,), unit length: the face's, where it was computed already. It stays out of JSON.
     quality
-        What the measures of `renzheng.quality` say of the chosen face, by name.
+        What the measures of `renzheng.faces.quality` say of the chosen face, by name.
     error
         Why this side cannot be compared, or None.
     """

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from renzheng import InvalidInput, RenzhengError, Verifier, packs
+from renzheng import InvalidInput, RenzhengError, Verifier
+from renzheng.datasets.types import Failure, Picture
 from renzheng.evaluation import acquisition
 from renzheng.evaluation.acquisition import Extraction, acquire
 from renzheng.evaluation.cache import Cache, default_path
-from renzheng.evaluation.trial import Failure, Picture
+from renzheng.models import packs
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from renzheng import packs
+from renzheng.models import packs
 
 ALIGNED = ("--aligned", "dlib-150", "--draws", "40", "--workers", "1")
 

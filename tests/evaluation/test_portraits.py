@@ -14,10 +14,10 @@ import pytest
 from PIL import Image as Pillow
 
 from renzheng import Candidate, Capture, Choice, Face, InvalidInput, Part, Preparation, Role
-from renzheng.documents import turn_matrix
-from renzheng.evaluation import made
+from renzheng.datasets import made
+from renzheng.datasets.specimens import Specimen, draw, turned
 from renzheng.evaluation.portraits import Log, Outcome, Settings, Trial, judge
-from renzheng.specimens import Specimen, draw, turned
+from renzheng.faces.documents import turn_matrix
 
 SETTINGS = Settings(captures=("none",), seed=3)
 
@@ -51,8 +51,8 @@ def captured(*candidates: Candidate, matrix: np.ndarray | None = None) -> Captur
 
 def measured(capture: Capture, card: Specimen) -> Capture:
     """With the quality that findings look at."""
-    from renzheng import quality
-    from renzheng.alignment import TEMPLATES
+    from renzheng.faces import quality
+    from renzheng.faces.alignment import TEMPLATES
 
     assert capture.face is not None
     found = quality.measure(card.image, capture.face, TEMPLATES["dlib-150"])

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, PackError, RenzhengError, Verifier
-from renzheng.gallery import Condition, Entry, Gallery, SearchPolicy, indexing
+from renzheng.gallery import Condition, Entry, Gallery, SearchPolicy, index
 from renzheng.types import Floats
 
 Make = Callable[..., list[Entry]]
@@ -266,7 +266,7 @@ def test_any_history_ends_as_a_dictionary_would(
 def test_an_index_is_tuned_to_its_recall(
     monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
 ) -> None:
-    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 3000)
+    monkeypatch.setattr(index, "APPROXIMATE_FROM", 3000)
     entries = people(3000)
     gallery.add(entries[:2000])
     gallery.optimize()
@@ -277,9 +277,9 @@ def test_an_index_is_tuned_to_its_recall(
     told = gallery.stats()
     assert told.indexed == 3000
     assert told.recall is not None
-    assert told.recall >= indexing.RECALL
+    assert told.recall >= index.RECALL
     rows = np.stack([entry.embedding for entry in entries])
-    probes = indexing.moved(rows, 0.3, np.random.default_rng(3))[:300]
+    probes = index.moved(rows, 0.3, np.random.default_rng(3))[:300]
     assert np.linalg.norm(probes - rows[:300], axis=1) == pytest.approx(np.full(300, 0.3), abs=1e-5)
     by_index = [near[0].entry.id for near in gallery.nearest(probes, 1)]
     exact = [near[0].entry.id for near in gallery.nearest(probes, 1, exact=True)]
@@ -344,7 +344,7 @@ def test_metadata_comes_back_as_it_was_and_is_found(
 def test_an_index_and_a_condition_miss_nobody(
     monkeypatch: pytest.MonkeyPatch, gallery: Gallery, unit: Unit
 ) -> None:
-    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 1000)
+    monkeypatch.setattr(index, "APPROXIMATE_FROM", 1000)
     gallery.add(
         Entry(f"e{k}", row, metadata={"rare": k % 400 == 0, "half": k % 2})
         for k, row in enumerate(unit(4000))
@@ -368,7 +368,7 @@ def test_an_index_and_a_condition_miss_nobody(
 def test_an_index_of_a_gallery_that_shrank_is_forgotten(
     monkeypatch: pytest.MonkeyPatch, gallery: Gallery, people: Make
 ) -> None:
-    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 900)
+    monkeypatch.setattr(index, "APPROXIMATE_FROM", 900)
     entries = people(1000)
     gallery.add(entries)
     gallery.optimize()
@@ -381,11 +381,11 @@ def test_an_index_of_a_gallery_that_shrank_is_forgotten(
 def test_recall_is_not_spoilt_by_twins(
     monkeypatch: pytest.MonkeyPatch, gallery: Gallery, unit: Unit
 ) -> None:
-    monkeypatch.setattr(indexing, "APPROXIMATE_FROM", 900)
+    monkeypatch.setattr(index, "APPROXIMATE_FROM", 900)
     rows = unit(500)
     gallery.add(Entry(f"{name}{k}", row) for name in "ab" for k, row in enumerate(rows))
     gallery.optimize()
-    assert (gallery.stats().recall or 0) >= indexing.RECALL
+    assert (gallery.stats().recall or 0) >= index.RECALL
 
 
 def test_calibration_counts_people_and_not_pictures(gallery: Gallery, unit: Unit) -> None:
@@ -441,7 +441,7 @@ def test_a_pack_of_ones_own_is_never_looked_for_in_the_working_folder(
 ) -> None:
     import shutil
 
-    from renzheng.packs.manifest import MANIFEST
+    from renzheng.models.packs.manifest import MANIFEST
 
     folder = tmp_path / "mine"
     shutil.copytree(verifier.pack.folder, folder)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 from renzheng import InvalidInput, Verifier
-from renzheng.cli import main
+from renzheng.apps.cli import main
 from renzheng.gallery import Enrolment, Entry, Gallery, enrol
 from renzheng.types import Role
 

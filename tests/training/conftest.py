@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from made_up import paint
 from renzheng.training.recipe import Recipe, parse
 
 
@@ -17,15 +16,6 @@ from renzheng.training.recipe import Recipe, parse
 def _one_thread() -> None:
     """Small networks are slower with two threads on busy cores, and one repeats exactly."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``train``: 10 people with 6 crops of 48 px; ``validation``: 5 others with 4."""
-    folder = tmp_path_factory.mktemp("people")
-    paint(folder / "train", 10, 6, 48)
-    paint(folder / "validation", 5, 4, 48)
-    return folder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput
-from renzheng.training.data.augmentation import Augmentation
+from renzheng.training.augmentation import Augmentation
 
 NAMES = tuple(field.name for field in fields(Augmentation))
 NOTHING = Augmentation(**dict.fromkeys(NAMES, 0.0))

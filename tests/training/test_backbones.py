@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from renzheng.alignment import TEMPLATES
 from renzheng.errors import InvalidInput
+from renzheng.faces.alignment import TEMPLATES
 from renzheng.training.backbones import BACKBONES, cost, get, load_state
 
 # Trunks by torchvision's published num_params (docs, "Models and pre-trained weights"), less the

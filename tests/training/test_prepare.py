@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from renzheng import InvalidInput
+from renzheng.datasets.training import open_source
 from renzheng.training import prepare as module
-from renzheng.training.data import open_source
 from renzheng.training.prepare import DROPPED, JOURNAL, Settings, prepare
 
 

@@ -24,7 +24,7 @@ def written(tmp_path: Path):
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_recipe_of_the_project_is_one(path: Path) -> None:
     from renzheng.training.backbones import get
-    from renzheng.training.learner import make_loss
+    from renzheng.training.training_module import make_loss
 
     read = recipe.load(path)
     kind = get(read.model.backbone)

@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from renzheng import acquisition, documents, images, processes
-from renzheng.alignment import TEMPLATES
-from renzheng.choosing import choose_face
-from renzheng.detection import DETECTION_REVISION
+from renzheng import images
+from renzheng._support import processes
+from renzheng.datasets.types import Acquired, Failure, Indices, Picture
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
-from renzheng.evaluation.trial import Acquired, Failure, Indices, Picture
-from renzheng.runtime import BACKENDS
+from renzheng.faces import documents
+from renzheng.faces.alignment import TEMPLATES
+from renzheng.faces.detection import DETECTION_REVISION
+from renzheng.faces.selection import choose_face
+from renzheng.models.runtime import BACKENDS
 from renzheng.types import Face, Floats, Image, Part, Role
-from renzheng.verifier import Verifier
+from renzheng.verification import capture as acquisition
+from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # pictures done, pictures wanted
 
@@ -47,8 +50,8 @@ class Extraction:
     seed
         For the channel.
     alike
-        As in `renzheng.choosing.Alike`, in its order: a calibration has a say in which face of a
-        document is chosen.
+        As in `renzheng.faces.selection.Alike`, in its order: a calibration has a say in which face
+        of a document is chosen.
     backend
         What computes the networks: the last digits are each one's own.
     """
@@ -84,7 +87,7 @@ class Extraction:
                 remedy=f"there are: {', '.join(TEMPLATES)}",
             )
         if extraction.channel is not None:
-            from renzheng.evaluation import made
+            from renzheng.datasets import made
 
             made.check(extraction.channel)
         return extraction
@@ -99,7 +102,7 @@ class Extraction:
         if self.channel is None:
             del settings["seed"], settings["alike"]
         else:
-            from renzheng.evaluation import made
+            from renzheng.datasets import made
 
             settings["channel"] = [*made.key(self.channel), documents.SEARCH_REVISION]
         text = json.dumps(settings, sort_keys=True).encode()
@@ -142,7 +145,7 @@ class Extractor:
 
     def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
         """The embedding of the portrait on the document that is made of a face."""
-        from renzheng.evaluation import made
+        from renzheng.datasets import made
 
         # Every picture its own scan, the same in every run.
         digest = hashlib.sha256(content).digest()

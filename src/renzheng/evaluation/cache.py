@@ -11,9 +11,9 @@ from types import TracebackType
 
 import numpy as np
 
-from renzheng import files
+from renzheng._support import files
+from renzheng.datasets.types import Acquired, Failure
 from renzheng.errors import RenzhengError
-from renzheng.evaluation.trial import Acquired, Failure
 
 _LAYOUT = 1
 _MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for long

@@ -14,19 +14,22 @@ import cv2
 import numpy as np
 
 import renzheng
-from renzheng import channels, images, packs, processes, specimens
-from renzheng.choosing import choose_face
-from renzheng.comparison import Policy
-from renzheng.documents import SEARCH_REVISION
+from renzheng import images
+from renzheng._support import processes
+from renzheng.datasets import degradations, specimens
+from renzheng.datasets.specimens import Specimen
+from renzheng.datasets.types import People, Picture, Problem
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
-from renzheng.evaluation.enrolment import first_of_each
-from renzheng.evaluation.proportion import Proportion
-from renzheng.evaluation.trial import People, Picture, Problem
-from renzheng.findings import of_capture
-from renzheng.portrait import EYES_APART, EYES_DOWN, RATIO
-from renzheng.specimens import Specimen
+from renzheng.evaluation.searches.enrolment import first_of_each
+from renzheng.evaluation.statistics.proportion import Proportion
+from renzheng.faces.documents import SEARCH_REVISION
+from renzheng.faces.portrait import EYES_APART, EYES_DOWN, RATIO
+from renzheng.faces.selection import choose_face
+from renzheng.models import packs
 from renzheng.types import Capture, Effect, Face, Part, Role
-from renzheng.verifier import Verifier
+from renzheng.verification.comparison import Policy
+from renzheng.verification.findings import of_capture
+from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # trials done, trials in all
 
@@ -45,7 +48,7 @@ class Trial:
     picture
         Whose portrait: the name of the photograph.
     capture
-        How the document was scanned or photographed (`renzheng.specimens.CAPTURES`).
+        How the document was scanned or photographed (`renzheng.datasets.specimens.CAPTURES`).
     turns
         Quarter turns clockwise.
     seed
@@ -173,7 +176,7 @@ class Settings:
     Attributes
     ----------
     captures
-        Names in `renzheng.specimens.CAPTURES`.
+        Names in `renzheng.datasets.specimens.CAPTURES`.
     people
         How many people get documents; None for all.
     seed
@@ -210,7 +213,7 @@ class Settings:
                 packs.location(n).name for n in (packs.DEFAULT_DETECTOR, packs.DEFAULT_EMBEDDER)
             ],
             "version": renzheng.__version__,
-            "revisions": [specimens.REVISION, channels.REVISION, SEARCH_REVISION],
+            "revisions": [specimens.REVISION, degradations.REVISION, SEARCH_REVISION],
         }
 
 

@@ -7,9 +7,9 @@ rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 
 from __future__ import annotations
 
-from renzheng.gallery.acquiring import Enrolment, Outcome
+from renzheng.gallery.capture import Enrolment, Outcome
 from renzheng.gallery.conditions import Condition
-from renzheng.gallery.enrolling import enrol
+from renzheng.gallery.enrolment import enrol
 from renzheng.gallery.entries import (
     Added,
     Candidate,
@@ -21,7 +21,7 @@ from renzheng.gallery.entries import (
 )
 from renzheng.gallery.gallery import Gallery, Stats
 from renzheng.gallery.rates import FalsePositiveRate, NearestStrangers
-from renzheng.gallery.searching import SearchPolicy
+from renzheng.gallery.search import SearchPolicy
 
 __all__ = [
     "Added",

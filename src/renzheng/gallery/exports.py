@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from renzheng import files
+from renzheng._support import files
 from renzheng.errors import InvalidInput, PackError, RenzhengError
 from renzheng.gallery.entries import Added, Entry
 from renzheng.gallery.gallery import Gallery

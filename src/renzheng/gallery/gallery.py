@@ -12,14 +12,11 @@ from typing import Any
 import numpy as np
 
 import renzheng
-from renzheng import findings as speaking
-from renzheng import packs
-from renzheng.clock import Clock
-from renzheng.comparison import Calibration, Policy
+from renzheng._support.timing import Clock
 from renzheng.errors import InvalidInput, PackError
-from renzheng.gallery import indexing
-from renzheng.gallery.acquiring import Enrolment, acquire
-from renzheng.gallery.auditing import measure_strangers, suspicions
+from renzheng.gallery import index
+from renzheng.gallery.audit import measure_strangers, suspicions
+from renzheng.gallery.capture import Enrolment, acquire
 from renzheng.gallery.conditions import Condition, quoted, where
 from renzheng.gallery.engine import UNPURGED, Engine, is_remote
 from renzheng.gallery.entries import (
@@ -30,13 +27,16 @@ from renzheng.gallery.entries import (
     Neighbour,
     Suspicion,
 )
+from renzheng.gallery.impostors import Progress
 from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestStrangers, Rates
-from renzheng.gallery.searching import SearchPolicy
-from renzheng.gallery.strangers import Progress
-from renzheng.populations import of_calibration
+from renzheng.gallery.search import SearchPolicy
+from renzheng.models import packs
 from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
-from renzheng.verifier import Verifier
+from renzheng.verification import findings as speaking
+from renzheng.verification.comparison import Calibration, Policy
+from renzheng.verification.populations import of_calibration
+from renzheng.verification.verifier import Verifier
 
 Filter = Iterable[Condition | str]
 
@@ -347,10 +347,10 @@ class Gallery:
         file system or the disk itself still keeps of deleted files is beyond this library. In an
         object store nobody else may use the gallery meanwhile.
         """
-        radius = indexing.radius(self._engine)
+        radius = index.radius(self._engine)
         self._engine.purge()
         if radius is not None:
-            indexing.prepare(self._engine, radius)
+            index.prepare(self._engine, radius)
 
     def nearest(
         self,
@@ -547,7 +547,7 @@ class Gallery:
         self._engine.compact()
         calibration = self._calibration
         radius = calibration.threshold_at(max(_MATE_FMR, calibration.resolution))
-        indexing.prepare(self._engine, radius)
+        index.prepare(self._engine, radius)
 
     def stats(self) -> Stats:
         """What the gallery holds."""
@@ -566,7 +566,7 @@ class Gallery:
             created=about["created"],
             bytes=self._engine.size(),
             indexed=indexed,
-            recall=indexing.recall(self._engine) if indexed else None,
+            recall=index.recall(self._engine) if indexed else None,
             unpurged=self.unpurged,
             lowest_fpir=lowest,
             calibrated=0 if measured is None else measured.searches,
@@ -609,11 +609,11 @@ class Gallery:
 
     def _looked_into(self, exact: bool | None, condition: str | None) -> int | None:
         """How many partitions a search looks into; None for exact search."""
-        looked = None if exact else indexing.partitions(self._engine)
+        looked = None if exact else index.partitions(self._engine)
         if looked is None or condition is None:
             return looked
         # Few are compared sooner than found by an index that knows nothing of the condition.
-        few = self._engine.count(condition) < indexing.APPROXIMATE_FROM
+        few = self._engine.count(condition) < index.APPROXIMATE_FROM
         return None if few else looked
 
     def _candidates(self, near: Sequence[Neighbour], searched: int) -> tuple[Candidate, ...]:

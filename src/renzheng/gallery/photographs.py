@@ -7,9 +7,9 @@ import hashlib
 from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.entries import Entry
-from renzheng.same_picture import compare_pictures
 from renzheng.types import Capture, Image, Role, SamePicture
-from renzheng.verifier import Verifier
+from renzheng.verification.same_photo import compare_pictures
+from renzheng.verification.verifier import Verifier
 
 
 def picture_of(entry: Entry) -> tuple[Image | None, str]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.comparison import Calibration, fmr_for_fpir, promised_fpir
 from renzheng.errors import InvalidInput
 from renzheng.types import FalseMatchRate
+from renzheng.verification.comparison import Calibration, fmr_for_fpir, promised_fpir
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from renzheng import images
+from renzheng.datasets.training.source import Source
 from renzheng.errors import RenzhengError, UnreadableImage
-from renzheng.training.data.augmentation import Augmentation
-from renzheng.training.data.source import Source
+from renzheng.training.augmentation import Augmentation
 from renzheng.training.sampling import Sampler
 
 Key = tuple[int, int, int]  # picture, epoch, place in the epoch

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from renzheng import Verifier, packs
+from renzheng import Verifier
+from renzheng.datasets import people as people_folder
 from renzheng.errors import InvalidInput, PackError
-from renzheng.evaluation import recalibration
-from renzheng.evaluation.evaluator import Evaluator, Progress, Settings
-from renzheng.evaluation.protocols import people as people_folder
-from renzheng.packs import Pack
-from renzheng.runtime import Network
+from renzheng.evaluation.comparisons import recalibration
+from renzheng.evaluation.comparisons.evaluator import Evaluator, Progress, Settings
+from renzheng.models import packs
+from renzheng.models.packs import Pack
+from renzheng.models.runtime import Network
 from renzheng.training import backbones, checkpoint, validation
 from renzheng.training.dataset import Crops, as_input
 from renzheng.training.recipe import Recipe, parse
@@ -96,7 +97,7 @@ def export(
     RenzhengError
         If the run has no network yet.
     """
-    from renzheng.networks import quantising
+    from renzheng.models.graph import quantisation
 
     recalibration.check(output, 0.5)
     if int8 and winograd:
@@ -126,7 +127,7 @@ def export(
             _quantise(plain, file, _some_crops(recipe, size, _RANGED), kind)
         manifest = _manifest(recipe, network, run, name or output.name, terms, state)
         manifest["provenance"]["export_difference"] = float(f"{difference:.2g}")
-        manifest["provenance"]["precision"] = quantising.PRECISION if int8 else "float32"
+        manifest["provenance"]["precision"] = quantisation.PRECISION if int8 else "float32"
         draft = packs.write(Path(scratch) / "draft", {"embedder.onnx": file.read_bytes()}, manifest)
         people = calibrate or (Path(recipe.validation.source) if recipe.validation.source else None)
         if people is None:
@@ -177,7 +178,7 @@ def write_onnx(
     path
         The file.
     rewrite
-        Whether the exact rewrites of `renzheng.networks` are done: PReLU in operators that are
+        Whether the exact rewrites of `renzheng.models.graph` are done: PReLU in operators that are
         fast, batch normalisation folded wherever it can be.
     winograd
         Whether wide 3 x 3 convolutions are written with fewer products besides: see
@@ -185,8 +186,8 @@ def write_onnx(
     """
     import onnx
 
-    from renzheng.networks import rewriting
-    from renzheng.networks import winograd as products
+    from renzheng.models.graph import rewrites
+    from renzheng.models.graph import winograd as products
 
     with warnings.catch_warnings():
         # The exporter that needs no further library is called old by torch; it is the one whose
@@ -204,7 +205,7 @@ def write_onnx(
             dynamo=False,
         )
     if rewrite:
-        fast = rewriting.faster(onnx.load(path))
+        fast = rewrites.faster(onnx.load(path))
         onnx.save(products.fewer_products(fast) if winograd else fast, path)
 
 
@@ -225,7 +226,7 @@ def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.B
 def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbone) -> None:
     import onnx
 
-    from renzheng.networks import quantising
+    from renzheng.models.graph import quantisation
 
     def batches() -> Iterator[np.ndarray]:
         for first in range(0, len(crops), _BATCH):
@@ -233,7 +234,7 @@ def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbo
             batch = as_input(part, kind.mean, kind.scale).numpy()
             yield np.concatenate([batch, batch[..., ::-1]])  # mirror images are embedded too
 
-    onnx.save(quantising.quantise(onnx.load(plain), batches), file)
+    onnx.save(quantisation.quantise(onnx.load(plain), batches), file)
 
 
 def _manifest(

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from renzheng.errors import InvalidInput
-from renzheng.training import ranks
+from renzheng.training import distributed
 from renzheng.training.recipe import Optimiser, Recipe
 
 
@@ -24,7 +24,7 @@ def choose_device(named: str) -> torch.device:
         raise InvalidInput("torch sees no GPU", remedy='run.device = "auto" or "cpu"')
     if named == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    device = torch.device("cuda", ranks.local())
+    device = torch.device("cuda", distributed.local())
     torch.cuda.set_device(device)
     return device
 

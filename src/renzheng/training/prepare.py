@@ -14,12 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from renzheng import Verifier, alignment, files, images, processes
-from renzheng.alignment import TEMPLATES
-from renzheng.choosing import choose_face
+from renzheng import Verifier, images
+from renzheng._support import files, processes
+from renzheng.datasets.training import Source, open_source
+from renzheng.datasets.training.files import Files
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
-from renzheng.training.data import Source, open_source
-from renzheng.training.data.files import Files
+from renzheng.faces import alignment
+from renzheng.faces.alignment import TEMPLATES
+from renzheng.faces.selection import choose_face
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
@@ -82,7 +84,7 @@ def prepare(
     Parameters
     ----------
     raw
-        Anything that `renzheng.training.data.open_source` takes.
+        Anything that `renzheng.datasets.training.open_source` takes.
     output
         A folder, made as needed. Beside the crops: ``prepared.jsonl``, a line for every picture,
         and ``dropped.csv``, those that gave no crop, and why.

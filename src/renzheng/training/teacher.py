@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from renzheng import Verifier
-from renzheng.cores import cores
+from renzheng._support.cpu import cores
+from renzheng.datasets.training.source import Source
+from renzheng.datasets.types import Picture
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.acquisition import Extraction, acquire
 from renzheng.evaluation.cache import Cache, default_path
-from renzheng.evaluation.trial import Picture
-from renzheng.training.data.source import Source
 from renzheng.types import Floats
 
 _CHUNK = 5000  # pictures held in memory at a time

@@ -15,25 +15,25 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from renzheng.defaults import DEFAULT_EMBEDDER
+from renzheng.datasets.training import merge, open_source
+from renzheng.datasets.training.source import Source
 from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.models.defaults import DEFAULT_EMBEDDER
 from renzheng.training import (
     backbones,
     checkpoint,
-    health,
+    collapse,
+    distributed,
     optimisation,
-    ranks,
     teacher,
     validation,
 )
-from renzheng.training.data import merge, open_source
-from renzheng.training.data.augmentation import Augmentation
-from renzheng.training.data.source import Source
+from renzheng.training.augmentation import Augmentation
 from renzheng.training.dataset import Crops, as_input, batches
-from renzheng.training.learner import Learner
 from renzheng.training.log import Log, summary
 from renzheng.training.recipe import Recipe
 from renzheng.training.sampling import Identities, Sampler, Shuffled
+from renzheng.training.training_module import Learner
 
 LAST, BEST = "last.pt", "best.pt"
 Progress = Callable[[int, int, Mapping[str, float]], None]  # step, steps in all, what to show
@@ -73,14 +73,14 @@ class Trainer:
         self._tell: Tell = tell or (lambda words: None)
         self._cache = cache
         self.device = optimisation.choose_device(recipe.run.device)
-        ranks.start(self.device)
+        distributed.start(self.device)
         torch.manual_seed(recipe.run.seed)
         self.source = sources(recipe)
         self.sampler = _sampler(recipe, self.source)
-        if self.sampler.batch % ranks.count():
+        if self.sampler.batch % distributed.count():
             raise InvalidInput(
                 f"a batch of {self.sampler.batch} pictures does not divide among "
-                f"{ranks.count()} processes"
+                f"{distributed.count()} processes"
             )
         if recipe.batch.accumulate > self.sampler.steps:
             raise InvalidInput(
@@ -103,7 +103,7 @@ class Trainer:
             for parameter in self.learner.backbone.parameters():
                 if parameter.ndim == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        if ranks.count() > 1 and self.device.type == "cuda":
+        if distributed.count() > 1 and self.device.type == "cuda":
             synchronised: Any = nn.SyncBatchNorm
             self.learner.backbone = synchronised.convert_sync_batchnorm(self.learner.backbone)
         self._average = None
@@ -150,9 +150,9 @@ class Trainer:
             If the loss is no longer a number, or a checkpoint cannot be written.
         """
         model: nn.Module = self.learner
-        if ranks.count() > 1:
+        if distributed.count() > 1:
             model = DistributedDataParallel(self.learner, find_unused_parameters=False)
-        log = Log(self.folder, self.step) if ranks.rank() == 0 else None
+        log = Log(self.folder, self.step) if distributed.rank() == 0 else None
         probe = self._probe()
         started, began = time.monotonic(), self.step
         try:
@@ -188,15 +188,15 @@ class Trainer:
             "recipe_digest": self.recipe.digest,
             "data_digest": self.source.digest,
         }  # fmt: skip
-        if ranks.rank() == 0:
+        if distributed.rank() == 0:
             summary(self.folder, content)
         return content
 
     def _groups(self) -> Iterator[tuple[int, list[Any]]]:
         """Batches by step, from where the run stands."""
         accumulate = self.recipe.batch.accumulate
-        size = self.sampler.batch // ranks.count()
-        share = slice(ranks.rank() * size, (ranks.rank() + 1) * size)
+        size = self.sampler.batch // distributed.count()
+        share = slice(distributed.rank() * size, (distributed.rank() + 1) * size)
         while self.step < self.steps:
             epoch, inside = divmod(self.step, self.steps_an_epoch)
             loader = batches(
@@ -260,9 +260,9 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self.learner.backbone)
         if step % _LOOK_EVERY == 0 and rows is not None and labels is not None:
-            seen = health.examine(rows, labels)
+            seen = collapse.examine(rows, labels)
             if step >= 2 * _LOOK_EVERY:
-                for words in health.warnings(seen, self.learner.dimension):
+                for words in collapse.warnings(seen, self.learner.dimension):
                     self._tell(f"step {step + 1}: {words}")
             values |= seen
         return {"loss": total, **values, "gradient": length, "learning_rate": rate}
@@ -283,7 +283,7 @@ class Trainer:
 
     def _probe(self) -> validation.Probe | None:
         recipe = self.recipe.validation
-        if not recipe.source or ranks.rank() != 0:
+        if not recipe.source or distributed.rank() != 0:
             return None
         return validation.Probe.read(Path(recipe.source), self.learner.size, recipe.most)
 
@@ -318,7 +318,7 @@ class Trainer:
     # --- saving ------------------------------------------------------------------------------
 
     def _save(self, name: str) -> None:
-        if ranks.rank() != 0:
+        if distributed.rank() != 0:
             return
         state: dict[str, Any] = {
             "backbone": _plain(self.network().state_dict()),

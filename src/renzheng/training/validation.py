@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from renzheng.datasets.training import open_source
 from renzheng.errors import UnreadableImage
-from renzheng.evaluation.all_pairs import compare_all
-from renzheng.evaluation.bootstrap import Weighted
-from renzheng.evaluation.enrolment import first_pictures
-from renzheng.training.data import open_source
+from renzheng.evaluation.comparisons.all_pairs import compare_all
+from renzheng.evaluation.searches.enrolment import first_pictures
+from renzheng.evaluation.statistics.bootstrap import Weighted
 from renzheng.training.dataset import Crops, as_input
 from renzheng.types import Floats
 

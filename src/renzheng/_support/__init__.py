@@ -1,0 +1,1 @@
+"""What every part stands on and none owns: files, tables, processes, threads, timing."""

@@ -1,0 +1,1 @@
+"""What people and programs use: command line, service, batch runs, reports. Nothing imports it."""

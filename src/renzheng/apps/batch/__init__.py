@@ -1,0 +1,31 @@
+"""Many pairs of pictures: each picture is worked on once, and a killed run goes on.
+
+`extract` and `compare` are the two steps, functions of a picture's bytes and of two extracts;
+`verify_pairs` and `embed_pictures` do them over tables and folders on one machine.
+"""
+
+from __future__ import annotations
+
+from renzheng.apps.batch.embedding import Embedded, embed_picture, embed_pictures
+from renzheng.apps.batch.settings import Settings, conditions
+from renzheng.apps.batch.steps import Answer, columns, compare, extract, unreadable
+from renzheng.apps.batch.store import Begin
+from renzheng.apps.batch.summary import Summary, summarise
+from renzheng.apps.batch.verification import verify_pairs
+
+__all__ = [
+    "Answer",
+    "Begin",
+    "Embedded",
+    "Settings",
+    "Summary",
+    "columns",
+    "compare",
+    "conditions",
+    "embed_picture",
+    "embed_pictures",
+    "extract",
+    "summarise",
+    "unreadable",
+    "verify_pairs",
+]

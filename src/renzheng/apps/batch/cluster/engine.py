@@ -1,0 +1,268 @@
+"""The work of a run on Ray Data: called as `running.run` and `working.each` are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from renzheng.apps.batch import workers as working
+from renzheng.apps.batch.cluster import actors
+from renzheng.apps.batch.cluster.nodes import Cluster, failure, require
+from renzheng.apps.batch.cluster.plan import PICTURES, Numbers, plan
+from renzheng.apps.batch.run import Extraction, Plan
+from renzheng.apps.batch.settings import Settings
+from renzheng.apps.batch.store import Progress, Stamp, Store
+from renzheng.errors import RenzhengError
+from renzheng.verification.templates import Extract
+from renzheng.verification.verifier import Verifier
+
+_EVERY = 0.5  # seconds between two commits: what a killed run does again
+_PART = 8  # extracts that travel together, some 82 KB each: who needs one fetches all of them
+_WINDOW = 4096  # blocks handed to Ray at a time where nobody knows how many there will be
+
+
+@dataclass(eq=False)
+class Engine:
+    """Does the work of a run on a cluster, which it reaches when the work begins.
+
+    Attributes
+    ----------
+    address, workers
+        As of `Cluster`.
+    pictures
+        Of a block at most.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    pictures: int = PICTURES
+
+    def run(
+        self,
+        table: Plan,
+        verifier: Verifier,
+        store: Store,
+        *,
+        workers: int = 1,
+        tell: working.Tell | None = None,
+        wrote: Callable[[int], object] | None = None,
+    ) -> None:
+        """Do the rows of a table that are not done; as `renzheng.apps.batch.run.run`.
+
+        Parameters
+        ----------
+        table, verifier, store, tell, wrote
+            As there.
+        workers
+            Not heeded: the cluster's count.
+
+        Raises
+        ------
+        RenzhengError
+            If a node cannot do the work, or a process dies over the same pictures again and again;
+            what was done is kept.
+        """
+        first = store.done
+        sides = np.array(table.sides[first:], np.int64).reshape(-1, 2)
+        if not len(sides):
+            return
+        with Cluster(self.address, self.workers) as cluster:
+            settings = cluster.check(Settings.of(verifier))
+            self._run(cluster, settings, table, sides, _Writer(table, store, first, tell, wrote))
+
+    def _run(
+        self, cluster: Cluster, settings: Settings, table: Plan, sides: Numbers, writer: _Writer
+    ) -> None:
+        steps = [Extraction(number, one) for number, one in enumerate(table.pictures)]
+        cut = plan(sides, self.pictures)
+        # Of an earlier run: what was read must not be read again, since it may have changed.
+        kept = writer.kept(set(sides.ravel().tolist()))
+        try:
+            shared = [n for n in cut.shared.tolist() if n not in kept and table.pictures[n].path]
+            parts, where = self._extract(cluster, settings, {n: steps[n] for n in shared}, writer)
+            if kept:
+                where |= {number: (len(parts), place) for place, number in enumerate(kept)}
+                parts.append(require().put(actors.extracted(kept, {})))
+            blocks = (_work(sides[block], block + writer.row, steps, where) for block in cut.blocks)
+            for _, done in _map(cluster, actors.Comparer, blocks, settings, parts):
+                writer.add(done)
+            writer.flush(dropped=list(kept))
+        finally:
+            writer.flush()
+
+    def each(
+        self, steps: Iterable[working.Step[Any]], settings: Settings, workers: int = 1
+    ) -> Iterator[tuple[working.Step[Any], Stamp, Any]]:
+        """Do all steps; as `renzheng.apps.batch.workers.each`.
+
+        Raises
+        ------
+        RenzhengError
+            As `run`.
+        """
+        rest, size = iter(steps), self.pictures
+        with Cluster(self.address, self.workers) as cluster:
+            everywhere = cluster.check(settings)
+            while window := list(islice(rest, _WINDOW * size)):
+                blocks = [window[k : k + size] for k in range(0, len(window), size)]
+                for number, done in _map(cluster, actors.Worker, blocks, everywhere):
+                    for step, (stamp, result) in zip(blocks[number], done, strict=True):
+                        yield step, stamp, result
+
+    def _extract(
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        steps: Mapping[int, Extraction],
+        writer: _Writer,
+    ) -> tuple[list[Any], dict[int, tuple[int, int]]]:
+        """Work on pictures that several blocks need.
+
+        Returns
+        -------
+        references to tables of extracts, and where each picture's is: table and place in it
+        """
+        if not steps:
+            return [], {}
+        ray, numbers = require(), list(steps)
+        blocks = [
+            {number: steps[number] for number in numbers[k : k + _PART]}
+            for k in range(0, len(numbers), _PART)
+        ]
+        try:
+            attempts = _attempts()
+            made = _mapped(cluster, actors.Extractor, blocks, settings, attempts).materialize()
+            parts = made.to_arrow_refs()
+            look = ray.remote(num_cpus=0)(actors.contents)
+            where: dict[int, tuple[int, int]] = {}
+            for part, found in enumerate(ray.get([look.remote(each) for each in parts])):
+                if isinstance(found, RenzhengError):
+                    raise found
+                where |= {number: (part, place) for place, number in enumerate(found)}
+                writer.read(found)
+        except Exception as error:
+            raise failure(error) from error
+        return parts, where
+
+
+def _map(
+    cluster: Cluster,
+    actor: type[actors.Worker],
+    blocks: Iterable[Any],
+    settings: Settings,
+    *more: Any,
+) -> Iterator[tuple[int, Any]]:
+    """What comes of blocks, each with its number, in their order."""
+    try:
+        attempts = _attempts()
+        batches = _mapped(cluster, actor, blocks, settings, attempts, *more).iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=1
+        )
+        for batch in batches:
+            for number, done in actors.unpacked(batch):
+                if isinstance(done, RenzhengError):
+                    raise done
+                yield number, done
+    except Exception as error:
+        raise failure(error) from error
+
+
+def _attempts() -> Any:
+    """Who counts; as long as somebody holds this."""
+    return require().remote(num_cpus=0)(actors.Attempts).remote()
+
+
+def _mapped(
+    cluster: Cluster,
+    actor: type[actors.Worker],
+    blocks: Iterable[Any],
+    settings: Settings,
+    *more: Any,
+) -> Any:
+    """The data set that a class makes of blocks; nothing is done yet."""
+    ray = require()
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    tables = [actors.packed(number, block) for number, block in enumerate(blocks)]
+    workers = min(cluster.workers, len(tables))
+    return ray.data.from_arrow(tables).map_batches(
+        actor,
+        batch_size=None,  # a block is what one call does, and what is done again if it dies
+        batch_format="pyarrow",
+        fn_constructor_args=(settings, *more),
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
+    )
+
+
+class _Writer:
+    """Rows come nearly in order; the store takes them in order."""
+
+    def __init__(
+        self,
+        table: Plan,
+        store: Store,
+        first: int,
+        tell: working.Tell | None,
+        wrote: Callable[[int], object] | None,
+    ):
+        self._table, self._store, self._tell, self._wrote = table, store, tell, wrote
+        self.row = first  # the first that is not written
+        self._waiting: dict[int, str] = {}
+        self._stamps: dict[int, Stamp] = {}
+        needed = {number for sides in table.sides[first:] for number in sides}
+        self._known = set(range(len(table.pictures))) - needed
+        self._committed = time.monotonic()
+        self._report()
+
+    def kept(self, needed: set[int]) -> dict[int, Extract]:
+        """The extracts of an earlier run that are needed."""
+        return {n: self._store.extract(n) for n in sorted(self._store.pictures() & needed)}
+
+    def read(self, stamps: Mapping[int, Stamp]) -> None:
+        """How the files of pictures were that were read."""
+        self._stamps |= stamps
+
+    def add(self, done: actors.Done) -> None:
+        """What came of a block."""
+        self.read(done.stamps)
+        for row, content in done.rows:
+            self._waiting[row] = content
+            self._known.update(self._table.sides[row])
+        self._report()
+        if time.monotonic() - self._committed >= _EVERY:
+            self.flush()
+
+    def flush(self, dropped: Sequence[int] = ()) -> None:
+        """Write the rows whose turn it is."""
+        new, first = Progress(read=self._stamps, dropped=list(dropped)), self.row
+        while self.row in self._waiting:
+            new.rows.append((self.row, self._waiting.pop(self.row), None))
+            self.row += 1
+        if new.rows or new.read or new.dropped:
+            self._store.write(new)
+        self._stamps = {}
+        self._committed = time.monotonic()
+        if new.rows and self._wrote:
+            self._wrote(first)
+
+    def _report(self) -> None:
+        if self._tell:
+            self._tell("pictures", len(self._known), len(self._table.pictures))
+
+
+def _work(
+    sides: Any, rows: Any, steps: Sequence[Extraction], where: Mapping[int, tuple[int, int]]
+) -> actors.Work:
+    pictures = {int(number): steps[number] for number in np.unique(sides)}
+    return actors.Work(
+        [(int(row), int(a), int(b)) for row, (a, b) in zip(rows, sides, strict=True)],
+        pictures,
+        {number: where[number] for number in pictures if number in where},
+    )

@@ -1,0 +1,123 @@
+"""The two steps of a run, as functions without state: a picture to an extract, two to an answer.
+
+They are what other engines run as well: give `extract` the bytes that any file system has read, and
+every engine's answers are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from renzheng.errors import UnreadableImage
+from renzheng.types import Decision, Effect, Role
+from renzheng.verification.capture import told
+from renzheng.verification.templates import Extract, Verdict, unread
+from renzheng.verification.verifier import Verifier
+
+Cell = str | float | bool | None
+
+_COLUMNS = (
+    *("decision", "reason", "distance", "similarity", "fmr", "fmr_at_most", "llr"),
+    *("same_picture", "liveness", "reference_error", "probe_error", "warnings"),
+)
+TYPES: dict[str, type] = {
+    "distance": float,
+    "similarity": float,
+    "fmr": float,
+    "fmr_at_most": bool,
+    "llr": float,
+    "same_picture": bool,
+    "liveness": float,
+}  # the others are text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one pair.
+
+    Attributes
+    ----------
+    cells
+        By column, in the order of `columns`; None where there is nothing to say.
+    failures
+        What left nothing to compare, as ``side.code``; empty where something was compared.
+    """
+
+    cells: dict[str, Cell]
+    failures: tuple[str, ...]
+
+
+def columns(*, liveness: bool) -> tuple[str, ...]:
+    """The columns of results; that of liveness only where it is asked."""
+    return tuple(name for name in _COLUMNS if liveness or name != "liveness")
+
+
+def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> Extract:
+    """All that comparisons need of a picture. Nothing about the picture is an exception.
+
+    Parameters
+    ----------
+    verifier
+        In one of whose roles the picture is taken; made by `Settings.verifier` in every process.
+    content
+        The bytes of the picture's file.
+    name
+        What to call it.
+    role
+        What it is a picture of.
+    """
+    return verifier.extract(content, role, name=name)
+
+
+def unreadable(error: UnreadableImage, name: str, role: Role | str) -> Extract:
+    """What stands for a picture whose bytes could not be had."""
+    return unread(name, Role(role), told(error))
+
+
+def compare(verifier: Verifier, reference: Extract, probe: Extract) -> Answer:
+    """The answer for a pair.
+
+    Parameters
+    ----------
+    verifier
+        Which made both extracts, or one of the same settings.
+    reference, probe
+        In its roles.
+
+    Raises
+    ------
+    InvalidInput
+        As `Verifier.compare_extracts`.
+    """
+    verdict = verifier.compare_extracts(reference, probe)
+    found: dict[str, Cell] = {
+        "decision": str(verdict.decision),
+        "reason": verdict.reason,
+        **_figures(verdict),
+        "same_picture": None if verdict.same_picture is None else verdict.same_picture.same,
+        "liveness": None if verdict.liveness is None else round(verdict.liveness.score, 6),
+        "reference_error": reference.error,
+        "probe_error": probe.error,
+        "warnings": ";".join(f"{each.side}.{each.code}" for each in verdict.findings) or None,
+    }
+    failures: tuple[str, ...] = ()
+    if verdict.decision is Decision.NOT_COMPARABLE:
+        failures = tuple(
+            f"{each.side}.{each.code}" for each in verdict.findings if each.effect is Effect.REFUSAL
+        )
+    names = columns(liveness=verifier.liveness is not None)
+    return Answer({name: found[name] for name in names}, failures)
+
+
+def _figures(verdict: Verdict) -> dict[str, Cell]:
+    if verdict.comparison is None:
+        return dict.fromkeys(("distance", "similarity", "fmr", "fmr_at_most", "llr"))
+    figures = verdict.comparison.to_dict()
+    rate = verdict.comparison.fmr
+    return {
+        "distance": figures["distance"],
+        "similarity": figures["similarity"],
+        "fmr": None if rate is None else rate.value,
+        "fmr_at_most": None if rate is None else rate.at_most,
+        "llr": figures["llr"],
+    }

@@ -1,0 +1,310 @@
+"""Unfinished work, in a file beside the output: what a killed run goes on from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+from renzheng._support import files
+from renzheng.apps.batch import records
+from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.verification.templates import Extract
+
+SUFFIX = ".unfinished"
+
+_MAGIC = b"SQLite format 3\0"
+_APPLICATION = int.from_bytes(b"rzbw", "big")  # by which SQLite's files are told apart
+_LAYOUT = 1
+_TABLES = (
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+    "CREATE TABLE listing (number INTEGER PRIMARY KEY, path BLOB)",
+    "CREATE TABLE read (picture INTEGER PRIMARY KEY, size INTEGER, modified INTEGER)",
+    f"CREATE TABLE extracts (picture INTEGER PRIMARY KEY, {', '.join(records.COLUMNS)})",
+    "CREATE TABLE rows (number INTEGER PRIMARY KEY, content TEXT, embedding BLOB)",
+)
+
+Stamp = tuple[int, int]  # bytes and nanoseconds of the last writing; (-1, -1) where there is none
+
+
+class Begin(Enum):
+    """What to do about unfinished work and an output that are there already."""
+
+    NEW = "new"  # refuse both
+    RESUME = "resume"  # go on with unfinished work, or begin
+    RESTART = "restart"  # throw both away
+
+
+@dataclass(eq=False)
+class Progress:
+    """What is written at a time, all or nothing.
+
+    Attributes
+    ----------
+    rows
+        Number, content and embedding of rows that are done.
+    kept
+        Extracts that later rows need, by the number of the picture.
+    dropped
+        Pictures that no later row needs.
+    read
+        How the files of pictures were when they were read.
+    """
+
+    rows: list[tuple[int, str, bytes | None]] = field(default_factory=list)
+    kept: dict[int, Extract] = field(default_factory=dict)
+    dropped: list[int] = field(default_factory=list)
+    read: dict[int, Stamp] = field(default_factory=dict)
+
+
+def place(output: Path) -> Path:
+    """Where the unfinished work for an output lies."""
+    return output.with_name(output.name + SUFFIX)
+
+
+class Store:
+    """The file of one run; one process at a time may have it open.
+
+    It holds extracts, which are biometric templates: nobody but its owner may read it, each extract
+    is overwritten once no later row needs it, and the file goes when the run is complete.
+
+    Parameters
+    ----------
+    output
+        What the run will write.
+    conditions
+        All that the results depend on, by its name in words.
+    begin
+        What to do about work that is there.
+
+    Raises
+    ------
+    InvalidInput
+        If there is unfinished work or an output and `begin` does not say what to do about it, the
+        work was begun under other conditions, another run is at it, or what is there is something
+        else.
+    RenzhengError
+        If the file cannot be written.
+    """
+
+    def __init__(self, output: Path, conditions: Mapping[str, str], begin: Begin = Begin.NEW):
+        self.path = place(output)
+        self._check_place()
+        there = self.path.exists() and self.path.stat().st_size > 0
+        if there and begin is Begin.NEW:
+            raise InvalidInput(
+                "there is unfinished work for this output",
+                source=str(self.path),
+                remedy="--resume goes on with it, --restart throws it away and begins anew",
+            )
+        if output.exists() and not there and begin is not Begin.RESTART:
+            told = "the output is there already, and no unfinished work"
+            raise InvalidInput(
+                told if begin is Begin.RESUME else "there is a file already",
+                source=str(output),
+                remedy="name another, or let --restart do the work again in its place",
+            )
+        try:
+            files.keep_private(self.path)
+        except OSError as error:
+            raise RenzhengError(
+                f"unfinished work cannot be kept: {error.strerror}",
+                source=str(self.path),
+                remedy="name an output in a folder that exists and that you may write to",
+            ) from error
+        with self._explained():
+            self._base = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+            try:
+                self._prepare(conditions, anew=begin is Begin.RESTART)
+            except BaseException:
+                self._base.close()
+                raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._base.close()
+
+    def finish(self) -> None:
+        """The output is there: close, and leave nothing behind."""
+        self._base.close()
+        # Whoever opens it in between finds all rows done, and writes the same output.
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+
+    # --- what is known ---------------------------------------------------------------------
+
+    @property
+    def done(self) -> int:
+        """How many rows are done: those from the first on."""
+        return int(self._one("SELECT COUNT(*) FROM rows"))
+
+    def rows(self, first: int = 0) -> Iterator[tuple[str, bytes | None]]:
+        """Content and embedding of the rows that are done, in order, from one on."""
+        query = "SELECT content, embedding FROM rows WHERE number >= ? ORDER BY number"
+        with self._explained(), closing(self._base.execute(query, (first,))) as found:
+            yield from found
+
+    def pictures(self) -> set[int]:
+        """The pictures whose extracts are kept."""
+        with self._explained():
+            return {number for (number,) in self._base.execute("SELECT picture FROM extracts")}
+
+    def read(self) -> dict[int, Stamp]:
+        """How the files were of the pictures that were read."""
+        with self._explained():
+            found = self._base.execute("SELECT picture, size, modified FROM read").fetchall()
+            return {number: (size, modified) for number, size, modified in found}
+
+    def extract(self, picture: int) -> Extract:
+        """What is kept of a picture."""
+        query = f"SELECT {', '.join(records.COLUMNS)} FROM extracts WHERE picture = ?"
+        with self._explained():
+            row = self._base.execute(query, (picture,)).fetchone()
+            if row is None:
+                raise sqlite3.DatabaseError("an extract is missing")
+            try:
+                return records.from_row(row)
+            except ValueError as error:
+                raise sqlite3.DatabaseError(str(error)) from error
+
+    def write(self, new: Progress) -> None:
+        """Keep what was done, all or nothing."""
+        marks = ", ".join("?" * len(records.COLUMNS))
+        with self._explained(), self._transaction():
+            self._base.executemany("INSERT INTO rows VALUES (?, ?, ?)", new.rows)
+            self._base.executemany(
+                f"INSERT OR REPLACE INTO extracts VALUES (?, {marks})",
+                ((number, *records.to_row(one)) for number, one in new.kept.items()),
+            )
+            self._base.executemany(
+                "DELETE FROM extracts WHERE picture = ?", ((number,) for number in new.dropped)
+            )
+            self._base.executemany(
+                "INSERT OR REPLACE INTO read VALUES (?, ?, ?)",
+                ((number, *stamp) for number, stamp in new.read.items()),
+            )
+
+    def listing(self, fresh: Iterable[bytes] | None = None) -> Sequence[bytes]:
+        """The files of the run: those that are given, unless it has begun with others."""
+        with self._explained():
+            if fresh is not None and not self._one("SELECT COUNT(*) FROM listing"):
+                with self._transaction():
+                    self._base.executemany(
+                        "INSERT INTO listing VALUES (?, ?)", enumerate(fresh, start=1)
+                    )
+            found = self._base.execute("SELECT path FROM listing ORDER BY number")
+            return [bytes(path) for (path,) in found]
+
+    # --- SQLite ----------------------------------------------------------------------------
+
+    def _check_place(self) -> None:
+        head = b""
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            head = b"?"
+        elif self.path.is_file():
+            with suppress(OSError), self.path.open("rb") as file:
+                head = file.read(len(_MAGIC))
+        if head and head != _MAGIC:
+            raise _Foreign(self.path)
+
+    def _prepare(self, conditions: Mapping[str, str], *, anew: bool) -> None:
+        # The lock is held until the file is closed, and goes with a process that is killed.
+        self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._base.execute("PRAGMA secure_delete = ON")
+        with self._transaction():
+            owner, layout = (
+                self._one(f"PRAGMA {name}") for name in ("application_id", "user_version")
+            )
+            empty = not self._one("SELECT COUNT(*) FROM sqlite_master")
+            if owner != _APPLICATION and not (empty and owner == 0):
+                raise _Foreign(self.path)
+            if not empty and (anew or layout != _LAYOUT):
+                if not anew:
+                    raise InvalidInput(
+                        "another version of renzheng has begun this work",
+                        source=str(self.path),
+                        remedy="go on with that one, or begin anew with --restart",
+                    )
+                names = self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                for (name,) in names.fetchall():
+                    self._base.execute(f"DROP TABLE {name}")
+                empty = True
+            if empty:
+                for table in _TABLES:
+                    self._base.execute(table)
+                self._base.executemany("INSERT INTO settings VALUES (?, ?)", conditions.items())
+                self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
+                self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
+            else:
+                self._check_conditions(conditions)
+
+    def _check_conditions(self, conditions: Mapping[str, str]) -> None:
+        before = dict(self._base.execute("SELECT name, value FROM settings"))
+        other = []
+        for name in dict.fromkeys((*before, *conditions)):
+            then, now = (_short(those.get(name, "none")) for those in (before, conditions))
+            if before.get(name) != conditions.get(name):
+                other.append(f"{name} ({then}, now {now})")
+        if other:
+            raise InvalidInput(
+                f"the work was begun with another {'; another '.join(other)}",
+                source=str(self.path),
+                remedy="go on as it was begun, or begin anew with --restart",
+            )
+
+    def _one(self, query: str) -> int:
+        (value,) = self._base.execute(query).fetchone()
+        return int(value)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._base.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._base.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+                raise InvalidInput(
+                    "another run is at this work",
+                    source=str(self.path),
+                    remedy="let it finish, or name another output",
+                ) from error
+            raise RenzhengError(
+                f"unfinished work cannot be kept or read: {error}",
+                source=str(self.path),
+                remedy="see that there is space on the disk and --resume; if the file is damaged, "
+                "delete it and begin anew",
+            ) from error
+
+
+class _Foreign(InvalidInput):
+    def __init__(self, path: Path):
+        super().__init__(
+            "unfinished work would be kept here, and this is something else, which stays as it is",
+            source=str(path),
+            remedy="move it away, or name another output",
+        )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."

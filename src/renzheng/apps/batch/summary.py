@@ -1,0 +1,69 @@
+"""What a run came to, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from renzheng.apps.batch.steps import Answer
+from renzheng.types import Decision
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts over all rows.
+
+    Attributes
+    ----------
+    rows
+        Of the table.
+    pictures
+        Different pictures, each in its role.
+    decisions
+        Rows by decision.
+    failures
+        Rows that could not be compared, by reason as ``side.code``; a row may have several.
+    warnings
+        Rows by finding, as ``side.code``, whatever follows from it.
+    changed
+        Pictures whose files are not any more what they were when they were read.
+    """
+
+    rows: int
+    pictures: int
+    decisions: dict[str, int]
+    failures: dict[str, int]
+    warnings: dict[str, int]
+    changed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "rows": self.rows,
+            "pictures": self.pictures,
+            "decisions": self.decisions,
+            "failures": self.failures,
+            "warnings": self.warnings,
+            "changed": self.changed,
+        }
+
+
+def summarise(answers: Iterable[Answer], pictures: int, changed: int) -> Summary:
+    """Count."""
+    rows = 0
+    decisions: Counter[str] = Counter({str(decision): 0 for decision in Decision})
+    failures: Counter[str] = Counter()
+    warnings: Counter[str] = Counter()
+    for answer in answers:
+        rows += 1
+        decisions[str(answer.cells["decision"])] += 1
+        failures.update(set(answer.failures))
+        warnings.update({*str(answer.cells["warnings"] or "").split(";")} - {""})
+    return Summary(rows, pictures, dict(decisions), _sorted(failures), _sorted(warnings), changed)
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    """The most frequent first, then by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

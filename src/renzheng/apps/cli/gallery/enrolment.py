@@ -1,0 +1,221 @@
+"""``gallery add`` and ``remove``: who is in it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from renzheng.apps.cli import EXIT_CODES, options, studies
+from renzheng.apps.cli.gallery import common
+from renzheng.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from renzheng.gallery.enrolment_lists import Roster
+
+_ADD = """\
+WHAT is a picture; a folder with pictures named after people, or with one folder for each person; or
+a CSV table with the columns picture and, if wanted, id and person: every other column is metadata.
+
+Faces that cannot be found, or whose false match rate would not hold, are not enrolled; they are
+named, and the command ends with 4. Ids that are there are passed over, so an interrupted run goes
+on where it stopped. What is counted as enrolled is kept, whatever happens.
+"""
+
+
+_REMOVE_CODES = (
+    "exit codes: 0 all are removed, 2 usage, 4 some were not there, 5 the command failed"
+)
+
+
+def register(actions: Any) -> None:
+    """Add the actions of this module."""
+    add = common.add_action(
+        actions, "add", "enrol a picture, a folder of people, or a table", _add, _ADD
+    )
+    add.add_argument("what", type=Path, nargs="+", metavar="WHAT")
+    add.add_argument("--id", help="of a single picture (default: its name without the suffix)")
+    add.add_argument("--person", help="whose it is (default: the id)")
+    add.add_argument(
+        "--set",
+        dest="metadata",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="metadata of every picture; repeatable. Numbers, true and false are kept as such",
+    )
+    add.add_argument("--root", type=Path, metavar="FOLDER", help="where a table's paths start")
+    add.add_argument("--most", type=int, metavar="N", help="of a folder, N pictures of each person")
+    common.add_role(add)
+    add.add_argument("--replace", action="store_true", help="put new entries in the place of old")
+    add.add_argument(
+        "--accept-doubtful",
+        action="store_true",
+        help="enrol pictures with doubts too (cut at the edge ...): the rates may not hold then",
+    )
+    add.add_argument(
+        "--workers", type=int, metavar="N", help="processes that embed (default: one a core)"
+    )
+    options.add_json(add)
+
+    remove = common.add_action(
+        actions, "remove", "remove entries, and their bytes", _remove, codes=_REMOVE_CODES
+    )
+    remove.add_argument("ids", nargs="*", metavar="ID")
+    common.add_where(remove)
+    remove.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    options.add_json(remove)
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    from renzheng.gallery import enrol
+    from renzheng.types import Role
+
+    workers = options.workers(arguments)
+    common.check_least(arguments, "most")
+    roster = _roster(arguments)
+    for problem in roster.problems:
+        print(f"renzheng: {problem}", file=sys.stderr)
+    gallery = common.opened(arguments)
+    enrolled: list[str] = []
+    known: list[str] = []
+    failed: dict[str, str] = {}
+    warned: dict[str, list[str]] = {}
+    try:
+        with studies.progress() as tell:
+            outcomes = enrol(
+                gallery,
+                roster.enrolments,
+                role=Role(arguments.role),
+                accept_doubtful=arguments.accept_doubtful,
+                replace=arguments.replace,
+                workers=workers,
+            )
+            for done, outcome in enumerate(outcomes, 1):
+                if outcome.entry is not None:
+                    enrolled.append(outcome.id)
+                elif outcome.known:
+                    known.append(outcome.id)
+                else:
+                    failed[outcome.id] = f"{outcome.source}: {outcome.reason}"
+                if outcome.warnings:
+                    warned[outcome.id] = list(outcome.warnings)
+                tell("enrolling", done, len(roster.enrolments))
+    except KeyboardInterrupt:
+        print(
+            f"renzheng: {len(enrolled)} are enrolled and kept; the same command goes on from here",
+            file=sys.stderr,
+        )
+        raise
+    if len(enrolled) > 10_000:
+        gallery.optimize()
+    if arguments.json:
+        options.print_json(
+            {
+                "enrolled": enrolled,
+                "known": known,
+                "failed": failed,
+                "warnings": warned,
+                "problems": list(roster.problems),
+                "entries": len(gallery),
+            }
+        )
+    else:
+        _tell_added(enrolled, known, failed, warned, len(gallery))
+    return EXIT_CODES["not_comparable"] if failed or roster.problems else 0
+
+
+def _tell_added(
+    enrolled: list[str],
+    known: list[str],
+    failed: dict[str, str],
+    warned: dict[str, list[str]],
+    entries: int,
+) -> None:
+    for line in failed.values():
+        print(f"renzheng: not enrolled: {line}", file=sys.stderr)
+    if len(enrolled) == 1:
+        for warning in warned.get(enrolled[0], []):
+            print(f"renzheng: {enrolled[0]}: {warning}", file=sys.stderr)
+    elif warned:
+        print(f"renzheng: {len(warned)} with warnings (--json tells them)", file=sys.stderr)
+    told = [f"{len(enrolled):,} enrolled"]
+    if known:
+        told.append(f"{len(known):,} there before")
+    if failed:
+        told.append(f"{len(failed):,} failed")
+    print(f"{', '.join(told)}; the gallery holds {entries:,}")
+
+
+def _roster(arguments: argparse.Namespace) -> Roster:
+    """What there is to enrol, by the kind of WHAT."""
+    from dataclasses import replace
+
+    from renzheng.gallery import Enrolment
+    from renzheng.gallery.conditions import parse_value
+    from renzheng.gallery.enrolment_lists import Roster, read_folder, read_table
+
+    parts: list[Roster] = []
+    for what in arguments.what:
+        if what.is_dir():
+            parts.append(read_folder(what, arguments.most))
+        elif what.suffix.lower() in (".csv", ".tsv"):
+            parts.append(read_table(what, arguments.root))
+        else:
+            parts.append(Roster((Enrolment(id=what.stem, picture=what),)))
+    several = len(arguments.what) > 1 or arguments.what[0].is_dir() or len(parts[0].enrolments) > 1
+    if arguments.id is not None:
+        if several:
+            raise InvalidInput("--id names one picture, and there are more")
+        parts = [Roster((replace(parts[0].enrolments[0], id=arguments.id),))]
+    people = {each.person for part in parts for each in part.enrolments if each.person}
+    if arguments.person is not None and len(people) > 1:
+        raise InvalidInput("--person names one person, and these pictures are of several")
+    texts = common.pairs(arguments.metadata, "--set")
+    metadata = {key: parse_value(value) for key, value in texts.items()}
+    found: dict[str, Enrolment] = {}
+    problems = [problem for part in parts for problem in part.problems]
+    for each in (each for part in parts for each in part.enrolments):
+        if each.id in found:
+            problems.append(f"{each.picture}: the id {each.id!r} comes twice")
+            continue
+        found[each.id] = replace(
+            each,
+            person=arguments.person or each.person,
+            metadata={**each.metadata, **metadata},
+        )
+    return Roster(tuple(found.values()), tuple(problems))
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    gallery = common.opened(arguments)
+    if bool(arguments.ids) == bool(arguments.where):
+        raise InvalidInput("name the entries by their ids, or by conditions with --where")
+    ids = arguments.ids or [entry.id for entry in gallery.entries(arguments.where)]
+    there = gallery.held(ids)
+    missing = [id for id in ids if id not in there]
+    code = EXIT_CODES["not_comparable"] if missing else 0
+    if not arguments.dry_run:
+        gallery.remove(ids)
+    if arguments.json:
+        options.print_json(
+            {
+                "removed": [] if arguments.dry_run else sorted(there),
+                "would_remove": sorted(there) if arguments.dry_run else [],
+                "missing": missing,
+                "unpurged": gallery.unpurged,
+                "entries": len(gallery),
+            }
+        )
+        return code
+    for id in missing:
+        print(f"renzheng: there is no {id!r} in it", file=sys.stderr)
+    if arguments.dry_run:
+        print("\n".join(sorted(there)))
+        print(f"{len(there):,} would be removed; nothing was", file=sys.stderr)
+        return code
+    print(f"{len(there):,} removed; the gallery holds {len(gallery):,}")
+    if gallery.unpurged:
+        print("their bytes are in its files until `renzheng gallery purge`")
+    return code

@@ -1,0 +1,94 @@
+"""The two densities behind a calibration, and where a policy cuts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+from renzheng.verification.comparison import Calibration
+
+Curve = npt.NDArray[np.float64]
+
+_CELLS = 160
+_SMOOTHING = 2.0  # cells: takes the steps out of differenced curves, keeps their shape
+
+
+@dataclass(frozen=True, eq=False)
+class Distributions:
+    """What the plot shows.
+
+    Attributes
+    ----------
+    distance
+        float64 (n,): evenly spaced.
+    genuine, impostor
+        float64 (n,): densities of the distances of same and of different people, on one
+        scale whose top is 1.
+    match, no_match
+        The policy matches up to the first distance, rejects above the second; None where the
+        calibration cannot say.
+    """
+
+    distance: Curve
+    genuine: Curve
+    impostor: Curve
+    match: float | None
+    no_match: float | None
+
+    @property
+    def end(self) -> float:
+        """The largest distance in the plot."""
+        return float(self.distance[-1])
+
+
+def derive(calibration: Calibration, policy: Mapping[str, float], distance: float) -> Distributions:
+    """Difference a calibration's cumulative curves into densities.
+
+    Parameters
+    ----------
+    calibration
+        Of the pack.
+    policy
+        With ``max_fmr`` and ``inconclusive``, else the plot has no zones.
+    distance
+        The measured one, which must fit into the plot.
+    """
+    end = max(float(calibration.distance[-1]), distance)
+    edges = np.linspace(0, end * 1.02, _CELLS + 1)
+    genuine = _density(edges, calibration.distance, 1 - calibration.fnmr)
+    impostor = _density(edges, calibration.distance, calibration.fmr)
+    top = max(float(genuine.max()), float(impostor.max()), 1e-12)
+    # One threshold may lie below what the data can speak for while the other does not.
+    cuts: list[float | None] = []
+    for rate in (
+        policy.get("max_fmr", 0.0),
+        policy.get("max_fmr", 0.0) * policy.get("inconclusive", 1.0),
+    ):
+        try:
+            cuts.append(calibration.threshold_at(min(rate, 1.0)))
+        except InvalidInput:
+            cuts.append(None)
+    # The cells' middles, closed at both ends so that the outlines start and end at their axis.
+    middles = (edges[1:] + edges[:-1]) / 2
+    return Distributions(
+        distance=np.concatenate((edges[:1], middles, edges[-1:])),
+        genuine=np.pad(genuine / top, 1),
+        impostor=np.pad(impostor / top, 1),
+        match=cuts[0],
+        no_match=cuts[1],
+    )
+
+
+def _density(edges: Curve, at: Curve, cumulative: Curve) -> Curve:
+    """Smoothed share of each cell, (n,), from a cumulative curve."""
+    if at[0] > 0:  # a straight rise, where a jump would show as a spike
+        at, cumulative = np.append(0.0, at), np.append(0.0, cumulative)
+    share = np.diff(np.interp(edges, at, cumulative))
+    reach = int(3 * _SMOOTHING)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _SMOOTHING) ** 2)
+    kernel /= kernel.sum()
+    return np.convolve(share, kernel, mode="same")

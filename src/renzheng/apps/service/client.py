@@ -1,0 +1,272 @@
+"""Calling the service from Python, with types. It needs the extra ``client``."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from renzheng import images
+from renzheng.apps.service import replies
+from renzheng.errors import RenzhengError
+from renzheng.types import Role
+from renzheng.verification.comparison import Policy
+
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+Reply = TypeVar("Reply", bound=BaseModel)
+
+_SECONDS = 60.0
+_LONGEST_WAIT = 30.0
+
+
+class ServiceError(RenzhengError):
+    """The service cannot be reached, or did not do what it was asked.
+
+    Attributes
+    ----------
+    code
+        The problem's stable word (`renzheng.apps.service.problems.KINDS`); ``unreachable`` where
+        there was no reply, ``not_understood`` where the reply is none of this service's.
+    status
+        The HTTP status; None without a reply.
+    field
+        The field of the form that it is about, if it is about one.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        code: str,
+        status: int | None = None,
+        field: str | None = None,
+        source: str | None = None,
+        remedy: str | None = None,
+    ):
+        self.code, self.status, self.field = code, status, field
+        super().__init__(reason, source=source, remedy=remedy)
+
+
+class Client:
+    """Calls a running service; safe to share between threads.
+
+    Parameters
+    ----------
+    url
+        Where the service is, e.g. ``http://127.0.0.1:8000``.
+    key
+        The API key, if it wants one.
+    timeout
+        Seconds for one call, without the waiting of `patience`.
+    patience
+        Seconds to wait altogether, and ask again, where the service says that it is busy; 0 asks
+        once.
+    transport
+        Of httpx, for tests and for proxies of your own.
+
+    Examples
+    --------
+    >>> with Client("http://127.0.0.1:8000") as client:  # doctest: +SKIP
+    ...     client.verify("passport.jpg", "selfie.jpg").decision
+    <Decision.MATCH: 'match'>
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float = _SECONDS,
+        patience: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ):
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._patience = patience
+        try:
+            # trust_env: pictures must not go through a proxy that happens to be set.
+            self._http = httpx.Client(
+                base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False
+            )
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            raise ServiceError(
+                f"this is no address of a service: {error}", code="unreachable", source=url
+            ) from error
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def verify(
+        self,
+        reference: Picture,
+        probe: Picture,
+        policy: Policy | None = None,
+        *,
+        roles: tuple[Role | str, Role | str] | None = None,
+        pack: str | None = None,
+        display: bool = False,
+    ) -> replies.Verification:
+        """Compare a picture on record with one to check.
+
+        A picture that shows no face, or none at all, is a result: ``not_comparable``.
+
+        Parameters
+        ----------
+        reference, probe
+            The picture on record and the one to check: a path, bytes or a binary file object.
+        policy
+            When it is a match; by default as the service says.
+        roles
+            What they are pictures of; by default ``document`` and ``live``.
+        pack
+            One of `packs`.
+        display
+            Ask for pictures, crops and curves too.
+
+        Raises
+        ------
+        ServiceError
+            If the service does not answer, or not with a result.
+        UnreadableImage
+            If a file cannot be opened.
+        """
+        fields = _fields(policy)
+        if roles is not None:
+            fields["roles"] = ",".join(str(Role(role)) for role in roles)
+        if display:
+            fields["display"] = "true"
+        pictures = {"reference": reference, "probe": probe}
+        return self._post("/v1/verify", pictures, {**fields, **_named(pack)}, replies.Verification)
+
+    def detect(self, picture: Picture, *, pack: str | None = None) -> replies.Detection:
+        """Find all faces of a picture; raises as `verify`, also for what is no picture."""
+        return self._post("/v1/detect", {"picture": picture}, _named(pack), replies.Detection)
+
+    def quality(
+        self, picture: Picture, role: Role | str = Role.LIVE, *, pack: str | None = None
+    ) -> replies.Quality:
+        """Measure the face that a picture is about; raises as `detect`, also without a face."""
+        fields = {"role": str(Role(role)), **_named(pack)}
+        return self._post("/v1/quality", {"picture": picture}, fields, replies.Quality)
+
+    def embed(
+        self, picture: Picture, role: Role | str = Role.PHOTO, *, pack: str | None = None
+    ) -> replies.Embedding:
+        """Embed the face that a picture is about; raises as `quality`."""
+        fields = {"role": str(Role(role)), **_named(pack)}
+        return self._post("/v1/embed", {"picture": picture}, fields, replies.Embedding)
+
+    def packs(self) -> replies.Packs:
+        """What the service offers; raises `ServiceError`."""
+        return _understood(self._ask("GET", "/v1/packs"), replies.Packs)
+
+    def ready(self) -> bool:
+        """Whether the service can compare; False too where it cannot be reached."""
+        try:
+            return self._http.get("/readyz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _post(
+        self,
+        path: str,
+        pictures: Mapping[str, Picture],
+        fields: Mapping[str, str | list[str]],
+        kind: type[Reply],
+    ) -> Reply:
+        # The file's own name stays here: the service has no use for it.
+        files = {name: ("picture", _bytes(each)) for name, each in pictures.items()}
+        return _understood(self._ask("POST", path, data=dict(fields), files=files), kind)
+
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                response = self._http.request(method, path, **content)
+            except httpx.HTTPError as error:
+                raise ServiceError(
+                    f"the service cannot be reached: {error or type(error).__name__}",
+                    code="unreachable",
+                    source=str(self._http.base_url),
+                    remedy="see that it runs (`renzheng serve`), and where",
+                ) from error
+            wait = _wait(response)
+            if wait is None or time.monotonic() + wait > until:
+                return response
+            time.sleep(wait)
+
+
+def _wait(response: httpx.Response) -> float | None:
+    """Seconds after which it is worth asking again; None where it is not."""
+    told = response.headers.get("Retry-After", "")
+    if response.status_code != 503 or not (told.isascii() and told.isdigit()):
+        return None
+    return min(float(told), _LONGEST_WAIT)
+
+
+def _understood(response: httpx.Response, kind: type[Reply]) -> Reply:
+    try:
+        if response.status_code == 200:
+            return kind.model_validate_json(response.content)
+        problem = replies.Problem.model_validate_json(response.content)
+    except ValidationError:
+        raise ServiceError(
+            f"the reply (status {response.status_code}) is none of this service's",
+            code="not_understood",
+            status=response.status_code,
+            source=str(response.url),
+            remedy="see that the address is the service's, and that both are of one version",
+        ) from None
+    raise ServiceError(
+        problem.detail,
+        code=problem.code,
+        status=response.status_code,
+        field=problem.field,
+        remedy=problem.remedy,
+    )
+
+
+def _bytes(picture: Picture) -> bytes:
+    if isinstance(picture, (str, os.PathLike)):
+        return images.read_bytes(picture)
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return bytes(picture)
+    return picture.read()
+
+
+def _named(pack: str | None) -> dict[str, str]:
+    return {} if pack is None else {"pack": pack}
+
+
+def _fields(policy: Policy | None) -> dict[str, str | list[str]]:
+    if policy is None:
+        return {}
+    least = {"document": policy.min_document_quality, "live": policy.min_live_quality}
+    fields: dict[str, str | list[str]] = {
+        "max_fmr": repr(policy.max_fmr),
+        "inconclusive": repr(policy.inconclusive),
+        "min_quality": [
+            f"{role}.{name}={value}" for role, all_ in least.items() for name, value in all_.items()
+        ],
+        "allow_several_faces": str(policy.allow_several_faces).lower(),
+        "allow_same_picture": str(policy.allow_same_picture).lower(),
+    }
+    if policy.min_liveness is not None:
+        fields["min_liveness"] = repr(policy.min_liveness)
+    return fields

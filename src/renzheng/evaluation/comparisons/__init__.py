@@ -1,0 +1,1 @@
+"""One-to-one comparison measured, and calibrations fitted to it."""

@@ -1,1 +1,0 @@
-"""Readers of protocols: what is compared with what, from the files that the field uses."""

@@ -1,0 +1,157 @@
+"""How many comparisons a second several processes do, with one thread each as in `serve`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cv2
+
+from renzheng._support import processes
+from renzheng.errors import RenzhengError
+from renzheng.evaluation.speed import latency
+from renzheng.evaluation.speed.latency import Progress
+
+_PATIENCE_S = 120.0  # to start, and for one comparison, on a machine that is busy
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What so many processes do.
+
+    Attributes
+    ----------
+    backend
+        What computed the networks.
+    workers
+        Processes, one thread a network call each.
+    per_second
+        Comparisons of two pictures, the median of the rounds.
+    """
+
+    backend: str
+    workers: int
+    per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "backend": self.backend,
+            "workers": self.workers,
+            "comparisons_per_s": self.per_second,
+        }
+
+
+def counts(most: int) -> tuple[int, ...]:
+    """How many processes are tried: one, half of the most, and the most."""
+    return tuple(sorted({1, max(1, most // 2), most}))
+
+
+def measure(
+    backends: Sequence[str],
+    most: int,
+    *,
+    seconds: float,
+    rounds: int = 3,
+    progress: Progress | None = None,
+) -> list[Throughput]:
+    """Let processes compare the pair of `latency.pair`, backends and numbers turn by turn.
+
+    Parameters
+    ----------
+    backends
+        What computes the networks.
+    most
+        Processes.
+    seconds
+        How long all turns take together, about; each is at least one comparison long.
+    rounds
+        Turns of each.
+    progress
+        Told how many turns are done.
+
+    Raises
+    ------
+    RenzhengError
+        If a process dies or does not start.
+    """
+    turns = [(backend, workers) for backend in backends for workers in counts(most)]
+    rates: dict[tuple[str, int], list[float]] = {turn: [] for turn in turns}
+    done, lasting = 0, seconds / (rounds * len(turns))
+    with _started(backends, most) as pipes:
+        for _ in range(rounds):
+            for backend, workers in turns:
+                for pipe in pipes[:workers]:
+                    with suppress(OSError):  # it is dead, and so will its answer be
+                        pipe.send((backend, lasting))
+                answers = [_answer(pipe, lasting) for pipe in pipes[:workers]]
+                rates[backend, workers].append(sum(answers))
+                done += 1
+                if progress:
+                    progress(done, rounds * len(turns))
+    return [Throughput(*turn, statistics.median(found)) for turn, found in rates.items()]
+
+
+@contextmanager
+def _started(backends: Sequence[str], workers: int) -> Iterator[list[Connection]]:
+    # spawn: a forked copy of the runtime's threads would hang.
+    context = multiprocessing.get_context("spawn")
+    pipes, running = [], []
+    try:
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, tuple(backends)), daemon=True)
+            process.start()
+            theirs.close()
+            pipes.append(ours)
+            running.append(process)
+        for pipe in pipes:
+            _answer(pipe)
+        yield pipes
+    finally:
+        for pipe in pipes:
+            pipe.close()
+        for process in running:
+            process.terminate()
+            process.join()
+
+
+def _answer(pipe: Connection, seconds: float = 0.0) -> float:
+    try:
+        if pipe.poll(seconds + _PATIENCE_S):
+            return float(pipe.recv())
+    except (EOFError, OSError):
+        pass
+    raise RenzhengError(
+        "a process that compares died or hangs", remedy="perhaps memory ran out: --workers 1"
+    )
+
+
+def _work(pipe: Connection, backends: Sequence[str]) -> None:
+    processes.end_with_parent()
+    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    verifiers = {each.backend: each for _, each in latency.verifiers(backends, (1,))}
+    pair = latency.pair()
+    for verifier in verifiers.values():
+        verifier.verify(*pair)
+    pipe.send(0.0)
+    while True:
+        try:
+            backend, seconds = pipe.recv()
+        except EOFError:
+            return
+        verify = verifiers[backend].verify
+        start, many = time.perf_counter(), 0
+        while many == 0 or time.perf_counter() - start < seconds:
+            verify(*pair)
+            many += 1
+        pipe.send(many / (time.perf_counter() - start))

@@ -1,0 +1,1 @@
+"""Intervals and extrapolation, whatever is measured."""

@@ -1,0 +1,1 @@
+"""Faces of a picture: found, aligned, embedded, judged. No policy, no decision."""

@@ -1,0 +1,16 @@
+"""Pictures of documents: outline, perspective, the search for faces, and the portrait cut out."""
+
+from renzheng.faces.documents.outline import Outline
+from renzheng.faces.documents.perspective import Homography
+from renzheng.faces.documents.placement import mapped, turn_matrix
+from renzheng.faces.documents.search import SEARCH_REVISION, Prepared, search_faces
+
+__all__ = [
+    "SEARCH_REVISION",
+    "Homography",
+    "Outline",
+    "Prepared",
+    "mapped",
+    "search_faces",
+    "turn_matrix",
+]

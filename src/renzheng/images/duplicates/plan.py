@@ -1,0 +1,83 @@
+"""What could be removed, written down for a person. A plan does nothing, and nothing reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+from renzheng._support import files
+from renzheng.errors import InvalidInput
+from renzheng.images.duplicates.results import Duplicates
+
+NOTHING_DONE = (
+    "Dry run: nothing was removed, moved or changed. Look at the pictures before you remove any."
+)
+_COLUMNS = ("remove", "keep", "kind", "reason", "bytes_freed")
+
+
+def check(path: Path) -> None:
+    """Make sure that a plan can have this name.
+
+    Raises
+    ------
+    InvalidInput
+        If it ends in neither ``.csv`` nor ``.json``, or its folder is missing.
+    """
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise InvalidInput(
+            "a plan is written as .csv or .json", source=str(path), remedy="name it so"
+        )
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+    if path.exists() and not path.is_file():
+        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
+
+
+def save(found: Duplicates, path: Path) -> None:
+    """Write the plan.
+
+    Parameters
+    ----------
+    found
+        What is there twice.
+    path
+        ``.csv``: a comment, a header, a line for every file with the same bytes as one to keep.
+        ``.json``: the same.
+        Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
+
+    Raises
+    ------
+    InvalidInput
+        If the path ends in anything else.
+    RenzhengError
+        If the file cannot be written.
+    """
+    check(path)
+    rows = [
+        {
+            # Whole paths: they mean the same anywhere, and no spreadsheet takes one for a formula.
+            "remove": os.path.abspath(member.item.path),  # noqa: PTH100 - links stay
+            "keep": os.path.abspath(group.keep.path),  # noqa: PTH100
+            "kind": member.relation.value,
+            "reason": f"{member.reason}; the other is {group.why}",
+            "bytes_freed": member.frees,
+        }
+        for group in found.groups
+        for member in group.removable
+    ]
+    if path.suffix.lower() == ".json":
+        plan = {"note": NOTHING_DONE, "bytes_freed": found.frees, "files": rows}
+        # ASCII, since names may hold what no encoding takes
+        files.write(path, json.dumps(plan, indent=1).encode("ascii"))
+        return
+    text = io.StringIO(newline="")
+    text.write(f"# {NOTHING_DONE}\r\n")
+    writer = csv.DictWriter(text, _COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -1,0 +1,168 @@
+"""What a network sees in a whole picture, its classifier removed: the widest sense of alike.
+
+Two pictures are as far apart as the Euclidean distance between their features, brought to unit
+length: from 0 to 2, or to 1.41 where no feature is negative. Distances of different packs are not
+comparable, and without a threshold that was measured for the pack a distance decides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from renzheng.errors import InvalidInput, PackError
+from renzheng.images.similarity.frames import unframed
+from renzheng.models import packs
+from renzheng.models.runtime import Network
+from renzheng.types import Floats, Image
+
+DEFAULT_FEATURES = "dlib-features"
+
+_BATCH = 16  # pictures, mirror images not counted
+
+
+class Features:
+    """Turns whole pictures into features, by a pack of kind ``features``.
+
+    Parameters
+    ----------
+    pack
+        A name, a folder, or a loaded `Pack`.
+    threads
+        Threads per network call; by default the runtime decides.
+    backend
+        As of `renzheng.models.runtime.Network`.
+
+    Attributes
+    ----------
+    pack
+        The pack.
+    dimension
+        How many features a picture has.
+    threshold
+        Up to which distance two pictures count as look-alikes; None where nobody measured one.
+    measured_on
+        What pictures the threshold was measured on, in words; empty where that is not known.
+    network
+        Whose features they are and from which layer, in words.
+
+    Raises
+    ------
+    PackError
+        If the pack is missing, damaged, of another kind or contradicts itself.
+    InvalidInput
+        If there is no such backend, or it is not installed.
+    """
+
+    def __init__(
+        self,
+        pack: packs.Named = DEFAULT_FEATURES,
+        threads: int | None = None,
+        *,
+        backend: str | None = None,
+    ):
+        self.pack = packs.of_kind("features", pack)
+        try:
+            self._size = int(self.pack.setting("input", "size"))
+            self._reverse = {"RGB": False, "BGR": True}[self.pack.setting("input", "channels")]
+            self._mean = _channels(self.pack.setting("input", "mean"))
+            self._scale = _channels(self.pack.setting("input", "scale"))
+            self.dimension = int(self.pack.setting("features", "dimension"))
+            self._mirror = bool(self.pack.setting("features", "mirror_average"))
+            self._step = _BATCH if self.pack.setting("features", "batches") else 1
+            said = self.pack.manifest["features"]
+            self.network = f"{said['network']}; {said['layer']}"
+            threshold = said.get("threshold")
+            self.threshold = None if threshold is None else float(threshold)
+            self.measured_on = str(said.get("measured_on", ""))
+            if self._size < 1 or self.dimension < 1 or not (self._scale != 0).all():
+                raise ValueError("sizes are at least 1, and no scale is 0")
+            if self.threshold is not None and not 0 < self.threshold < 2:
+                raise ValueError(f"a threshold lies between 0 and 2, not at {self.threshold}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise PackError(
+                f"its manifest does not describe a pack of features: {error}",
+                source=str(self.pack.folder),
+            ) from error
+        self._network = Network(
+            self.pack.file(self.pack.setting("input", "file")), threads, backend=backend
+        )
+
+    def describe(self, images: Sequence[Image]) -> Floats:
+        """The features of pictures.
+
+        Parameters
+        ----------
+        images
+            Each uint8 (H, W, 3) RGB of any size. A uniform frame is left out, and what remains is
+            brought to the network's square as a whole.
+
+        Returns
+        -------
+        float32 (n, d)
+            Rows of unit length.
+
+        Raises
+        ------
+        InvalidInput
+            If one is no such picture.
+        PackError
+            If the network gives something else than its manifest says, or no direction.
+        """
+        rows = np.empty((len(images), self.dimension), np.float32)
+        for start in range(0, len(images), self._step):
+            part = images[start : start + self._step]
+            squares = np.stack([self._square(image) for image in part])
+            raw = self._run(squares)
+            if self._mirror:
+                raw = (raw + self._run(squares[:, :, ::-1])) * np.float32(0.5)
+            lengths = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
+            if not (lengths > 0).all() or not np.isfinite(lengths).all():
+                raise PackError("the network gives features without direction")
+            rows[start : start + len(part)] = raw / lengths
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Which features these are, for JSON."""
+        return {
+            "name": self.pack.name,
+            "version": self.pack.version,
+            "digest": self.pack.digest,
+            "dimension": self.dimension,
+            "network": self.network,
+            "measured_on": self.measured_on,
+        }
+
+    def _square(self, image: Image) -> Image:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+            raise InvalidInput(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        top, bottom, left, right = unframed(image)
+        inner = np.ascontiguousarray(image[top:bottom, left:right])
+        how = cv2.INTER_AREA if min(inner.shape[:2]) > self._size else cv2.INTER_LINEAR
+        square = cv2.resize(inner, (self._size, self._size), interpolation=how)
+        return np.asarray(square, np.uint8)
+
+    def _run(self, squares: Image) -> Floats:
+        pictures = (squares[..., ::-1] if self._reverse else squares).astype(np.float32)
+        batch = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
+        try:
+            outputs = self._network(np.ascontiguousarray(batch, np.float32))
+        except Exception as error:  # the runtimes' own families have no common root
+            reason = str(error).splitlines()[0]
+            raise PackError(f"its network does not run: {reason}", source=self.pack.name) from error
+        if not outputs or outputs[0].shape != (len(squares), self.dimension):
+            raise PackError(
+                f"the network does not give {self.dimension} features", source=self.pack.name
+            )
+        return np.asarray(outputs[0], np.float32)
+
+
+def _channels(values: Any) -> Floats:
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+        raise ValueError("mean and scale are one or three finite numbers")
+    return np.array(numbers, np.float32)

@@ -1,0 +1,107 @@
+"""What a similarity says, in words: the command, the page and the picture take it from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from renzheng.images.similarity.decision import PictureSimilarity
+from renzheng.images.similarity.hashes import BITS, CANDIDATE_BITS, SAME_BITS
+from renzheng.images.similarity.regions import (
+    DENSE_INLIERS,
+    LEAST_DENSITY,
+    LEAST_INLIERS,
+    LEAST_SHARE,
+)
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One of the senses in which two pictures may be alike.
+
+    Attributes
+    ----------
+    name, title
+        For programs and for people.
+    number
+        What was measured.
+    decision
+        What that means here.
+    notes
+        What else is to be known.
+    """
+
+    name: str
+    title: str
+    number: str
+    decision: str
+    notes: tuple[str, ...] = ()
+
+
+def senses(result: PictureSimilarity) -> list[Sense]:
+    """The senses that were measured, from the narrow to the wide."""
+    found = []
+    if result.hashes is not None:
+        hashes = result.hashes
+        if hashes.same_picture:
+            agreed = hashes.distance > SAME_BITS
+            decision = f"the same picture{', as the regions agree' if agreed else ''}"
+        elif hashes.confirmed is False and hashes.distance <= CANDIDATE_BITS:
+            decision = "near, but a part is changed"
+        elif hashes.distance <= CANDIDATE_BITS:
+            decision = "near, but the regions do not agree enough"
+        else:
+            decision = "not the same picture"
+        found.append(
+            Sense(
+                "hashes",
+                "The same picture?",
+                f"{hashes.distance} of {BITS} bits differ",
+                decision,
+                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} where the regions agree in 90%",),
+            )
+        )
+    if result.regions is not None:
+        regions = result.regions
+        how = ", one being mirrored" if regions.mirrored and regions.near_duplicate else ""
+        changed: tuple[str, ...] = ()
+        if result.changes is not None:
+            changed = (f"{result.changes.agreement:.0%} of what both show agrees",)
+        found.append(
+            Sense(
+                "regions",
+                "A near-duplicate?",
+                f"{regions.inliers} features agree, {regions.share:.0%} of the common part",
+                f"a part of one is in the other{how}"
+                if regions.near_duplicate
+                else "no part of one is found in the other",
+                (
+                    f"near-duplicate from {LEAST_INLIERS} and {LEAST_SHARE:.0%} on, or "
+                    f"{DENSE_INLIERS} and {LEAST_DENSITY:.0%} of what lies between them, "
+                    f"here {regions.density:.0%}",
+                    *changed,
+                ),
+            )
+        )
+    if result.features is not None:
+        features = result.features
+        if features.threshold is None:
+            decision = "no threshold is measured for this pack"
+        else:
+            word = "look-alikes" if features.look_alike else "no look-alikes"
+            on = features.pack["measured_on"]
+            where = f", measured on {on}" if on else ""
+            decision = f"{word} (up to {features.threshold:.3f}{where})"
+        pack = features.pack
+        found.append(
+            Sense(
+                "features",
+                "Look-alikes?",
+                f"{features.distance:.4f} apart (Euclidean, 0 to 2)",
+                decision,
+                (
+                    f"by {pack['dimension']} features of {pack['network']}",
+                    f"pack {pack['name']} {pack['version']} ({pack['digest'][:12]})",
+                ),
+            )
+        )
+    return found

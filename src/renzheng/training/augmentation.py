@@ -1,0 +1,146 @@
+"""What happens to crops while a network learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.datasets.degradations import effects
+from renzheng.errors import InvalidInput
+
+Crop = npt.NDArray[np.uint8]
+
+_GREY = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601 luma
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes that leave a person who they are. Each number is a probability.
+
+    Attributes
+    ----------
+    flip
+        Mirror image.
+    shift
+        Moved, turned and scaled a little, as a detector errs.
+    colour
+        White balance, saturation and gamma.
+    grey
+        Without colour.
+    blur
+        Out of focus or moved.
+    low_resolution
+        Scaled down to a half to a quarter and up again.
+    jpeg
+        Strong JPEG, quality 15 to 60.
+    erase
+        A rectangle of 5 to 25 % replaced by noise (Zhong et al. 2020): sunglasses, hands.
+    document
+        Printed, under glare or an overlay, copied: what `renzheng.datasets.degradations` does to a
+        portrait.
+    """
+
+    flip: float = 0.5
+    shift: float = 0.0
+    colour: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    low_resolution: float = 0.0
+    jpeg: float = 0.0
+    erase: float = 0.0
+    document: float = 0.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise InvalidInput(
+                    f"augmentation.{each.name} is a probability between 0 and 1, not {value!r}"
+                )
+
+    def __call__(self, crop: Crop, chance: np.random.Generator) -> Crop:
+        """Change a crop.
+
+        Parameters
+        ----------
+        crop
+            uint8 (h, w, 3) RGB; it is not changed itself.
+        chance
+            Decides; the same state gives the same bits.
+
+        Returns
+        -------
+        uint8 (h, w, 3) RGB
+        """
+        given = crop
+        # Which ones is drawn first, so that switching one on does not switch others on or off.
+        draws = dict(zip((f.name for f in fields(self)), chance.random(9), strict=True))
+        on = {name: bool(draws[name] < getattr(self, name)) for name in draws}
+        if on["flip"]:
+            crop = np.ascontiguousarray(crop[:, ::-1])
+        if on["shift"]:
+            crop = _shifted(crop, chance)
+        if any(on[name] for name in ("colour", "grey", "blur", "document")):
+            pixels = crop.astype(np.float32)
+            if on["colour"]:
+                pixels = effects.ColourCast()(pixels, chance)
+            if on["grey"]:
+                pixels = np.repeat((pixels @ _GREY)[:, :, None], 3, axis=2)
+            if on["blur"]:
+                pixels = effects.Defocus(chance.uniform(0, 0.02), chance.uniform(0, 0.02))(
+                    pixels, chance
+                )
+            if on["document"]:
+                pixels = _DOCUMENTS[int(chance.integers(len(_DOCUMENTS)))](pixels, chance)
+            crop = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+        if on["low_resolution"]:
+            crop = _coarse(crop, chance)
+        if on["jpeg"]:
+            quality = int(chance.integers(15, 61))
+            coded = effects.Jpeg(quality)(crop.astype(np.float32), chance)
+            crop = np.clip(coded + 0.5, 0, 255).astype(np.uint8)
+        if on["erase"]:
+            crop = _erased(crop, chance)
+        return crop.copy() if crop is given else crop
+
+
+_DOCUMENTS: tuple[effects.Effect, ...] = (
+    effects.Halftone(cell=2.0),
+    effects.Glare(1, 0.6, 0.08),
+    effects.Hologram(0.25),
+    effects.Photocopy(contrast=1.2, speckle=0.001),
+)
+
+
+def _shifted(crop: Crop, chance: np.random.Generator) -> Crop:
+    height, width = crop.shape[:2]
+    turn = float(chance.uniform(-8, 8))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, chance.uniform(0.93, 1.07))
+    shift = np.zeros((2, 3))
+    shift[:, 2] = chance.uniform(-0.03, 0.03, 2) * (width, height)
+    moved = cv2.warpAffine(
+        crop, np.asarray(matrix) + shift, (width, height), borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
+
+
+def _coarse(crop: Crop, chance: np.random.Generator) -> Crop:
+    height, width = crop.shape[:2]
+    share = chance.uniform(0.25, 0.5)
+    small = (max(4, round(width * share)), max(4, round(height * share)))
+    down = cv2.resize(crop, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(down, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _erased(crop: Crop, chance: np.random.Generator) -> Crop:
+    height, width = crop.shape[:2]
+    area, ratio = chance.uniform(0.05, 0.25), np.exp(chance.uniform(-1, 1))
+    h = max(1, min(height, round(height * np.sqrt(area * ratio))))
+    w = max(1, min(width, round(width * np.sqrt(area / ratio))))
+    y, x = int(chance.integers(height - h + 1)), int(chance.integers(width - w + 1))
+    crop = crop.copy()
+    crop[y : y + h, x : x + w] = chance.integers(0, 256, (h, w, 3), np.uint8)
+    return crop

@@ -1,0 +1,140 @@
+"""A backbone with its losses: what is trained, in one module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from renzheng.errors import InvalidInput
+from renzheng.training import backbones, distributed
+from renzheng.training.losses import (
+    CenterLoss,
+    ContrastiveLoss,
+    DistillationLoss,
+    MarginSoftmaxLoss,
+    SoftmaxLoss,
+    TripletLoss,
+)
+from renzheng.training.recipe import Loss, Model
+
+
+class Learner(nn.Module):
+    """Embeds a batch and sums its losses.
+
+    One module, so that DistributedDataParallel sees the losses' weights too.
+
+    Parameters
+    ----------
+    model, losses
+        Of the recipe.
+    classes
+        How many people there are.
+    teacher_dimension
+        Of the teacher's embeddings, or None without a teacher.
+    half
+        Whether the backbone computes in bf16.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        losses: tuple[Loss, ...],
+        classes: int,
+        teacher_dimension: int | None = None,
+        half: bool = False,
+    ):
+        super().__init__()
+        self.kind = backbones.get(model.backbone)
+        self.size = model.size or self.kind.input_size
+        self.backbone = self.kind.build(model.dimension or None, **model.options)
+        self.dimension = self.backbone.dimension
+        self._half = half
+        self._weights = [loss.weight for loss in losses]
+        self._names = _names(losses)
+        self.losses = nn.ModuleList(
+            make_loss(loss, classes, self.dimension, teacher_dimension) for loss in losses
+        )
+
+    def forward(
+        self, batch: Tensor, labels: Tensor, teacher: Tensor | None, seed: int
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        batch
+            float32 (n, 3, size, size): this process's part.
+        labels
+            int64 (n,)
+        teacher
+            float32 (n, d), or None.
+        seed
+            Of what the miners draw; the same in every process.
+
+        Returns
+        -------
+        loss, watch, embeddings, labels
+            The weighted sum; scalars to log by ``loss name/what``; the whole batch's embeddings,
+            float32 (n * processes, dimension), and labels.
+        """
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=self._half):
+            own = self.backbone(batch)
+        rows, labels = distributed.gather(own.float()), distributed.gather(labels)
+        if teacher is not None:
+            teacher = distributed.gather(teacher)
+        chance = torch.Generator().manual_seed(seed)
+        total = rows.sum() * 0
+        watch = {}
+        for name, weight, loss in zip(self._names, self._weights, self.losses, strict=True):
+            if isinstance(loss, DistillationLoss):
+                outcome = loss(rows, teacher)
+            else:
+                outcome = loss(rows, labels, chance)
+            total = total + weight * outcome.loss
+            watch[name] = outcome.loss.detach()
+            watch.update({f"{name}/{key}": value for key, value in outcome.watch.items()})
+        return total, watch, rows.detach(), labels
+
+
+def make_loss(loss: Loss, classes: int, dimension: int, teacher_dimension: int | None) -> nn.Module:
+    """The module of a recipe's loss.
+
+    Raises
+    ------
+    InvalidInput
+        If it has no such parameter, or a value is out of range.
+    """
+    options: dict[str, Any] = dict(loss.options)
+    sized: dict[str, Any] = {"classes": classes, "dimension": dimension}
+    makers: Mapping[str, Any] = {
+        "triplet": lambda: TripletLoss(**options),
+        "contrastive": lambda: ContrastiveLoss(**options),
+        "center": lambda: CenterLoss(**sized, **options),
+        "softmax": lambda: SoftmaxLoss(**sized, **options),
+        "arcface": lambda: MarginSoftmaxLoss(**sized, margin_kind="arcface", **options),
+        "cosface": lambda: MarginSoftmaxLoss(**sized, margin_kind="cosface", **options),
+        "adaface": lambda: MarginSoftmaxLoss(**sized, margin_kind="adaface", **options),
+        "distillation": lambda: _distillation(options, dimension, teacher_dimension),
+    }
+    try:
+        made: nn.Module = makers[loss.kind]()
+    except TypeError as error:  # an unknown name, or text where a number belongs
+        raise InvalidInput(f"the loss {loss.kind!r} does not take {options}: {error}") from error
+    return made
+
+
+def _distillation(
+    options: dict[str, Any], dimension: int, teacher_dimension: int | None
+) -> DistillationLoss:
+    options.pop("pack", None)
+    assert teacher_dimension is not None
+    return DistillationLoss(teacher_dimension, dimension, **options)
+
+
+def _names(losses: tuple[Loss, ...]) -> list[str]:
+    """The losses' kinds, told apart by a number where one comes twice."""
+    kinds = [loss.kind for loss in losses]
+    return [k if kinds.count(k) == 1 else f"{k}.{i}" for i, k in enumerate(kinds)]

@@ -1,0 +1,536 @@
+"""From two embeddings to a decision: distances, calibration, policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput, PackError
+from renzheng.types import (
+    Comparison,
+    Decision,
+    Effect,
+    FalseMatchRate,
+    Finding,
+    Floats,
+    PopulationRate,
+    Role,
+)
+
+_ROUNDING = 1e-6  # of rates, relative: how far the sixth digit of the file may lead astray
+
+
+def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
+    """Euclidean distances between embeddings, row by row.
+
+    Parameters
+    ----------
+    references, probes
+        float (n, d) or (d,), rows of unit length.
+
+    Returns
+    -------
+    float64 (n,) or scalar array
+        0 to 2 for unit rows. Computed from the difference, not from the cosine, so that near
+        embeddings lose no digits.
+    """
+    difference = np.asarray(references, np.float64) - np.asarray(probes, np.float64)
+    return np.asarray(np.sqrt(np.sum(difference * difference, axis=-1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """People among whom false match rates were measured, and the rates.
+
+    Attributes
+    ----------
+    name
+        As shown: ``East Asian women``.
+    data
+        A sentence on where the people come from.
+    people
+        How many of them were compared with one another.
+    covered
+        Whether the promised rate is held to this population; else its rates are only stated.
+    resolution
+        The rate at which 30 different pairs of these people match falsely (rule of 30): below it
+        the curve is extrapolated.
+    fmr
+        float64 (points,): the share of comparisons of two of these people at each of the
+        calibration's distances or nearer; never decreasing, above 0.
+    """
+
+    name: str
+    data: str
+    people: int
+    covered: bool
+    resolution: float
+    fmr: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise InvalidInput(f"a population's name is words on one line, not {self.name!r}")
+        called = f"the population {self.name!r}"
+        if not isinstance(self.data, str):
+            raise InvalidInput(f"{called} says in words where its people come from")
+        if isinstance(self.people, bool) or not isinstance(self.people, int) or self.people < 2:
+            raise InvalidInput(f"{called} needs two people or more, not {self.people!r}")
+        if not isinstance(self.covered, bool):
+            raise InvalidInput(f"{called} is covered (true) or not (false), not {self.covered!r}")
+        if not 0 < self.resolution <= 1:
+            raise InvalidInput(f"the resolution of {called} must lie above 0 and up to 1")
+        if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
+            raise InvalidInput(f"the rates of {called} must be one finite curve")
+        if np.any(np.diff(self.fmr) < 0):
+            raise InvalidInput(f"with the distance the rates of {called} must not fall")
+        if self.fmr[0] <= 0 or self.fmr[-1] > 1:
+            raise InvalidInput(f"the rates of {called} must lie above 0 and up to 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The population's part of ``calibration.json``."""
+        return {**self.described(), "fmr": _six_digits(self.fmr)}
+
+    def described(self) -> dict[str, Any]:
+        """All but its curve, in plain values: for manifests and lists."""
+        return {
+            "name": self.name,
+            "data": self.data,
+            "people": self.people,
+            "covered": self.covered,
+            "resolution": self.resolution,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a distance means for one pack, measured on pairs of different and of same people.
+
+    Attributes
+    ----------
+    distance
+        float64 (k,): increasing distances.
+    fmr
+        float64 (k,): the share of impostor comparisons at that distance or nearer; never
+        decreasing, above 0. With `populations` it is the promised rate: at no distance below any
+        covered population's.
+    fnmr
+        float64 (k,): the share of genuine comparisons farther than that distance; for pictures
+        and reports, no decision rests on it.
+    resolution
+        The lowest false match rate for which the data can speak: below the last distance that
+        reaches it the answer is "at most `resolution`".
+    provenance
+        How, on what and when it was measured.
+    llr
+        float64 (k,): the natural logarithm of the likelihood ratio at that distance, one person
+        over different people; never rising. None where it was not fitted.
+    populations
+        On whom the false match rates were measured, with the rates of each; empty where nobody
+        wrote it down.
+    """
+
+    distance: npt.NDArray[np.float64]
+    fmr: npt.NDArray[np.float64]
+    fnmr: npt.NDArray[np.float64]
+    resolution: float
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    llr: npt.NDArray[np.float64] | None = None
+    populations: tuple[Population, ...] = ()
+
+    def __post_init__(self) -> None:
+        shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
+        if len(shapes) != 1 or self.distance.ndim != 1 or self.distance.size < 2:
+            raise InvalidInput("a calibration needs three curves of one length, at least 2 points")
+        if not all(np.all(np.isfinite(c)) for c in (self.distance, self.fmr, self.fnmr)):
+            raise InvalidInput("a calibration's curves must be finite")
+        if np.any(np.diff(self.distance) <= 0):
+            raise InvalidInput("a calibration's distances must increase")
+        if np.any(np.diff(self.fmr) < 0) or np.any(np.diff(self.fnmr) > 0):
+            raise InvalidInput("with the distance FMR must not fall and FNMR must not rise")
+        if self.fmr[0] <= 0 or self.fmr[-1] > 1 or self.fnmr[-1] < 0 or self.fnmr[0] > 1:
+            raise InvalidInput("a calibration's rates must lie above 0 and up to 1")
+        if not 0 < self.resolution <= 1:
+            raise InvalidInput("a calibration's resolution must lie above 0 and up to 1")
+        llr = self.llr
+        if llr is not None:
+            if llr.shape != self.distance.shape or not np.all(np.isfinite(llr)):
+                raise InvalidInput("a calibration's likelihood ratios must be finite, one a point")
+            if np.any(np.diff(llr) > 0):
+                raise InvalidInput("with the distance the likelihood ratio must not rise")
+        self._check_populations()
+
+    def _check_populations(self) -> None:
+        names = [each.name for each in self.populations]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidInput(f"two of a calibration's populations are called {twice!r}")
+        for each in self.populations:
+            if each.fmr.shape != self.distance.shape:
+                raise InvalidInput(
+                    f"the rates of the population {each.name!r} must be one a point: "
+                    f"{self.distance.size}, not {each.fmr.size}"
+                )
+            # A promise that some covered population breaks is none.
+            if each.covered and np.any(self.fmr < each.fmr * (1 - _ROUNDING)):
+                raise InvalidInput(
+                    f"the promised false match rate lies below that of the covered population "
+                    f"{each.name!r}"
+                )
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read ``calibration.json``.
+
+        Raises
+        ------
+        PackError
+            If the file is missing or no calibration.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                distance=np.asarray(data["distance"], np.float64),
+                fmr=np.asarray(data["fmr"], np.float64),
+                fnmr=np.asarray(data["fnmr"], np.float64),
+                resolution=float(data["resolution"]),
+                provenance=data.get("provenance", {}),
+                llr=np.asarray(data["llr"], np.float64) if "llr" in data else None,
+                populations=tuple(
+                    Population(
+                        name=each["name"],
+                        data=each.get("data", ""),
+                        people=each["people"],
+                        covered=each["covered"],
+                        resolution=float(each["resolution"]),
+                        fmr=np.asarray(each["fmr"], np.float64),
+                    )
+                    for each in data.get("populations", ())
+                ),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PackError(
+                f"not a calibration: {error}", source=str(path), remedy="rebuild the pack"
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``calibration.json``."""
+        return {
+            "resolution": self.resolution,
+            "provenance": dict(self.provenance),
+            "distance": [round(float(v), 6) for v in self.distance],
+            "fmr": _six_digits(self.fmr),
+            "fnmr": _six_digits(self.fnmr),
+            **({} if self.llr is None else {"llr": [round(float(v), 4) for v in self.llr]}),
+            **(
+                {"populations": [each.to_dict() for each in self.populations]}
+                if self.populations
+                else {}
+            ),
+        }
+
+    def llr_at(self, distance: float) -> float | None:
+        """The log-likelihood ratio of a distance, natural logarithm; None if it was not fitted.
+
+        Above 0 the distance speaks for one person, below for different people. It weighs the
+        distance itself, where FMR weighs all that is nearer as well.
+        """
+        if self.llr is None:
+            return None
+        return float(np.interp(distance, self.distance, self.llr))
+
+    def fmr_at(self, distance: float) -> FalseMatchRate:
+        """The false match rate of a threshold at this distance.
+
+        Between measured points the logarithm of the rate is interpolated linearly: impostor
+        tails are near to exponential. Below `resolution` the answer is "at most".
+        """
+        rate = self._read(self.fmr, distance)
+        if rate <= self.resolution * (1 + 1e-9):
+            return FalseMatchRate(self.resolution, at_most=True)
+        return FalseMatchRate(rate, at_most=False)
+
+    def rates_at(self, distance: float) -> tuple[PopulationRate, ...]:
+        """The false match rate of a threshold at this distance in each population, in their order.
+
+        Below a population's own resolution its curve was extrapolated, and the rate says so. No
+        rate lower than the calibration's resolution is told, and of a population that is not
+        covered none lower than its own: the answer there is "at most".
+        """
+        return tuple(self._rate_in(each, distance) for each in self.populations)
+
+    def _rate_in(self, population: Population, distance: float) -> PopulationRate:
+        rate = self._read(population.fmr, distance)
+        own = population.resolution
+        least = self.resolution if population.covered else own
+        at_most = rate <= least * (1 + 1e-9)
+        return PopulationRate(
+            population=population.name,
+            covered=population.covered,
+            value=max(rate, least),
+            extrapolated=not at_most and rate < own * (1 - 1e-9),
+            resolution=own,
+            at_most=at_most,
+        )
+
+    def _read(self, curve: npt.NDArray[np.float64], distance: float) -> float:
+        rate = float(np.exp(np.interp(distance, self.distance, np.log(curve))))
+        return min(rate, 1.0)
+
+    def threshold_at(self, max_fmr: float) -> float:
+        """The largest distance whose false match rate is at most `max_fmr`.
+
+        Raises
+        ------
+        InvalidInput
+            If `max_fmr` is below what the data can speak for.
+        """
+        if max_fmr < self.resolution * (1 - 1e-9):
+            raise InvalidInput(
+                f"the pack's calibration speaks down to a false match rate of "
+                f"{self.resolution:.2g}, not to {max_fmr:.2g}",
+                remedy="ask for a higher max_fmr, or calibrate the pack on more people",
+            )
+        if max_fmr >= self.fmr[-1]:
+            return float(self.distance[-1])
+        # The last of equal rates: np.interp needs increasing abscissae.
+        last = np.append(np.diff(self.fmr) > 0, True)
+        return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
+
+
+def _six_digits(curve: npt.NDArray[np.float64]) -> list[float]:
+    return [float(f"{v:.6g}") for v in curve]
+
+
+def promised_fpir(fmr: npt.ArrayLike, enrolled: float) -> npt.NDArray[np.float64]:
+    """The FPIR of a search through so many people, by the false match rate of one comparison.
+
+    1 - (1 - FMR)^n, as if the comparisons of one search were independent. They are not: who comes
+    near to one stranger comes near to others. Averaged over people, f standing for what each
+    search's own false match rate is, E[1 - (1 - f)^n] <= 1 - (1 - E[f])^n, since the right side is
+    concave in f (Jensen): dependence makes fewer searches err than this says, not more.
+
+    Parameters
+    ----------
+    fmr
+        0 to 1.
+    enrolled
+        n.
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.expm1(enrolled * np.log1p(-np.asarray(fmr, np.float64))))
+
+
+def fmr_for_fpir(max_fpir: float, enrolled: int) -> float:
+    """The false match rate of one comparison that keeps the promise of an FPIR.
+
+    The inverse of `promised_fpir`.
+
+    Raises
+    ------
+    InvalidInput
+        If `max_fpir` is not above 0 and below 1, or nobody is enrolled.
+    """
+    if not 0 < max_fpir < 1 or enrolled < 1:
+        raise InvalidInput(
+            f"an FPIR above 0 and below 1 among 1 person or more is wanted, not {max_fpir:g} among "
+            f"{enrolled}"
+        )
+    return float(-np.expm1(np.log1p(-max_fpir) / enrolled))
+
+
+def compare(reference: Floats, probe: Floats, calibration: Calibration | None = None) -> Comparison:
+    """Compare two embeddings of unit length.
+
+    Parameters
+    ----------
+    reference, probe
+        float32 (d,), unit length.
+    calibration
+        Of the pack that made them; without it `fmr` is None.
+
+    Raises
+    ------
+    InvalidInput
+        If the two differ in shape, are not finite or not of unit length.
+    """
+    a, b = (np.asarray(side, np.float64) for side in (reference, probe))
+    if a.ndim != 1 or a.shape != b.shape or a.size == 0:
+        raise InvalidInput(f"embeddings of shape (d,) wanted, got {a.shape} and {b.shape}")
+    for side in (a, b):
+        if not abs(float(np.linalg.norm(side)) - 1) < 1e-3:  # also catches NaN
+            raise InvalidInput("an embedding is not of unit length", remedy="divide it by its norm")
+    distance = float(distances(reference, probe))
+    return Comparison(
+        distance=distance,
+        similarity=1 - distance * distance / 2,
+        fmr=None if calibration is None else calibration.fmr_at(distance),
+        llr=None if calibration is None else calibration.llr_at(distance),
+        populations=() if calibration is None else calibration.rates_at(distance),
+    )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a comparison counts as a match, stated as an error rate and not as a threshold.
+
+    Attributes
+    ----------
+    max_fmr
+        A match has a false match rate of at most this: 1e-4 accepts one impostor in 10,000
+        who tries with no effort (ISO/IEC 19795-1).
+    inconclusive
+        Up to `inconclusive` times `max_fmr` the answer is "inconclusive": a person should
+        look. 1 switches that zone off.
+    min_document_quality, min_live_quality
+        By quality measure (`renzheng.faces.quality.MEASURES`), the least component value, 0 to 100:
+        a side below it is refused. Photographs are held to neither.
+    allow_several_faces
+        Whether a live picture may hold a second person's face of similar size, and a document a
+        second person's portrait or a second person in the portrait's photograph. The face that the
+        choice names is then compared.
+    allow_same_picture
+        Whether a live picture that is the document's own portrait can be a match.
+    min_liveness
+        The least liveness score, 0 to 1; None takes the liveness pack's own threshold.
+    """
+
+    max_fmr: float = 1e-4
+    inconclusive: float = 10.0
+    min_document_quality: Mapping[str, int] = field(default_factory=dict)
+    min_live_quality: Mapping[str, int] = field(default_factory=dict)
+    allow_several_faces: bool = False
+    allow_same_picture: bool = False
+    min_liveness: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_fmr", "inconclusive", "min_liveness"):
+            value = getattr(self, name)
+            if value is not None or name != "min_liveness":
+                _require_number(name, value)
+        for name in ("allow_several_faces", "allow_same_picture"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInput(f"{name} is True or False, not {getattr(self, name)!r}")
+        if not 0 < self.max_fmr < 1:
+            raise InvalidInput(f"max_fmr must lie between 0 and 1, not {self.max_fmr:g}")
+        if not 1 <= self.inconclusive < float("inf"):
+            raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
+        if self.min_liveness is not None and not 0 <= self.min_liveness <= 1:
+            raise InvalidInput(f"min_liveness must lie in 0 to 1, not {self.min_liveness:g}")
+        for name in ("min_document_quality", "min_live_quality"):
+            # A copy: what the caller does to his own afterwards changes no policy.
+            object.__setattr__(self, name, _quality_demands(getattr(self, name)))
+
+    def __hash__(self) -> int:
+        demands = (tuple(sorted(self.demands(role).items())) for role in Role)
+        return hash((self.max_fmr, self.inconclusive, self.min_liveness, *demands))
+
+    def demands(self, role: Role) -> Mapping[str, int]:
+        """The least quality components of pictures in this role."""
+        if role is Role.DOCUMENT:
+            return self.min_document_quality
+        return self.min_live_quality if role is Role.LIVE else {}
+
+    def decide(
+        self, comparison: Comparison | None, findings: Sequence[Finding] = ()
+    ) -> tuple[Decision, str]:
+        """The decision and the sentence that explains it.
+
+        Parameters
+        ----------
+        comparison
+            None where there is none.
+        findings
+            What speaks against it: a refusal leaves nothing to decide, and with a doubt there is
+            no match.
+
+        Raises
+        ------
+        InvalidInput
+            If the comparison carries no false match rate, or only an upper bound above
+            `max_fmr`: the calibration cannot promise what this policy asks for.
+        """
+        refusals = [each for each in findings if each.effect is Effect.REFUSAL]
+        if comparison is None or refusals:
+            told = "; ".join(f"{each.side}: {each.message}" for each in refusals)
+            return Decision.NOT_COMPARABLE, told or "nothing was compared"
+        doubts = [each for each in findings if each.effect is Effect.DOUBT]
+        decision, reason = self._decide_by_rate(comparison)
+        if decision is Decision.MATCH and doubts:
+            told = "; ".join(f"{each.side}: {each.message}" for each in doubts)
+            return Decision.INCONCLUSIVE, f"near enough for a match, but {told}"
+        return decision, reason
+
+    def _decide_by_rate(self, comparison: Comparison) -> tuple[Decision, str]:
+        fmr = comparison.fmr
+        if fmr is None:
+            raise InvalidInput(
+                "a policy needs a calibrated pack", remedy="calibrate the pack, or compare() alone"
+            )
+        if fmr.at_most and fmr.value > self.max_fmr * (1 + 1e-9):
+            raise InvalidInput(
+                f"the pack's calibration speaks down to a false match rate of {fmr.value:.2g}, "
+                f"not to {self.max_fmr:.2g}",
+                remedy="ask for a higher max_fmr, or calibrate the pack on more people",
+            )
+        accepted, rejected = self.max_fmr, min(self.max_fmr * self.inconclusive, 1.0)
+        # As many digits as it takes to see on which side of the limits the rate lies.
+        apart = (
+            count
+            for count in range(2, 8)
+            if f"{fmr.value:.{count}g}" not in {f"{v:.{count}g}" for v in (accepted, rejected)}
+        )
+        digits = next(apart, 2)
+        rate = f"the false match rate here is {'at most ' if fmr.at_most else ''}"
+        rate += f"{fmr.value:.{digits}g}"
+        if fmr.value <= accepted * (1 + 1e-9):
+            return Decision.MATCH, f"{rate}; the policy accepts up to {accepted:.2g}"
+        if fmr.value <= rejected * (1 + 1e-9):
+            return Decision.INCONCLUSIVE, (
+                f"{rate}, between {accepted:.2g} (match) and {rejected:.2g} (no match); a person "
+                "should look"
+            )
+        return Decision.NO_MATCH, f"{rate}; the policy rejects above {rejected:.2g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "max_fmr": self.max_fmr,
+            "inconclusive": self.inconclusive,
+            "min_document_quality": dict(self.min_document_quality),
+            "min_live_quality": dict(self.min_live_quality),
+            "allow_several_faces": self.allow_several_faces,
+            "allow_same_picture": self.allow_same_picture,
+            "min_liveness": self.min_liveness,
+        }
+
+
+def _require_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise InvalidInput(f"{name} is a number, not {value!r}")
+
+
+def _quality_demands(least: Mapping[str, int]) -> dict[str, int]:
+    """The same, checked."""
+    if not isinstance(least, Mapping):
+        raise InvalidInput(f"quality is demanded as a mapping of measures, not {least!r}")
+    demands = dict(least)
+    if not demands:  # as for most: the measures are a library's import away
+        return demands
+    from renzheng.faces.quality import MEASURES
+
+    for name, component in demands.items():
+        if name not in MEASURES:
+            raise InvalidInput(
+                f"no quality measure is called {name!r}",
+                remedy=f"there are: {', '.join(MEASURES)}",
+            )
+        whole = isinstance(component, (int, np.integer)) and not isinstance(component, bool)
+        if not whole or not 0 <= component <= 100:
+            raise InvalidInput(f"a component of {name} is a number of 0 to 100, not {component!r}")
+    return demands

@@ -1,0 +1,178 @@
+"""What speaks against trusting a side of a comparison, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renzheng.faces import quality
+from renzheng.types import Capture, Effect, Finding, LivenessScore, Part, Role, SamePicture
+from renzheng.verification.comparison import Policy
+
+_LOW_SCORE = 0.9
+# Shares of the crop that lie in the picture: below the first a warning, below the second no match,
+# and none where an eye, the nose or a corner of the mouth lies outside the picture, whose place is
+# then made up. 320 East Asian women, cut alike on both sides, showed where the default pack
+# promises FMR 1e-4: 0.4e-4 to 1.2e-4 at 0.65 and more all round, 2e-4 at 0.53, 5e-4 at 0.44; cut at
+# one side 1e-4 at 0.7 and 8.6e-4 at 0.59; cut below, at the mouth, 8e-4 at 0.8
+# (benchmarks/cut_close.py).
+_CUT_CLOSE, _CUT_TOO_CLOSE = 0.7, 0.6
+_TOLD = ("inside", "crop_inside", "single_face_present")  # by findings of their own
+# No minimum, since the standard's measure is at 0 where comparisons still work; worth a word.
+_DARK = {"under_exposure_prevention": 10}
+_PROBLEMS = {  # measures that are too low, as what they are reported
+    "inter_eye_distance": ("small_face", "the face is small"),
+    "head_pose_yaw": ("turned_face", "the head is turned to the side"),
+    "head_pose_pitch": ("lowered_face", "the head looks down or up"),
+    "head_pose_roll": ("tilted_face", "the head is tilted"),
+    "sharpness": ("blurred_face", "the face is blurred"),
+    "under_exposure_prevention": ("dark_face", "the face is dark"),
+    "over_exposure_prevention": ("bright_face", "the face is burnt out"),
+    "dynamic_range": ("flat_face", "the face has next to no contrast"),
+    "compression_artifacts": ("compressed_face", "the picture is compressed too much"),
+}
+
+
+def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
+    """What speaks against one side.
+
+    Parameters
+    ----------
+    side
+        ``reference`` or ``probe``.
+    capture
+        That side.
+    policy
+        What it demands is refused where it is not met.
+    """
+    if capture.error is not None:
+        code = "no_face" if capture.image is not None else "unreadable"
+        yield Finding(code, side, capture.error, Effect.REFUSAL)
+    if capture.choice is None:
+        return
+    yield from _several(side, capture, policy)
+    yield from _cut(side, capture)
+    if capture.choice.face.score < _LOW_SCORE:
+        # A document is searched in many ways, and each can show a face where there is none.
+        strict = capture.role is Role.DOCUMENT
+        yield Finding(
+            "uncertain_face",
+            side,
+            f"the detector is only {capture.choice.face.score:.0%} sure that it is a face",
+            Effect.DOUBT if strict else Effect.WARNING,
+        )
+    if not capture.preparation.certain and capture.preparation.steps:
+        yield Finding(
+            "uncertain_search",
+            side,
+            "the portrait was found with difficulty: see that it is one, or scan the document "
+            "again, straight, sharp and in colour",
+        )
+    yield from _quality(side, capture, policy)
+
+
+def of_same_picture(same: SamePicture | None, policy: Policy) -> Iterator[Finding]:
+    """What speaks against a live picture that may be the document's own portrait."""
+    if same is not None and same.same:
+        mirrored = ", mirrored" if same.mirrored else ""
+        yield Finding(
+            "same_picture",
+            "probe",
+            f"it is the very photograph of the document{mirrored}: take a picture of the person",
+            Effect.WARNING if policy.allow_same_picture else Effect.DOUBT,
+        )
+
+
+def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding]:
+    """What speaks against a live picture that may be a print or a screen."""
+    if score is None:
+        return
+    least = score.threshold if policy.min_liveness is None else policy.min_liveness
+    if score.score < least:
+        yield Finding(
+            "presentation_attack",
+            "probe",
+            f"it may show a print, a screen or a mask (liveness {score.score:.2f}, {least:.2f} "
+            "wanted): take the picture again, with a person watching",
+            Effect.DOUBT,
+        )
+
+
+def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
+    assert capture.choice is not None
+    doubtful = Effect.WARNING if policy.allow_several_faces else Effect.DOUBT
+    if capture.choice.of(Part.INTRUDER):
+        yield Finding(
+            "crowded_portrait",
+            side,
+            "there is a second person in the portrait's photograph: see which one was compared",
+            doubtful,
+        )
+    strangers = len(capture.choice.of(Part.STRANGER))
+    if strangers:
+        yield Finding(
+            "other_faces",
+            side,
+            f"{strangers} smaller face(s) of somebody else: see that the document's portrait was "
+            "compared, and not somebody who holds the document",
+            doubtful,
+        )
+    rivals = len(capture.choice.of(Part.RIVAL))
+    if not rivals:
+        return
+    if capture.role is Role.DOCUMENT:
+        message = (
+            f"{rivals} face(s) of somebody else beside the document's portrait: show the document "
+            "alone, or cut its portrait out"
+        )
+    elif capture.role is Role.LIVE:
+        message = f"{rivals} more face(s) of similar size: only one person before the camera"
+    else:
+        message = (
+            f"{rivals} more face(s) of similar size: make sure that the right one was compared"
+        )
+    strict = capture.role is not Role.PHOTO and not policy.allow_several_faces
+    yield Finding("several_faces", side, message, Effect.REFUSAL if strict else Effect.WARNING)
+
+
+def _cut(side: str, capture: Capture) -> Iterator[Finding]:
+    if capture.quality["inside"].value < 0.95:
+        yield Finding("cut_face", side, "the face reaches beyond the picture: show all of it")
+    shown = capture.quality["crop_inside"].value
+    made_up = _has_landmarks_outside(capture)
+    if shown < _CUT_CLOSE or made_up:
+        message = (
+            f"only {shown:.0%} of what the network looks at is in the picture: "
+            "give one with more around the face"
+        )
+        if made_up:
+            message = "eyes, nose and mouth are not all in the picture: show the whole face"
+        doubtful = shown < _CUT_TOO_CLOSE or made_up
+        if doubtful:
+            message += "; the false match rate does not hold for that"
+        yield Finding("cut_close", side, message, Effect.DOUBT if doubtful else Effect.WARNING)
+
+
+def _has_landmarks_outside(capture: Capture) -> bool:
+    face, image = capture.face, capture.image
+    if face is None or image is None:
+        return False
+    last = (image.shape[1] - 0.5, image.shape[0] - 0.5)
+    return bool(((face.landmarks < -0.5) | (face.landmarks > last)).any())
+
+
+def _quality(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
+    role: quality.Role = "live" if capture.role is Role.LIVE else "document"
+    demanded, usual = policy.demands(capture.role), {**_DARK, **quality.MINIMA[role]}
+    for name, measurement in capture.quality.items():
+        measure, component = quality.MEASURES[name], measurement.component
+        refused = component < demanded.get(name, 0)
+        if not refused and (component >= usual.get(name, 0) or name in _TOLD):
+            continue
+        code, words = _PROBLEMS.get(name, (f"low_{name}", measure.title.lower()))
+        wanted = f"{component} of 100, {demanded[name] if refused else usual[name]} wanted"
+        yield Finding(
+            code,
+            side,
+            f"{words} ({wanted}): {measure.remedy(role)}",
+            Effect.REFUSAL if refused else Effect.WARNING,
+        )

@@ -1,0 +1,110 @@
+"""Are two pictures one photograph? The document's own portrait handed in as the live face.
+
+Two photographs of one person agree in coarse structure and not in the fine one; two versions of
+one photograph (cropped, resized, coded again, mirrored, printed and scanned) agree in the fine one
+too, once they lie exactly on each other.
+
+Two heads are compared, wherever they are in their pictures. `renzheng.images.similarity` compares
+whole pictures, with or without faces.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.types import Face, Floats, Image, SamePicture
+from renzheng.verification.same_photo.photo_detail import WINDOW, Head, Level, head
+from renzheng.verification.same_photo.registration import register, sampled, together, window
+
+__all__ = ["THRESHOLD", "Head", "SamePicture", "compare_heads", "compare_pictures", "head"]
+
+# Flags 9 of the 242,239 pairs of different photographs of one person in LFW: shots of one moment
+# or one pose; nobody's picture comes nearer than 0.58 to a stranger's (benchmarks/same_picture.py).
+THRESHOLD = 0.80
+
+_BLOCK, _STRIDE = 12, 6  # px of the window: 0.4 and 0.2 of the distance between the eyes
+_COVERED = 0.6  # share of a block that both pictures must show
+_NOISE = 0.02  # power of the detail, of about 1
+_TEXTURE = 0.1  # power at which a block counts half: plain walls and sky say nothing
+_FEWEST = 20.0  # blocks with something in them, of 225
+
+
+def compare_pictures(
+    reference: Image, reference_face: Face, probe: Image, probe_face: Face
+) -> SamePicture:
+    """Is the probe the very photograph that the reference shows?
+
+    Parameters
+    ----------
+    reference, probe
+        uint8 (H, W, 3) RGB, upright. Exchanging the two changes nothing.
+    reference_face, probe_face
+        The face in each.
+
+    Raises
+    ------
+    InvalidInput
+        If a picture is not RGB, or landmarks lie so that they fix no view of a head.
+
+    Notes
+    -----
+    What is said is that the pixels have one origin, not how they came here: the owner of a passport
+    who uploads the photograph that was printed in it is flagged as well, and a video frame a moment
+    later is not.
+    """
+    return compare_heads(head(reference, reference_face), head(probe, probe_face))
+
+
+def compare_heads(reference: Head, probe: Head) -> SamePicture:
+    """As `compare_pictures`, where heads are kept for many comparisons."""
+    # One of the two stays and the other is resampled; which one must not hang on the order.
+    fixed, moving = sorted((reference, probe), key=_order)
+    found, mirrored = register(fixed, moving)
+    other = moving.mirrored() if mirrored else moving
+    score = _agreement(window(fixed.fine), sampled(other.fine, found))
+    return SamePicture(score, mirrored, THRESHOLD)
+
+
+def _order(one: Head) -> tuple[float, bytes]:
+    return one.eyes, one.fine.detail.tobytes()
+
+
+def _agreement(one: Level, other: Level) -> float:
+    """Correlation over all blocks, joined by what each tells.
+
+    Two signals of correlation r share -log(1 - r^2) / 2 of information if they are Gaussian; the
+    mean over the blocks, turned back into a correlation, is Linfoot's ("An informational measure of
+    correlation", 1957). Blocks that agree very well so outweigh those that glare, text or a
+    hologram have covered, which a mean of correlations would not let them do.
+    """
+    visible = together(one, other)
+    if visible is None:
+        visible = np.ones_like(one.detail)
+    a, b = one.detail * visible, other.detail * visible
+    shown = _blocks(visible)
+    safe = np.maximum(shown, np.float32(0.1))
+    mean_a, mean_b = _blocks(a) / safe, _blocks(b) / safe
+    power_a = np.maximum(_blocks(a * a) / safe - mean_a * mean_a, 0)
+    power_b = np.maximum(_blocks(b * b) / safe - mean_b * mean_b, 0)
+    shared = _blocks(a * b) / safe - mean_a * mean_b
+    correlation = shared / np.sqrt((power_a + _NOISE) * (power_b + _NOISE))
+    power = np.maximum(power_a, power_b)
+    weight = np.where(shown > _COVERED, power / (power + _TEXTURE), 0)
+    total = float(weight.sum())
+    if total < _FEWEST:
+        return 0.0
+    information = -np.log1p(-np.square(np.clip(correlation, 0, 0.9995)))
+    return math.sqrt(-math.expm1(-float((weight * information).sum()) / total))
+
+
+def _blocks(pixels: Floats) -> npt.NDArray[np.float64]:
+    """Means over blocks, (15, 15)."""
+    means = cv2.boxFilter(
+        pixels, cv2.CV_64F, (_BLOCK, _BLOCK), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
+    )
+    last = WINDOW - _BLOCK + 1
+    return np.asarray(means[0:last:_STRIDE, 0:last:_STRIDE], np.float64)

@@ -1,0 +1,63 @@
+"""Extracts as rows of the store."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from painted_face import paint
+from renzheng.apps.batch import records
+from renzheng.types import Effect, Finding, LivenessScore, Role
+from renzheng.verification.same_photo import compare_heads, head
+from renzheng.verification.templates import Extract, unread
+
+
+def extract(shift: int) -> Extract:
+    image, face = paint(seed=1)
+    cut = image[shift:, shift:]
+    moved = type(face)(face.box - shift, face.landmarks - shift, face.score)
+    return Extract(
+        "人.png",
+        Role.LIVE,
+        "digest",
+        embedding=np.linspace(-1, 1, 128, dtype=np.float32),
+        head=head(cut, moved),
+        liveness=LivenessScore(0.1 + 0.2, 0.5, {"a": 1 / 3}, {"live": 0.25, "print": 0.75}),
+        findings=(Finding("small_face", "", "too small", Effect.WARNING),),
+    )
+
+
+@pytest.mark.parametrize("shift", [0, 120])  # all of the head in the picture, and a part of it
+def test_what_is_compared_comes_back_bit_for_bit(shift: int) -> None:
+    kept = extract(shift)
+    again = records.from_row(records.to_row(kept))
+    assert again.embedding is not None
+    assert kept.embedding is not None
+    assert again.embedding.tobytes() == kept.embedding.tobytes()
+    assert again.liveness == kept.liveness
+    assert again.findings == kept.findings
+    assert (again.source, again.role, again.pack) == (kept.source, kept.role, kept.pack)
+    other = extract(0).head
+    assert other is not None
+    assert kept.head is not None
+    assert again.head is not None
+    assert (kept.head.fine.visible is None) == (shift == 0)
+    assert compare_heads(again.head, other) == compare_heads(kept.head, other)
+
+
+@given(st.text(), st.text())
+def test_failures_come_back(source: str, reason: str) -> None:
+    kept = unread(source, Role.DOCUMENT, reason)
+    again = records.from_row(records.to_row(kept))
+    assert (again.source, again.error, again.findings) == (source, reason, kept.findings)
+    assert again.embedding is None
+
+
+@pytest.mark.parametrize("place", [4, 6, 8])  # findings, embedding, head
+def test_a_damaged_row_is_told(place: int) -> None:
+    row = list(records.to_row(extract(0)))
+    row[place] = row[place][: len(row[place]) // 2 + 1]
+    with pytest.raises(ValueError, match="damaged"):
+        records.from_row(tuple(row))

@@ -1,0 +1,353 @@
+"""One photograph handed in twice is told from two photographs of one person."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renzheng import InvalidInput, Verifier, images
+from renzheng.datasets.degradations import CHANNELS, get
+from renzheng.faces.alignment import to_crop
+from renzheng.faces.selection import choose_face
+from renzheng.types import Face, Image
+from renzheng.verification.same_photo import (
+    THRESHOLD,
+    SamePicture,
+    compare_heads,
+    compare_pictures,
+    head,
+    registration,
+)
+from renzheng.verification.same_photo.photo_detail import HEAD, SIDE
+
+# eyes 45 px apart in a picture of 260 x 300 px
+PLACE = (HEAD.points - HEAD.points.mean(axis=0)) * 1.5 + (130, 150)
+
+
+def face(points: np.ndarray) -> Face:
+    points = np.asarray(points, np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    return Face(np.array([*(low - 15), *(high + 15)], np.float32), points, 1.0)
+
+
+def noise(seed: int, coarseness: float) -> np.ndarray:
+    """float (300, 260, 3), mean 0, standard deviation 1; mostly grey, as faces are."""
+    chance = np.random.default_rng(seed)
+    values = chance.normal(size=(300, 260, 1)) + 0.3 * chance.normal(size=(300, 260, 3))
+    values = cv2.GaussianBlur(values, (0, 0), coarseness)
+    return values / values.std()
+
+
+def painted(person: int, photograph: int = 0) -> Image:
+    """A person is what is coarse, a photograph what is fine."""
+    pixels = 128 + 40 * noise(person, 14) + 18 * noise(1000 + 97 * person + photograph, 2.5)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def changed(
+    image: Image, points: np.ndarray, scale: float, angle: float, gain: float, jitter: float
+) -> tuple[Image, Face]:
+    """A version of a photograph; landmarks miss by up to a share of the eyes' distance."""
+    height, width = (round(side * scale) for side in image.shape[:2])
+    centre = (image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2
+    matrix = cv2.getRotationMatrix2D(centre, angle, scale)
+    matrix[:, 2] += np.array(((width - 1) / 2, (height - 1) / 2)) - centre
+    pixels = cv2.warpAffine(
+        image if scale > 0.6 else cv2.GaussianBlur(image, (0, 0), 0.4 / scale),
+        matrix,
+        (width, height),
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    pixels = np.clip(gain * (pixels - 128.0) + 128 + 20 * (1 - gain), 0, 255).astype(np.uint8)
+    points = to_crop(matrix, points)
+    apart = np.linalg.norm(points[1] - points[0])
+    missed = np.random.default_rng(3).uniform(-1, 1, (5, 2)) * jitter * apart
+    return pixels, face(points + missed)
+
+
+def coded(image: Image, quality: int) -> Image:
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def mirror_image(image: Image, points: np.ndarray) -> tuple[Image, Face]:
+    flipped = np.array((image.shape[1] - 1, 0)) + points * np.array((-1, 1))
+    return np.ascontiguousarray(image[:, ::-1]), face(flipped[[1, 0, 2, 4, 3]])
+
+
+def test_a_picture_is_itself() -> None:
+    image = painted(1)
+    result = compare_pictures(image, face(PLACE), image, face(PLACE))
+    assert result.same
+    assert result.score > 0.9
+    assert not result.mirrored
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 50),
+    st.floats(0.5, 2.5),
+    st.floats(-10, 10),
+    st.floats(0.5, 1.4),
+    st.floats(0, 0.06),
+    st.integers(0, 40),
+    st.booleans(),
+)
+def test_versions_of_one_photograph_are_caught(
+    person: int,
+    scale: float,
+    angle: float,
+    gain: float,
+    jitter: float,
+    cut: int,
+    flipped: bool,
+) -> None:
+    original = painted(person)
+    image, found = changed(original, PLACE, scale, angle, gain, jitter)
+    edge = round(cut * scale)
+    image = image[edge : image.shape[0] - edge, edge : image.shape[1] - edge]
+    found = face(found.landmarks - edge)
+    if flipped:
+        image, found = mirror_image(image, found.landmarks)
+    result = compare_pictures(original, face(PLACE), coded(image, 70), found)
+    assert result.same
+    assert result.mirrored == flipped
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 50), st.integers(1, 10), st.floats(0, 0.06), st.booleans())
+def test_two_photographs_of_one_person_are_not(
+    person: int, photograph: int, jitter: float, flipped: bool
+) -> None:
+    image, found = changed(painted(person, photograph), PLACE, 1.0, 0.0, 1.0, jitter)
+    if flipped:
+        image, found = mirror_image(image, found.landmarks)
+    result = compare_pictures(painted(person), face(PLACE), image, found)
+    assert not result.same
+    assert result.mirrored == flipped  # what is coarse agrees, so this is known all the same
+
+
+@pytest.mark.parametrize("other", range(2, 12))
+def test_pictures_of_two_people_are_not(other: int) -> None:
+    assert compare_pictures(painted(1), face(PLACE), painted(other), face(PLACE)).score < 0.6
+
+
+def test_two_places_in_one_picture_are_not() -> None:
+    image = np.tile(painted(4), (2, 2, 1))
+    image[300:, 260:] = painted(5)
+    result = compare_pictures(image, face(PLACE), image, face(PLACE + np.array((200, 260))))
+    assert result.score < 0.6
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 20), st.floats(0.4, 2), st.floats(-15, 15), st.booleans())
+def test_exchanging_the_sides_changes_nothing(
+    person: int, scale: float, angle: float, another: bool
+) -> None:
+    one = painted(person)
+    two, found = changed(painted(person, int(another)), PLACE, scale, angle, 0.8, 0.03)
+    forth = compare_pictures(one, face(PLACE), two, found)
+    assert forth == compare_pictures(two, found, one, face(PLACE))
+    assert forth == compare_pictures(one, face(PLACE), two, found)
+
+
+def test_mirroring_both_changes_nothing() -> None:
+    one, two = painted(7), painted(7, 1)
+    plain = compare_pictures(one, face(PLACE), two, face(PLACE))
+    both = compare_pictures(*mirror_image(one, PLACE), *mirror_image(two, PLACE))
+    assert both.score == pytest.approx(plain.score, abs=0.02)
+    assert both.mirrored == plain.mirrored
+
+
+def test_a_mirrored_head_is_the_head_of_the_mirror_image() -> None:
+    here = head(painted(8), face(PLACE)).mirrored()
+    there = head(*mirror_image(painted(8), PLACE))
+    for level in ("fine", "middle", "coarse"):
+        one, other = getattr(here, level), getattr(there, level)
+        assert one.detail.dtype == np.float32
+        np.testing.assert_allclose(one.detail, other.detail, atol=0.1)
+        assert np.corrcoef(one.detail.ravel(), other.detail.ravel())[0, 1] > 0.999
+
+
+def test_registration_finds_a_known_map_to_a_tenth_of_a_pixel() -> None:
+    image = painted(9)
+    shift = np.array((4.5, -3.0))  # 3 and -2 px of the head, whose eyes are 30 px apart
+    found, mirrored = registration.register(
+        head(image, face(PLACE)), head(image, face(PLACE + shift))
+    )
+    assert not mirrored
+    pixels = found[:2, 2] * 48  # units are half windows of 48 px
+    np.testing.assert_allclose(pixels, -shift / 1.5, atol=0.1)
+    np.testing.assert_allclose(found[:2, :2], np.eye(2), atol=0.003)
+
+
+def test_text_and_glare_over_a_part_do_not_hide_it() -> None:
+    image, over = painted(10), painted(10)
+    cv2.putText(over, "SPECIMEN", (75, 190), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 30, 30), 2)
+    y, x = np.mgrid[:300, :260]
+    light = 255 * np.exp(-(((x - 150) / 50) ** 2) - ((y - 120) / 20) ** 2)
+    over = np.clip(over + light[:, :, None], 0, 255).astype(np.uint8)
+    assert compare_pictures(image, face(PLACE), over, face(PLACE)).same
+
+
+def test_a_plain_background_says_nothing() -> None:
+    y, x = np.mgrid[:300, :260]
+    apart = (np.hypot((x - 130) / 60, (y - 150) / 85) > 1)[:, :, None]
+
+    def cut_out(photograph: int) -> Image:
+        return np.where(apart, np.uint8(235), painted(11, photograph))
+
+    assert compare_pictures(cut_out(0), face(PLACE), coded(cut_out(0), 60), face(PLACE)).same
+    assert not compare_pictures(cut_out(0), face(PLACE), cut_out(1), face(PLACE)).same
+
+
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_what_is_flat_is_never_the_same(level: int) -> None:
+    flat = np.full((300, 260, 3), level, np.uint8)
+    for other in (flat, painted(1), np.full((90, 80, 3), 128, np.uint8)):
+        for one, two in ((flat, other), (other, flat)):
+            assert compare_pictures(one, face(PLACE), two, face(PLACE)).score < 1e-6
+
+
+def test_a_face_outside_the_picture_is_nothing_to_compare() -> None:
+    image = painted(1)
+    away = face(PLACE + 5000)
+    assert compare_pictures(image, away, image, away) == SamePicture(0.0, False, THRESHOLD)
+
+
+@pytest.mark.parametrize("shift", [(-90, 0), (0, -110), (90, 0), (0, 110), (-70, -80)])
+def test_a_face_partly_outside_is_compared_by_what_is_left(shift: tuple[int, int]) -> None:
+    image = painted(12)
+    moved = cv2.warpAffine(image, np.array([[1.0, 0, shift[0]], [0, 1.0, shift[1]]]), (260, 300))
+    left, top = (max(0, v) for v in shift)
+    right, bottom = (side + min(0, v) for side, v in zip((260, 300), shift, strict=True))
+    part = np.ascontiguousarray(moved[top:bottom, left:right])
+    found = face(PLACE + shift - (left, top))
+    assert compare_pictures(image, face(PLACE), part, found).same
+    other = painted(12, 1)
+    assert not compare_pictures(other, face(PLACE), part, found).same
+
+
+coordinates = st.tuples(st.floats(-300, 600), st.floats(-300, 600))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(coordinates, min_size=5, max_size=5),
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(0, 3),
+)
+def test_any_landmarks_in_any_picture_give_a_score_or_a_named_error(
+    points: list[tuple[float, float]], height: int, width: int, kind: int
+) -> None:
+    chance = np.random.default_rng(kind)
+    image = chance.integers(0, (1, 3, 100, 256)[kind], (height, width, 3)).astype(np.uint8)
+    try:
+        result = compare_pictures(image, face(np.array(points)), painted(1), face(PLACE))
+    except InvalidInput:
+        return
+    assert 0 <= result.score <= 1
+    assert not result.same
+
+
+@pytest.mark.parametrize("apart", [0.01, 1.0, 5.0])
+def test_tiny_faces_give_a_score(apart: float) -> None:
+    points = (HEAD.points - HEAD.points.mean(axis=0)) / 30 * apart + 20
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    for other, found in ((image, face(points)), (painted(1), face(PLACE))):
+        assert 0 <= compare_pictures(image, face(points), other, found).score <= 1
+
+
+def test_what_is_no_picture_or_no_face_is_refused() -> None:
+    image = painted(1)
+    with pytest.raises(InvalidInput, match="coincide"):
+        compare_pictures(image, face(np.full((5, 2), 50)), image, face(PLACE))
+    with pytest.raises(InvalidInput, match="uint8"):
+        compare_pictures(image[:, :, 0], face(PLACE), image, face(PLACE))
+    with pytest.raises(InvalidInput, match="finite"):
+        compare_pictures(image, face(PLACE * np.nan), image, face(PLACE))
+
+
+def test_the_result_says_what_it_is() -> None:
+    assert SamePicture(THRESHOLD, False, THRESHOLD).same
+    assert not SamePicture(THRESHOLD - 1e-9, True, THRESHOLD).same
+    assert SamePicture(0.5, True, threshold=0.4).same
+    data = SamePicture(0.912345, True, THRESHOLD).to_dict()
+    assert json.loads(json.dumps(data)) == {
+        "same": True, "score": 0.9123, "mirrored": True, "threshold": THRESHOLD,
+    }  # fmt: skip
+
+
+def test_the_pictures_are_left_alone_and_heads_can_be_kept() -> None:
+    one, two = painted(1), painted(1, 1)
+    before = one.copy(), two.copy()
+    direct = compare_pictures(one, face(PLACE), two, face(PLACE))
+    np.testing.assert_array_equal(one, before[0])
+    np.testing.assert_array_equal(two, before[1])
+    kept = head(one, face(PLACE)), head(two, face(PLACE))
+    assert direct == compare_heads(*kept) == compare_heads(*kept)
+    assert kept[0].fine.detail.shape == (SIDE, SIDE)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image:
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image's public-domain portrait")
+    return np.asarray(data.astronaut())
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(threads=1)
+
+
+def the_face(verifier: Verifier, image: Image) -> Face:
+    return choose_face(verifier.detect(image), (image.shape[1], image.shape[0]))
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_a_document_made_from_the_live_picture_is_caught(
+    name: str, portrait: Image, verifier: Verifier
+) -> None:
+    live = the_face(verifier, portrait)
+    document = get(name).apply(portrait, live, seed=4)
+    result = compare_pictures(document, the_face(verifier, document), portrait, live)
+    assert result.same
+    assert not result.mirrored
+
+
+def test_versions_of_a_real_portrait_are_caught(portrait: Image, verifier: Verifier) -> None:
+    live = the_face(verifier, portrait)
+    versions = {
+        "coded": coded(portrait, 30),
+        "small": cv2.resize(portrait, None, fx=0.35, fy=0.35, interpolation=cv2.INTER_AREA),
+        "cropped": portrait[40:260, 130:330],
+        "dark": (portrait * 0.5).astype(np.uint8),
+        "mirrored": portrait[:, ::-1],
+    }
+    for name, version in versions.items():
+        image = np.ascontiguousarray(version)
+        result = compare_pictures(portrait, live, image, the_face(verifier, image))
+        assert result.same, name
+        assert result.mirrored == (name == "mirrored"), name
+
+
+def test_photographs_of_people_are_told_apart_and_a_duplicate_is_found(
+    assets: Path, verifier: Verifier
+) -> None:
+    folder = assets / "lfw" / "lfw-deepfunneled"
+
+    def compared(*names: str) -> SamePicture:
+        sides = [images.read(folder / name[:-5] / f"{name}.jpg") for name in names]
+        return compare_pictures(*(part for s in sides for part in (s, the_face(verifier, s))))
+
+    assert compared("Serena_Williams_0002", "Serena_Williams_0016").same  # one photograph
+    for person in ("Serena_Williams", "Tony_Blair", "Jacques_Chirac", "Roger_Federer"):
+        for second in (3, 5, 6):
+            assert compared(f"{person}_0001", f"{person}_{second:04d}").score < 0.7
