@@ -28,7 +28,9 @@ CUTS = {
 SAME = 0.4  # nearer pairs are one photograph under two names
 
 
-def cut(image: np.ndarray, face: Face, template: alignment.Template, how: str, share: float):
+def cut(
+    image: np.ndarray, face: Face, template: alignment.AlignmentTemplate, how: str, share: float
+):
     """The part of a picture in which this share of its aligned crop lies."""
     side = template.size - 0.5
     corners = np.array([(-0.5, -0.5), (side, -0.5), (side, side), (-0.5, side)])

@@ -28,7 +28,7 @@ from renzheng.evaluation.searches.measurement import SearchMeasurement
 from renzheng.evaluation.searches.sizes import GalleryPromise
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate
 from renzheng.models.packs import DEFAULT_EMBEDDER, Pack
-from renzheng.types import Part
+from renzheng.types import FaceKind
 
 OTHER = "dlib-resnet"  # the pack that the default one is held against
 PERSONS = 600  # of documents
@@ -319,7 +319,7 @@ def portrait_search(bench: Bench) -> Values:
         "chosen": sum(row.right.of for row in study.by_capture if row.right is not None),
         "wrong": len(wrong),
         "wrong_with_doubt": sum(each.doubt for each in wrong),
-        "ghost_chosen": sum(each.ghost == str(Part.CHOSEN) for each in study.outcomes),
+        "ghost_chosen": sum(each.ghost == str(FaceKind.CHOSEN) for each in study.outcomes),
     }
 
 

@@ -31,7 +31,7 @@ from renzheng.datasets import degradations
 from renzheng.faces.selection import choose_face
 from renzheng.types import Face, Image
 from renzheng.verification import same_photo
-from renzheng.verification.same_photo import THRESHOLD, Head, registration
+from renzheng.verification.same_photo import THRESHOLD, PhotoDetail, registration
 
 STRANGERS = 500
 # Pairs whose coarse views agree less, however turned, shifted and scaled, are not compared: this
@@ -226,12 +226,12 @@ def positives(
         return {name: kept[name] for name in ALTERATIONS}
 
 
-def _inner(head: Head) -> np.ndarray:
+def _inner(head: PhotoDetail) -> np.ndarray:
     inner = registration.window(head.coarse).detail.ravel()
     return inner / (np.linalg.norm(inner) + 1e-6)
 
 
-def _views(head: Head) -> np.ndarray:
+def _views(head: PhotoDetail) -> np.ndarray:
     views = []
     for level in (head.coarse, head.coarse.mirrored()):
         side = level.detail.shape[0]
@@ -243,7 +243,9 @@ def _views(head: Head) -> np.ndarray:
     return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-6)
 
 
-def compared(heads: Sequence[Head], chance: Chance, share: float) -> tuple[np.ndarray, np.ndarray]:
+def compared(
+    heads: Sequence[PhotoDetail], chance: Chance, share: float
+) -> tuple[np.ndarray, np.ndarray]:
     """All pairs: float (n, 3) first, second, score (-1 where the gate spared it); and a sample of
     the scores that were spared."""
     inner = np.stack([_inner(head) for head in heads])
@@ -271,7 +273,7 @@ def negatives(
         def name(path: Path) -> str:
             return path.stem
 
-        def head(path: Path) -> Head:
+        def head(path: Path) -> PhotoDetail:
             return same_photo.head(images.read(path), faces[path])
 
         several = {who: paths for who, paths in people.items() if len(paths) > 1}

@@ -67,7 +67,7 @@ class Role(StrEnum):
     PHOTO = "photo"  # any photograph of somebody
 
 
-class Part(StrEnum):
+class FaceKind(StrEnum):
     """What a face of a picture was taken for."""
 
     CHOSEN = "chosen"
@@ -80,7 +80,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class FaceCandidate:
     """A face with the evidence on what it is in its picture.
 
     Attributes
@@ -99,7 +99,7 @@ class Candidate:
     """
 
     face: Face
-    part: Part
+    part: FaceKind
     area: float
     contrast: float | None = None
     distance: float | None = None
@@ -130,7 +130,7 @@ class Choice:
     """
 
     role: Role
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[FaceCandidate, ...]
     reason: str
 
     @property
@@ -138,13 +138,13 @@ class Choice:
         """The chosen face."""
         return self.candidates[0].face
 
-    def of(self, part: Part) -> tuple[Candidate, ...]:
+    def of(self, part: FaceKind) -> tuple[FaceCandidate, ...]:
         """The faces that were taken for this."""
         return tuple(each for each in self.candidates if each.part is part)
 
 
 @dataclass(frozen=True, eq=False)
-class Preparation:
+class Rectification:
     """How a picture was made ready before its faces were found.
 
     Attributes
@@ -300,7 +300,7 @@ class Comparison:
         }
 
 
-class Effect(StrEnum):
+class Severity(StrEnum):
     """What a finding does to the decision."""
 
     WARNING = "warning"  # nothing: a person should know
@@ -327,7 +327,7 @@ class Finding:
     code: str
     side: str
     message: str
-    effect: Effect = Effect.WARNING
+    effect: Severity = Severity.WARNING
 
     def to_dict(self) -> dict[str, str]:
         """Plain words for JSON."""
@@ -394,7 +394,7 @@ class Capture:
     image: Image | None = None
     faces: tuple[Face, ...] = ()
     choice: Choice | None = None
-    preparation: Preparation = field(default_factory=Preparation)
+    preparation: Rectification = field(default_factory=Rectification)
     crop: Image | None = None
     embedding: Floats | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
@@ -426,7 +426,7 @@ class Capture:
 
 
 @dataclass(frozen=True)
-class SamePicture:
+class SamePhoto:
     """How surely two pictures are one photograph.
 
     Attributes
@@ -534,7 +534,7 @@ class Verification:
     pack: Mapping[str, str]
     reference: Capture
     probe: Capture
-    same_picture: SamePicture | None = None
+    same_picture: SamePhoto | None = None
     liveness: LivenessScore | None = None
     findings: tuple[Finding, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)

@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from renzheng import Candidate, Capture, Choice, Face, InvalidInput, Part, Preparation, Role
+from renzheng import (
+    Capture,
+    Choice,
+    Face,
+    FaceCandidate,
+    FaceKind,
+    InvalidInput,
+    Rectification,
+    Role,
+)
 from renzheng.datasets import made
 from renzheng.datasets.specimens import Specimen, draw, turned
 from renzheng.evaluation.portraits import Log, Outcome, Settings, Trial, judge
@@ -43,9 +52,9 @@ def eyes_of(corners: np.ndarray) -> np.ndarray:
     return np.asarray((left + right) / 2 - 0.5)
 
 
-def captured(*candidates: Candidate, matrix: np.ndarray | None = None) -> Capture:
+def captured(*candidates: FaceCandidate, matrix: np.ndarray | None = None) -> Capture:
     choice = Choice(Role.DOCUMENT, candidates, "by hand")
-    preparation = Preparation() if matrix is None else Preparation(matrix=matrix)
+    preparation = Rectification() if matrix is None else Rectification(matrix=matrix)
     return Capture("card", Role.DOCUMENT, choice=choice, preparation=preparation)
 
 
@@ -67,21 +76,21 @@ def test_right_is_the_face_that_the_portrait_was_cut_around(
 ) -> None:
     apart = 0.25 * float(np.linalg.norm(card.portrait[1] - card.portrait[0]))
     chosen = face_at(np.add(eyes_of(card.portrait), (aside * apart, 0)), apart)
-    capture = captured(Candidate(chosen, Part.CHOSEN, 1.0))
+    capture = captured(FaceCandidate(chosen, FaceKind.CHOSEN, 1.0))
     assert judge(card, measured(capture, card))[0] == result
 
 
-@pytest.mark.parametrize("part", list(Part))
-def test_the_ghost_is_what_it_was_taken_for(card: Specimen, part: Part) -> None:
+@pytest.mark.parametrize("part", list(FaceKind))
+def test_the_ghost_is_what_it_was_taken_for(card: Specimen, part: FaceKind) -> None:
     assert card.ghost is not None
     chosen = face_at(eyes_of(card.portrait), 60)
     ghost = face_at(np.asarray(card.ghost.mean(axis=0)), 20)
-    capture = captured(Candidate(chosen, Part.CHOSEN, 1.0), Candidate(ghost, part, 0.1))
+    capture = captured(FaceCandidate(chosen, FaceKind.CHOSEN, 1.0), FaceCandidate(ghost, part, 0.1))
     result, seen, doubt = judge(card, measured(capture, card))
     assert seen == str(part)
-    assert result == ("refused" if part is Part.RIVAL else "right")
-    assert doubt == (part in (Part.INTRUDER, Part.STRANGER))
-    alone = captured(Candidate(chosen, Part.CHOSEN, 1.0))
+    assert result == ("refused" if part is FaceKind.RIVAL else "right")
+    assert doubt == (part in (FaceKind.INTRUDER, FaceKind.STRANGER))
+    alone = captured(FaceCandidate(chosen, FaceKind.CHOSEN, 1.0))
     assert judge(card, measured(alone, card)) == ("right", "unseen", False)
     assert judge(card, Capture("card", Role.DOCUMENT)) == ("missed", "unseen", False)
     assert judge(replace(card, ghost=None), measured(alone, card))[1] == "none"
@@ -92,7 +101,7 @@ def test_places_are_brought_back_through_the_preparation(card: Specimen, turns: 
     lying = turned(card, turns)
     back = turn_matrix(lying.image.shape, (4 - turns) % 4)
     chosen = face_at(eyes_of(card.portrait), 60)  # in the picture as it was turned upright again
-    capture = captured(Candidate(chosen, Part.CHOSEN, 1.0), matrix=back)
+    capture = captured(FaceCandidate(chosen, FaceKind.CHOSEN, 1.0), matrix=back)
     assert judge(lying, measured(capture, card))[0] == "right"
 
 

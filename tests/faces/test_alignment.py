@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from renzheng.errors import InvalidInput
 from renzheng.faces.alignment import (
     TEMPLATES,
-    Template,
+    AlignmentTemplate,
     align,
     align_all,
     seen,
@@ -200,7 +200,7 @@ def test_align_all_is_align_of_each():
 
 
 def test_a_template_of_ones_own():
-    own = Template("own", 64, (POINTS * 64 / 150).astype(np.float32))
+    own = AlignmentTemplate("own", 64, (POINTS * 64 / 150).astype(np.float32))
     assert align(smooth(200, 200, 3), POINTS, own).shape == (64, 64, 3)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renzheng import Face, NoFace, Part, Role
+from renzheng import Face, FaceKind, NoFace, Role
 from renzheng.faces.selection import Alike, choose_face, choose_person, choose_portrait
 
 ALIKE = Alike(copy=0.35, ghost=0.5, possible=0.7)
@@ -178,7 +178,7 @@ def test_a_second_person_of_similar_size_is_a_rival(role: Role) -> None:
     person = face(300, 300, 200)
     choice = choose_person([person, face(550, 300, 101)], (640, 480), role)
     assert choice.face is person
-    assert choice.of(Part.RIVAL)
+    assert choice.of(FaceKind.RIVAL)
     assert choice.role is role
     choice = choose_person([person, face(550, 300, 99), face(550, 300, 150, 0.8)], (640, 480), role)
     assert parts(choice) == ["chosen", "bystander", "bystander"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput
-from renzheng.training.sampling import Identities, Shuffled
+from renzheng.training.sampling import PKSampler, Shuffled
 
 
 @given(
@@ -21,9 +21,9 @@ def test_every_batch_holds_p_people_with_k_pictures(
     labels = np.repeat(np.arange(len(counts)), counts)
     if sum(c > 1 for c in counts) < people:
         with pytest.raises(InvalidInput, match="two pictures or more"):
-            Identities(labels, people, pictures, seed)
+            PKSampler(labels, people, pictures, seed)
         return
-    sampler = Identities(labels, people, pictures, seed)
+    sampler = PKSampler(labels, people, pictures, seed)
     batches = list(sampler.epoch(3))
     assert len(batches) == sampler.steps
     for batch in batches:
@@ -37,7 +37,7 @@ def test_every_batch_holds_p_people_with_k_pictures(
 
 def test_people_come_by_turns_and_so_do_their_pictures() -> None:
     labels = np.repeat(np.arange(12), 8)
-    sampler = Identities(labels, 4, 4)
+    sampler = PKSampler(labels, 4, 4)
     batches = list(sampler.epoch(0))
     assert len(batches) == 6
     shown = Counter(labels[np.concatenate(batches)].tolist())
@@ -49,7 +49,7 @@ def test_people_come_by_turns_and_so_do_their_pictures() -> None:
 
 def test_someone_with_few_pictures_gives_them_again() -> None:
     labels = np.array([0, 0, 1, 1, 1, 1])
-    (batch,) = Identities(labels, 2, 3).epoch(0)
+    (batch,) = PKSampler(labels, 2, 3).epoch(0)
     assert Counter(labels[batch].tolist()) == {0: 3, 1: 3}
     assert {0, 1} <= set(batch.tolist())
 
@@ -57,9 +57,9 @@ def test_someone_with_few_pictures_gives_them_again() -> None:
 def test_singles_take_part_when_asked() -> None:
     labels = np.array([0, 0, 1, 2])
     with pytest.raises(InvalidInput, match="1 people have two"):
-        Identities(labels, 2, 2)
+        PKSampler(labels, 2, 2)
     seen = {
-        int(w) for e in range(20) for b in Identities(labels, 2, 2, singles=True).epoch(e)
+        int(w) for e in range(20) for b in PKSampler(labels, 2, 2, singles=True).epoch(e)
         for w in labels[b]
     }  # fmt: skip
     assert seen == {0, 1, 2}
@@ -76,8 +76,8 @@ def test_shuffled_shows_every_picture_once() -> None:
     [
         lambda: Shuffled(5, 6),
         lambda: Shuffled(5, 0),
-        lambda: Identities(np.array([0, 0, 1, 1]), 1, 2),
-        lambda: Identities(np.array([0, 0, 1, 1]), 2, 1),
+        lambda: PKSampler(np.array([0, 0, 1, 1]), 1, 2),
+        lambda: PKSampler(np.array([0, 0, 1, 1]), 2, 1),
     ],
 )
 def test_batches_that_cannot_be(make: object) -> None:

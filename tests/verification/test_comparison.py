@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from renzheng import Calibration, Decision, InvalidInput, PackError, Policy
-from renzheng.types import Comparison, Effect, FalseMatchRate, Finding, PopulationRate, Role
+from renzheng.types import Comparison, FalseMatchRate, Finding, PopulationRate, Role, Severity
 from renzheng.verification.comparison import Population, compare, distances
 
 CURVE = Calibration(
@@ -302,12 +302,12 @@ def test_populations_of_another_form_are_refused(tmp_path: Path, wrong: object) 
 NEAR, FAR = (Comparison(d, 1 - d * d / 2, CURVE.fmr_at(d)) for d in (0.35, 1.1))
 
 
-def finding(effect: Effect) -> Finding:
+def finding(effect: Severity) -> Finding:
     return Finding("code", "probe", "something is wrong", effect)
 
 
 def test_a_doubt_turns_a_match_and_nothing_else() -> None:
-    policy, doubt = Policy(), [finding(Effect.DOUBT)]
+    policy, doubt = Policy(), [finding(Severity.DOUBT)]
     assert policy.decide(NEAR)[0] is Decision.MATCH
     decision, reason = policy.decide(NEAR, doubt)
     assert decision is Decision.INCONCLUSIVE
@@ -317,7 +317,7 @@ def test_a_doubt_turns_a_match_and_nothing_else() -> None:
 
 def test_a_refusal_leaves_nothing_to_decide() -> None:
     for comparison in (None, NEAR, FAR):
-        decision, reason = Policy().decide(comparison, [finding(Effect.REFUSAL)])
+        decision, reason = Policy().decide(comparison, [finding(Severity.REFUSAL)])
         assert decision is Decision.NOT_COMPARABLE
         assert reason == "probe: something is wrong"
     assert Policy().decide(None)[0] is Decision.NOT_COMPARABLE
@@ -325,7 +325,7 @@ def test_a_refusal_leaves_nothing_to_decide() -> None:
 
 def test_a_warning_changes_nothing() -> None:
     for comparison in (NEAR, FAR):
-        warned = Policy().decide(comparison, [finding(Effect.WARNING)])
+        warned = Policy().decide(comparison, [finding(Severity.WARNING)])
         assert warned == Policy().decide(comparison)
 
 

@@ -16,12 +16,12 @@ from PIL import ImageFilter
 from made_up import liveness_pack
 from renzheng import (
     Decision,
-    Effect,
+    FaceKind,
     InvalidInput,
     Liveness,
-    Part,
     Policy,
     Role,
+    Severity,
     Verifier,
 )
 from renzheng.datasets import (
@@ -79,7 +79,7 @@ def test_the_main_portrait_is_chosen_however_the_card_lies(
 def test_the_ghost_is_recognised_and_reported(verifier: Verifier, card: Specimen) -> None:
     capture = verifier.acquire(card.image, "document")
     assert capture.choice is not None
-    assert [each.part for each in capture.choice.candidates] == [Part.CHOSEN, Part.GHOST]
+    assert [each.part for each in capture.choice.candidates] == [FaceKind.CHOSEN, FaceKind.GHOST]
     ghost = capture.to_dict()["faces"][1]
     assert ghost["part"] == "ghost"
     assert ghost["contrast"] < capture.to_dict()["faces"][0]["contrast"]
@@ -119,12 +119,12 @@ def test_a_live_picture_with_two_people_is_refused_unless_allowed(
     assert result.decision is Decision.NOT_COMPARABLE
     assert result.comparison is None
     (finding,) = [f for f in result.findings if f.code == "several_faces"]
-    assert (finding.side, finding.effect) == ("probe", Effect.REFUSAL)
+    assert (finding.side, finding.effect) == ("probe", Severity.REFUSAL)
     assert "only one person" in result.reason
     allowed = verifier.with_policy(replace(TRUSTING, allow_several_faces=True))
     result = allowed.verify(card.image, two)
     assert result.decision is Decision.MATCH
-    assert [f.effect for f in result.findings if f.code == "several_faces"] == [Effect.WARNING]
+    assert [f.effect for f in result.findings if f.code == "several_faces"] == [Severity.WARNING]
     assert result.policy["allow_several_faces"] is True
 
 
@@ -140,7 +140,7 @@ def test_a_document_with_two_peoples_portraits_is_refused(verifier: Verifier, as
     assert result.decision is Decision.NOT_COMPARABLE
     assert "somebody else" in result.reason
     assert result.reference.choice is not None
-    assert len(result.reference.choice.of(Part.RIVAL)) == 1
+    assert len(result.reference.choice.of(FaceKind.RIVAL)) == 1
 
 
 def test_the_documents_own_portrait_is_a_doubt(
@@ -172,7 +172,7 @@ def test_a_demand_on_quality_refuses_and_names_measure_and_remedy(
 ) -> None:
     blurred = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 4), np.uint8)
     warned = verifier.verify(card.image, blurred)
-    assert [f.effect for f in warned.findings if f.code == "blurred_face"] == [Effect.WARNING]
+    assert [f.effect for f in warned.findings if f.code == "blurred_face"] == [Severity.WARNING]
     assert warned.comparison is not None
     strict = verifier.with_policy(replace(TRUSTING, min_live_quality={"sharpness": 30}))
     refused = strict.verify(card.image, blurred)
@@ -205,13 +205,13 @@ def test_poor_quality_is_reported_with_the_remedy_of_its_role(
     (found,) = (finding for finding in result.findings if finding.code == code)
     assert found.side == "probe"
     assert found.message.endswith(MEASURES[measure].live_remedy)
-    assert found.effect is Effect.WARNING
+    assert found.effect is Severity.WARNING
     document = replace(verifier.acquire(poor), role=Role.DOCUMENT)
     assert document.to_dict()["quality"][measure] == document.quality[measure].to_dict()
     demanding = replace(TRUSTING, min_document_quality={measure: 100})
     told = {f.code: f for f in of_capture("reference", document, demanding)}
     assert told[code].message.endswith(MEASURES[measure].document_remedy)
-    assert told[code].effect is Effect.REFUSAL
+    assert told[code].effect is Severity.REFUSAL
 
 
 def test_liveness_is_asked_of_the_live_side_alone(
@@ -227,7 +227,9 @@ def test_liveness_is_asked_of_the_live_side_alone(
     result = strict.verify(card.image, portrait)
     assert result.decision is Decision.INCONCLUSIVE
     assert "liveness" in result.reason
-    assert [f.code for f in result.findings if f.effect is Effect.DOUBT] == ["presentation_attack"]
+    assert [f.code for f in result.findings if f.effect is Severity.DOUBT] == [
+        "presentation_attack"
+    ]
     for roles in (("document", "photo"), ("photo", "document")):
         with pytest.raises(InvalidInput, match="live"):
             Verifier(roles=roles, liveness=liveness)

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 import renzheng
 from renzheng import Decision, InvalidInput, NoFace, Policy, UnreadableImage, Verifier
 from renzheng.models import packs
-from renzheng.types import Effect
+from renzheng.types import Severity
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +179,8 @@ def test_a_picture_cut_close_is_no_match_by_itself(
     x1, y1, x2, y2 = found.box.astype(int)
     for margin, decision, effect in (
         (60, Decision.MATCH, None),
-        (3, Decision.MATCH, Effect.WARNING),  # the face fills the picture, and all of it is there
-        (-9, Decision.INCONCLUSIVE, Effect.DOUBT),
+        (3, Decision.MATCH, Severity.WARNING),  # the face fills the picture, and all of it is there
+        (-9, Decision.INCONCLUSIVE, Severity.DOUBT),
     ):
         close = portrait[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
         result = verifier.verify(another, np.ascontiguousarray(close))
@@ -207,4 +207,4 @@ def test_half_a_face_is_no_match_by_itself(
         )
         if result.decision is not Decision.NOT_COMPARABLE:
             effects = {f.code: f.effect for f in result.findings if f.side == "probe"}
-            assert effects["cut_close"] is Effect.DOUBT
+            assert effects["cut_close"] is Severity.DOUBT

@@ -19,8 +19,8 @@ from renzheng.faces.alignment import TEMPLATES
 from renzheng.faces.detection import DETECTION_REVISION
 from renzheng.faces.selection import choose_face
 from renzheng.models.runtime import BACKENDS
-from renzheng.types import Face, Floats, Image, Part, Role
-from renzheng.verification import capture as acquisition
+from renzheng.types import Face, FaceKind, Floats, Image, Role
+from renzheng.verification import acquisition
 from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # pictures done, pictures wanted
@@ -153,7 +153,7 @@ class Extractor:
         capture = self._verifier.acquire(made.make(channel, image, face, seed), Role.DOCUMENT)
         if capture.crop is None:
             return Failure("no_face", capture.error or "no face was found")
-        if capture.choice is not None and capture.choice.of(Part.RIVAL):
+        if capture.choice is not None and capture.choice.of(FaceKind.RIVAL):
             return Failure("several_faces", "portraits of several people were found")
         if capture.embedding is not None:
             return capture.embedding

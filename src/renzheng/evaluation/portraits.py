@@ -26,7 +26,7 @@ from renzheng.faces.documents import SEARCH_REVISION
 from renzheng.faces.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.faces.selection import choose_face
 from renzheng.models import packs
-from renzheng.types import Capture, Effect, Face, Part, Role
+from renzheng.types import Capture, Face, FaceKind, Role, Severity
 from renzheng.verification.comparison import Policy
 from renzheng.verification.findings import of_capture
 from renzheng.verification.verifier import Verifier
@@ -75,7 +75,7 @@ class Outcome:
         ``right``: the main portrait was chosen. ``wrong``: something else was. ``refused``: faces
         were found and none was taken. ``missed``: no face was found.
     ghost
-        Whether there is a ghost portrait, and if so what it was taken for: a `Part`, ``unseen``
+        Whether there is a ghost portrait, and if so what it was taken for: a `FaceKind`, ``unseen``
         where no face was found in it, ``none`` where the document has none.
     doubt
         Whether something was found for which nothing would be called a match.
@@ -322,13 +322,13 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str, bool]:
     if capture.choice is None:
         return MISSED, ghost, False
     effects = {finding.effect for finding in of_capture("reference", capture, Policy())}
-    if Effect.REFUSAL in effects:
+    if Severity.REFUSAL in effects:
         return REFUSED, ghost, False
     across, down = eyes_in(capture.choice.face, specimen.portrait)
     # The portrait is cut around one face; somebody else in the same photograph is not that face.
     off = np.hypot((across - 0.5), (down - EYES_DOWN) / RATIO)
     result = RIGHT if off <= _EYES_OFF * EYES_APART else WRONG
-    return result, ghost, Effect.DOUBT in effects
+    return result, ghost, Severity.DOUBT in effects
 
 
 def _digest(pictures: Iterable[Picture]) -> str:
@@ -412,7 +412,7 @@ def _rows(
                 Proportion.exact(right, right + wrong) if right + wrong else None,
                 Proportion.exact(len(some) - right - wrong, len(some)),
                 Proportion.exact(sum(o.doubt for o in some), len(some)),
-                Proportion.exact(seen.count(str(Part.GHOST)), len(seen)) if seen else None,
+                Proportion.exact(seen.count(str(FaceKind.GHOST)), len(seen)) if seen else None,
                 1e3 * float(np.median([o.seconds for o in some])),
             )
         )

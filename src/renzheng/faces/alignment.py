@@ -23,7 +23,7 @@ _MOST_REDUCTION = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Template:
+class AlignmentTemplate:
     """Where the five landmarks belong in a square crop.
 
     Attributes
@@ -40,7 +40,7 @@ class Template:
     size: int
     points: Floats
 
-    def scaled(self, size: int) -> Template:
+    def scaled(self, size: int) -> AlignmentTemplate:
         """The same view in crops of another size.
 
         Raises
@@ -52,16 +52,16 @@ class Template:
             raise InvalidInput(f"a crop is 8 pixels wide or more, not {size}")
         points = self.points * np.float32(size / self.size)
         points.setflags(write=False)
-        return Template(self.name, size, points)
+        return AlignmentTemplate(self.name, size, points)
 
 
-def _template(name: str, size: int, *points: tuple[float, float]) -> Template:
+def _template(name: str, size: int, *points: tuple[float, float]) -> AlignmentTemplate:
     array = np.array(points, np.float32)
     array.setflags(write=False)
-    return Template(name, size, array)
+    return AlignmentTemplate(name, size, array)
 
 
-TEMPLATES: dict[str, Template] = {
+TEMPLATES: dict[str, AlignmentTemplate] = {
     template.name: template
     for template in (
         # the positions that ArcFace and its successors train on
@@ -138,7 +138,7 @@ def umeyama(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     return np.column_stack([linear, t_mean - linear @ s_mean])
 
 
-def align(image: Image, landmarks: npt.ArrayLike, template: Template | str) -> Crops:
+def align(image: Image, landmarks: npt.ArrayLike, template: AlignmentTemplate | str) -> Crops:
     """Cut one face out of a picture, upright and at the template's scale.
 
     Parameters
@@ -172,7 +172,7 @@ def align(image: Image, landmarks: npt.ArrayLike, template: Template | str) -> C
     return _warp(image, umeyama(landmarks, chosen.points), chosen.size)
 
 
-def align_all(image: Image, faces: Sequence[Face], template: Template | str) -> Crops:
+def align_all(image: Image, faces: Sequence[Face], template: AlignmentTemplate | str) -> Crops:
     """Cut every face out of a picture.
 
     Parameters
@@ -238,7 +238,7 @@ def to_picture(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.f
 
 
 def seen(
-    image: Image, landmarks: npt.ArrayLike, template: Template | str, samples: int = 32
+    image: Image, landmarks: npt.ArrayLike, template: AlignmentTemplate | str, samples: int = 32
 ) -> float:
     """The share of a crop that lies in the picture, 0 to 1; the rest repeats the picture's edge.
 
@@ -267,8 +267,8 @@ def seen(
     return float(((points >= -0.5) & (points <= last)).all(axis=1).mean())
 
 
-def _find(template: Template | str) -> Template:
-    if isinstance(template, Template):
+def _find(template: AlignmentTemplate | str) -> AlignmentTemplate:
+    if isinstance(template, AlignmentTemplate):
         return template
     try:
         return TEMPLATES[template]

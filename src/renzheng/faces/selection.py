@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import NoFace
-from renzheng.types import Candidate, Choice, Face, Part, Role
+from renzheng.types import Choice, Face, FaceCandidate, FaceKind, Role
 
 # A second face of a quarter of the area, half as wide, could be meant too. Of 1,500 LFW pictures,
 # press photographs with bystanders, 11 % have one.
@@ -96,14 +96,14 @@ def choose_person(faces: Sequence[Face], size: tuple[int, int], role: Role) -> C
     """
     chosen = choose_face(faces, size)
     others = [_other(face, chosen) for face in faces if face is not chosen]
-    rivals = sum(each.part is Part.RIVAL for each in others)
+    rivals = sum(each.part is FaceKind.RIVAL for each in others)
     if not others:
         reason = "the only face"
     elif rivals:
         reason = f"large and near the middle, but {rivals} other(s) of similar size"
     else:
         reason = f"large and near the middle; {len(others)} far smaller or uncertain one(s)"
-    return Choice(role, (Candidate(chosen, Part.CHOSEN, 1.0), *others), reason)
+    return Choice(role, (FaceCandidate(chosen, FaceKind.CHOSEN, 1.0), *others), reason)
 
 
 def choose_portrait(
@@ -160,15 +160,15 @@ def choose_portrait(
         weights = np.where(on_document, weights, -1.0)
     main = int(weights.argmax())
 
-    def part(k: int) -> Part:
+    def part(k: int) -> FaceKind:
         area = _area(faces[k]) / _area(faces[main])
         strength = strong[k] / max(strong[main], 1e-6)
         if alike is not None:
             ghostly = area < _GHOST_AREA and strength < _GHOST_CONTRAST
             if apart[main, k] <= alike.copy:
-                return Part.GHOST if ghostly else Part.COPY
+                return FaceKind.GHOST if ghostly else FaceKind.COPY
             if ghostly and apart[main, k] <= alike.ghost:
-                return Part.GHOST
+                return FaceKind.GHOST
         faint = any(
             strength < limit and least <= area <= most
             for limit, (least, most) in (
@@ -178,13 +178,13 @@ def choose_portrait(
         )
         possible = alike is None or apart[main, k] <= alike.possible
         if not sure[k] or (faint and possible):
-            return Part.BYSTANDER
+            return FaceKind.BYSTANDER
         if area < _RIVAL_AREA:
-            return Part.STRANGER
-        return Part.INTRUDER if _in_the_photograph_of(faces[main], faces[k]) else Part.RIVAL
+            return FaceKind.STRANGER
+        return FaceKind.INTRUDER if _in_the_photograph_of(faces[main], faces[k]) else FaceKind.RIVAL
 
     rest = [
-        Candidate(
+        FaceCandidate(
             faces[k],
             part(k),
             _area(faces[k]) / _area(faces[main]),
@@ -194,32 +194,32 @@ def choose_portrait(
         for k in range(len(faces))
         if k != main
     ]
-    rest += [_other(face, faces[main], Part.STRANGER) for face in others]
-    chosen = Candidate(faces[main], Part.CHOSEN, 1.0, float(strong[main]), 0.0)
+    rest += [_other(face, faces[main], FaceKind.STRANGER) for face in others]
+    chosen = FaceCandidate(faces[main], FaceKind.CHOSEN, 1.0, float(strong[main]), 0.0)
     return Choice(Role.DOCUMENT, (chosen, *rest), _reason(rest))
 
 
-def _reason(others: Sequence[Candidate]) -> str:
+def _reason(others: Sequence[FaceCandidate]) -> str:
     if not others:
         return "the only face"
     words = {
-        Part.GHOST: "weaker portrait(s) of the same person",
-        Part.COPY: "more portrait(s) of the same person",
-        Part.RIVAL: "portrait(s) of somebody else",
-        Part.INTRUDER: "other person(s) in the same photograph",
-        Part.STRANGER: "smaller face(s) of somebody else",
-        Part.BYSTANDER: "small, faint or uncertain face(s)",
+        FaceKind.GHOST: "weaker portrait(s) of the same person",
+        FaceKind.COPY: "more portrait(s) of the same person",
+        FaceKind.RIVAL: "portrait(s) of somebody else",
+        FaceKind.INTRUDER: "other person(s) in the same photograph",
+        FaceKind.STRANGER: "smaller face(s) of somebody else",
+        FaceKind.BYSTANDER: "small, faint or uncertain face(s)",
     }
     counts = {part: sum(each.part is part for each in others) for part in words}
     told = (f"{count} {words[part]}" for part, count in counts.items() if count)
     return f"the largest and strongest portrait; beside it {', '.join(told)}"
 
 
-def _other(face: Face, chosen: Face, small: Part = Part.BYSTANDER) -> Candidate:
+def _other(face: Face, chosen: Face, small: FaceKind = FaceKind.BYSTANDER) -> FaceCandidate:
     area = _area(face) / _area(chosen)
     if face.score < _RIVAL_SCORE:
-        return Candidate(face, Part.BYSTANDER, area)
-    return Candidate(face, Part.RIVAL if area >= _RIVAL_AREA else small, area)
+        return FaceCandidate(face, FaceKind.BYSTANDER, area)
+    return FaceCandidate(face, FaceKind.RIVAL if area >= _RIVAL_AREA else small, area)
 
 
 def _in_the_photograph_of(main: Face, other: Face) -> bool:

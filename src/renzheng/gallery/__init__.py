@@ -13,11 +13,11 @@ from renzheng.gallery.enrolment import enrol
 from renzheng.gallery.entries import (
     Added,
     Candidate,
+    DuplicateEnrolment,
     Entry,
     Identification,
     Neighbour,
     SearchDecision,
-    Suspicion,
 )
 from renzheng.gallery.gallery import Gallery, Stats
 from renzheng.gallery.rates import FalsePositiveRate, NearestStrangers
@@ -27,6 +27,7 @@ __all__ = [
     "Added",
     "Candidate",
     "Condition",
+    "DuplicateEnrolment",
     "Enrolment",
     "Entry",
     "FalsePositiveRate",
@@ -38,6 +39,5 @@ __all__ = [
     "SearchDecision",
     "SearchPolicy",
     "Stats",
-    "Suspicion",
     "enrol",
 ]

@@ -8,14 +8,14 @@ import numpy as np
 
 from renzheng.errors import InvalidInput
 from renzheng.gallery.engine import Engine
-from renzheng.gallery.entries import Entry, Suspicion
+from renzheng.gallery.entries import DuplicateEnrolment, Entry
 from renzheng.gallery.impostors import Indices, Progress, near_pairs, nearest_strangers
 from renzheng.gallery.rates import NearestStrangers, Rates
-from renzheng.types import Floats, SamePicture
+from renzheng.types import Floats, SamePhoto
 
 _BATCH = 1000  # entries that are asked for at a time
 
-Look = Callable[[Entry, Entry], SamePicture | None]
+Look = Callable[[Entry, Entry], SamePhoto | None]
 
 
 def suspicions(
@@ -26,7 +26,7 @@ def suspicions(
     most: int,
     look: Look | None = None,
     progress: Progress | None = None,
-) -> tuple[list[Suspicion], int]:
+) -> tuple[list[DuplicateEnrolment], int]:
     """Pairs of entries of different people who lie as near as a search would take for one person.
 
     Parameters
@@ -62,7 +62,7 @@ def suspicions(
         if one is None or other is None:  # removed meanwhile
             continue
         found.append(
-            Suspicion(
+            DuplicateEnrolment(
                 (one, other),
                 distance,
                 rates.fmr_at(distance),

@@ -12,7 +12,7 @@ from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.conditions import Value
 from renzheng.gallery.entries import Entry
-from renzheng.types import Effect, Role
+from renzheng.types import Role, Severity
 from renzheng.verification import findings
 from renzheng.verification.comparison import Policy
 from renzheng.verification.verifier import Verifier
@@ -77,7 +77,7 @@ def acquire(
         digest = hashlib.sha256(picture).hexdigest()
     capture = verifier.acquire(picture, role)
     found = list(findings.of_capture("reference", capture, Policy()))
-    effects = {Effect.REFUSAL} if accept_doubtful else {Effect.REFUSAL, Effect.DOUBT}
+    effects = {Severity.REFUSAL} if accept_doubtful else {Severity.REFUSAL, Severity.DOUBT}
     against = [each.message for each in found if each.effect in effects]
     if against or capture.crop is None:
         return Outcome(wanted.id, source, reason="; ".join(against) or "no face was found")

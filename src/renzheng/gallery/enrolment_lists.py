@@ -16,7 +16,7 @@ _KNOWN = ("id", "picture", "person")
 
 
 @dataclass(frozen=True)
-class Roster:
+class EnrolmentList:
     """Enrolments, and rows that are none.
 
     Attributes
@@ -31,7 +31,7 @@ class Roster:
     problems: tuple[str, ...] = ()
 
 
-def read_folder(folder: Path, most: int | None = None) -> Roster:
+def read_folder(folder: Path, most: int | None = None) -> EnrolmentList:
     """Read a folder of people: ``WHO/PICTURE.jpg``, or ``WHO.jpg``.
 
     An entry's id is its path in the folder without the suffix, its person the folder's or else
@@ -71,10 +71,10 @@ def read_folder(folder: Path, most: int | None = None) -> Roster:
             source=str(folder),
             remedy="put them in, in one folder for each person if there are several of each",
         )
-    return Roster(tuple(found.values()), tuple(problems))
+    return EnrolmentList(tuple(found.values()), tuple(problems))
 
 
-def read_table(path: Path, root: Path | None = None) -> Roster:
+def read_table(path: Path, root: Path | None = None) -> EnrolmentList:
     """Read a table of people.
 
     Parameters
@@ -119,7 +119,7 @@ def read_table(path: Path, root: Path | None = None) -> Roster:
     if not found:
         told = "; ".join(problems[:3]) or "it has no rows"
         raise InvalidInput(f"nobody can be enrolled: {told}", source=str(path))
-    return Roster(tuple(found.values()), tuple(problems))
+    return EnrolmentList(tuple(found.values()), tuple(problems))
 
 
 def _pictures(folder: Path, most: int | None) -> Iterator[Path]:

@@ -13,7 +13,7 @@ import numpy as np
 from renzheng.errors import InvalidInput
 from renzheng.gallery.conditions import Value, check_metadata, check_name
 from renzheng.gallery.rates import FalsePositiveRate
-from renzheng.types import Capture, FalseMatchRate, Finding, Floats, SamePicture
+from renzheng.types import Capture, FalseMatchRate, Finding, Floats, SamePhoto
 
 
 def _now() -> datetime:
@@ -211,7 +211,7 @@ class Added:
 
 
 @dataclass(frozen=True, eq=False)
-class Suspicion:
+class DuplicateEnrolment:
     """Two entries of different people, by their names, that look like one.
 
     Attributes
@@ -233,7 +233,7 @@ class Suspicion:
     distance: float
     fmr: FalseMatchRate
     fpir: FalsePositiveRate
-    same_picture: SamePicture | None = None
+    same_picture: SamePhoto | None = None
 
     @property
     def same_file(self) -> bool:

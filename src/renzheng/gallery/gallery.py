@@ -22,17 +22,17 @@ from renzheng.gallery.engine import UNPURGED, Engine, is_remote
 from renzheng.gallery.entries import (
     Added,
     Candidate,
+    DuplicateEnrolment,
     Entry,
     Identification,
     Neighbour,
-    Suspicion,
 )
 from renzheng.gallery.impostors import Progress
 from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestStrangers, Rates
 from renzheng.gallery.search import SearchPolicy
 from renzheng.models import packs
-from renzheng.types import Capture, Effect, Finding, Floats, Role, SamePicture
+from renzheng.types import Capture, Finding, Floats, Role, SamePhoto, Severity
 from renzheng.verification import findings as speaking
 from renzheng.verification.comparison import Calibration, Policy
 from renzheng.verification.populations import of_calibration
@@ -439,7 +439,7 @@ class Gallery:
                 found = list(speaking.of_capture("probe", capture, Policy()))
             candidates: tuple[Candidate, ...] = ()
             looked = self._looked_into(exact, _sql(conditions))
-            if embedding is None or any(each.effect is Effect.REFUSAL for each in found):
+            if embedding is None or any(each.effect is Severity.REFUSAL for each in found):
                 searched = 0
             else:
                 with clock("search"):
@@ -467,7 +467,7 @@ class Gallery:
         most: int = 1000,
         pictures: bool = True,
         progress: Progress | None = None,
-    ) -> tuple[list[Suspicion], int]:
+    ) -> tuple[list[DuplicateEnrolment], int]:
         """Duplicate enrolment: is one person in the gallery under two names?
 
         Every entry is compared with every other; pairs of different `person` are returned that lie
@@ -494,7 +494,7 @@ class Gallery:
         """
         policy = policy or SearchPolicy()
 
-        def look(one: Entry, other: Entry) -> SamePicture | None:
+        def look(one: Entry, other: Entry) -> SamePhoto | None:
             return same_photograph(one, other, self.verifier)
 
         return suspicions(

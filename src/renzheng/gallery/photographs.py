@@ -7,7 +7,7 @@ import hashlib
 from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.entries import Entry
-from renzheng.types import Capture, Image, Role, SamePicture
+from renzheng.types import Capture, Image, Role, SamePhoto
 from renzheng.verification.same_photo import compare_pictures
 from renzheng.verification.verifier import Verifier
 
@@ -25,7 +25,7 @@ def picture_of(entry: Entry) -> tuple[Image | None, str]:
         return None, "its file is not here"
 
 
-def same_photograph(one: Entry, other: Entry, verifier: Verifier) -> SamePicture | None:
+def same_photograph(one: Entry, other: Entry, verifier: Verifier) -> SamePhoto | None:
     """Whether two entries were made from one photograph; None where a file is missing or new."""
     sides: list[Capture] = []
     for entry in (one, other):

@@ -15,7 +15,7 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Identities:
+class PKSampler:
     """P people with K pictures each in every batch: what losses over pairs need.
 
     People come by turns, each once before anyone twice, and so do each person's pictures. Someone
@@ -139,4 +139,4 @@ class Shuffled:
             yield np.asarray(order[step * self.batch : (step + 1) * self.batch], np.int64)
 
 
-Sampler = Identities | Shuffled
+Sampler = PKSampler | Shuffled

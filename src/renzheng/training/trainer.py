@@ -32,8 +32,8 @@ from renzheng.training.augmentation import Augmentation
 from renzheng.training.dataset import Crops, as_input, batches
 from renzheng.training.log import Log, summary
 from renzheng.training.recipe import Recipe
-from renzheng.training.sampling import Identities, Sampler, Shuffled
-from renzheng.training.training_module import Learner
+from renzheng.training.sampling import PKSampler, Sampler, Shuffled
+from renzheng.training.training_module import TrainingModule
 
 LAST, BEST = "last.pt", "best.pt"
 Progress = Callable[[int, int, Mapping[str, float]], None]  # step, steps in all, what to show
@@ -89,7 +89,7 @@ class Trainer:
                 remedy="lower batch.accumulate, or give more pictures",
             )
         self._teacher = self._embed_by_teacher()
-        self.learner = Learner(
+        self.learner = TrainingModule(
             recipe.model,
             recipe.loss,
             len(self.source.people),
@@ -421,7 +421,7 @@ def sources(recipe: Recipe) -> Source:
 def _sampler(recipe: Recipe, source: Source) -> Sampler:
     labels, batch = np.asarray(source.labels), recipe.batch
     if batch.people:
-        return Identities(labels, batch.people, batch.pictures, recipe.run.seed, batch.singles)
+        return PKSampler(labels, batch.people, batch.pictures, recipe.run.seed, batch.singles)
     return Shuffled(len(labels), batch.size, recipe.run.seed)
 
 

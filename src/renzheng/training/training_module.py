@@ -21,7 +21,7 @@ from renzheng.training.losses import (
 from renzheng.training.recipe import Loss, Model
 
 
-class Learner(nn.Module):
+class TrainingModule(nn.Module):
     """Embeds a batch and sums its losses.
 
     One module, so that DistributedDataParallel sees the losses' weights too.

@@ -15,12 +15,12 @@ from renzheng.errors import InvalidInput, PackError
 from renzheng.types import (
     Comparison,
     Decision,
-    Effect,
     FalseMatchRate,
     Finding,
     Floats,
     PopulationRate,
     Role,
+    Severity,
 )
 
 _ROUNDING = 1e-6  # of rates, relative: how far the sixth digit of the file may lead astray
@@ -455,11 +455,11 @@ class Policy:
             If the comparison carries no false match rate, or only an upper bound above
             `max_fmr`: the calibration cannot promise what this policy asks for.
         """
-        refusals = [each for each in findings if each.effect is Effect.REFUSAL]
+        refusals = [each for each in findings if each.effect is Severity.REFUSAL]
         if comparison is None or refusals:
             told = "; ".join(f"{each.side}: {each.message}" for each in refusals)
             return Decision.NOT_COMPARABLE, told or "nothing was compared"
-        doubts = [each for each in findings if each.effect is Effect.DOUBT]
+        doubts = [each for each in findings if each.effect is Severity.DOUBT]
         decision, reason = self._decide_by_rate(comparison)
         if decision is Decision.MATCH and doubts:
             told = "; ".join(f"{each.side}: {each.message}" for each in doubts)

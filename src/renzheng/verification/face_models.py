@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from renzheng._support.threads import both
 from renzheng.errors import InvalidInput, PackError
-from renzheng.faces.alignment import TEMPLATES, Template, umeyama
+from renzheng.faces.alignment import TEMPLATES, AlignmentTemplate, umeyama
 from renzheng.faces.detection import Detector
 from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
@@ -16,7 +16,7 @@ from renzheng.verification.comparison import Calibration
 
 
 @dataclass(frozen=True, eq=False)
-class Instruments:
+class FaceModels:
     """What finds, aligns and embeds faces.
 
     Attributes
@@ -31,7 +31,7 @@ class Instruments:
 
     pack: Pack
     embedder: Embedder
-    template: Template
+    template: AlignmentTemplate
     calibration: Calibration | None
     detector_pack: Pack
     detector: Detector
@@ -51,7 +51,7 @@ class Instruments:
         min_face_size: int = 40,
         threads: int | None = None,
         backend: str | None = None,
-    ) -> Instruments:
+    ) -> FaceModels:
         """Load both packs.
 
         Raises
@@ -79,7 +79,7 @@ class Instruments:
     @classmethod
     def of(
         cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: Detector
-    ) -> Instruments:
+    ) -> FaceModels:
         """What was loaded from both packs, together.
 
         Raises
@@ -113,7 +113,7 @@ def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
     return face.inter_eye_distance > 1e-3
 
 
-def _template(pack: Pack) -> Template:
+def _template(pack: Pack) -> AlignmentTemplate:
     name = pack.setting("alignment", "template")
     if name not in TEMPLATES:
         raise PackError(

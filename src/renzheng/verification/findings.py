@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renzheng.faces import quality
-from renzheng.types import Capture, Effect, Finding, LivenessScore, Part, Role, SamePicture
+from renzheng.types import Capture, FaceKind, Finding, LivenessScore, Role, SamePhoto, Severity
 from renzheng.verification.comparison import Policy
 
 _LOW_SCORE = 0.9
@@ -46,7 +46,7 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
     """
     if capture.error is not None:
         code = "no_face" if capture.image is not None else "unreadable"
-        yield Finding(code, side, capture.error, Effect.REFUSAL)
+        yield Finding(code, side, capture.error, Severity.REFUSAL)
     if capture.choice is None:
         return
     yield from _several(side, capture, policy)
@@ -58,7 +58,7 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
             "uncertain_face",
             side,
             f"the detector is only {capture.choice.face.score:.0%} sure that it is a face",
-            Effect.DOUBT if strict else Effect.WARNING,
+            Severity.DOUBT if strict else Severity.WARNING,
         )
     if not capture.preparation.certain and capture.preparation.steps:
         yield Finding(
@@ -70,7 +70,7 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
     yield from _quality(side, capture, policy)
 
 
-def of_same_picture(same: SamePicture | None, policy: Policy) -> Iterator[Finding]:
+def of_same_picture(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]:
     """What speaks against a live picture that may be the document's own portrait."""
     if same is not None and same.same:
         mirrored = ", mirrored" if same.mirrored else ""
@@ -78,7 +78,7 @@ def of_same_picture(same: SamePicture | None, policy: Policy) -> Iterator[Findin
             "same_picture",
             "probe",
             f"it is the very photograph of the document{mirrored}: take a picture of the person",
-            Effect.WARNING if policy.allow_same_picture else Effect.DOUBT,
+            Severity.WARNING if policy.allow_same_picture else Severity.DOUBT,
         )
 
 
@@ -93,21 +93,21 @@ def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding
             "probe",
             f"it may show a print, a screen or a mask (liveness {score.score:.2f}, {least:.2f} "
             "wanted): take the picture again, with a person watching",
-            Effect.DOUBT,
+            Severity.DOUBT,
         )
 
 
 def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     assert capture.choice is not None
-    doubtful = Effect.WARNING if policy.allow_several_faces else Effect.DOUBT
-    if capture.choice.of(Part.INTRUDER):
+    doubtful = Severity.WARNING if policy.allow_several_faces else Severity.DOUBT
+    if capture.choice.of(FaceKind.INTRUDER):
         yield Finding(
             "crowded_portrait",
             side,
             "there is a second person in the portrait's photograph: see which one was compared",
             doubtful,
         )
-    strangers = len(capture.choice.of(Part.STRANGER))
+    strangers = len(capture.choice.of(FaceKind.STRANGER))
     if strangers:
         yield Finding(
             "other_faces",
@@ -116,7 +116,7 @@ def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
             "compared, and not somebody who holds the document",
             doubtful,
         )
-    rivals = len(capture.choice.of(Part.RIVAL))
+    rivals = len(capture.choice.of(FaceKind.RIVAL))
     if not rivals:
         return
     if capture.role is Role.DOCUMENT:
@@ -131,7 +131,7 @@ def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
             f"{rivals} more face(s) of similar size: make sure that the right one was compared"
         )
     strict = capture.role is not Role.PHOTO and not policy.allow_several_faces
-    yield Finding("several_faces", side, message, Effect.REFUSAL if strict else Effect.WARNING)
+    yield Finding("several_faces", side, message, Severity.REFUSAL if strict else Severity.WARNING)
 
 
 def _cut(side: str, capture: Capture) -> Iterator[Finding]:
@@ -149,7 +149,7 @@ def _cut(side: str, capture: Capture) -> Iterator[Finding]:
         doubtful = shown < _CUT_TOO_CLOSE or made_up
         if doubtful:
             message += "; the false match rate does not hold for that"
-        yield Finding("cut_close", side, message, Effect.DOUBT if doubtful else Effect.WARNING)
+        yield Finding("cut_close", side, message, Severity.DOUBT if doubtful else Severity.WARNING)
 
 
 def _has_landmarks_outside(capture: Capture) -> bool:
@@ -174,5 +174,5 @@ def _quality(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
             code,
             side,
             f"{words} ({wanted}): {measure.remedy(role)}",
-            Effect.REFUSAL if refused else Effect.WARNING,
+            Severity.REFUSAL if refused else Severity.WARNING,
         )

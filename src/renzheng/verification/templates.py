@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from renzheng.types import (
     Comparison,
     Decision,
-    Effect,
     Face,
     Finding,
     Floats,
     LivenessScore,
     Measurement,
     Role,
-    SamePicture,
+    SamePhoto,
+    Severity,
 )
-from renzheng.verification.same_photo import Head
+from renzheng.verification.same_photo import PhotoDetail
 
 
 @dataclass(frozen=True, eq=False)
-class Extract:
+class FaceTemplate:
     """One picture in one role, ready to be compared with any number of others.
 
     What ISO/IEC 2382-37 calls biometric features, with what was found on the way. It holds no
@@ -64,7 +64,7 @@ class Extract:
     size: tuple[int, int] | None = None
     face: Face | None = None
     embedding: Floats | None = None
-    head: Head | None = None
+    head: PhotoDetail | None = None
     liveness: LivenessScore | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -74,10 +74,10 @@ class Extract:
     @property
     def refused(self) -> bool:
         """Whether there is no comparison with this picture."""
-        return any(finding.effect is Effect.REFUSAL for finding in self.findings)
+        return any(finding.effect is Severity.REFUSAL for finding in self.findings)
 
 
-def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> Extract:
+def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> FaceTemplate:
     """What stands for a picture that there is not: a failure to acquire (ISO/IEC 19795-1).
 
     Parameters
@@ -91,8 +91,8 @@ def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> Ex
     code
         The same for programs.
     """
-    return Extract(
-        source, role, findings=(Finding(code, "", reason, Effect.REFUSAL),), error=reason
+    return FaceTemplate(
+        source, role, findings=(Finding(code, "", reason, Severity.REFUSAL),), error=reason
     )
 
 
@@ -109,6 +109,6 @@ class Verdict:
     decision: Decision
     reason: str
     comparison: Comparison | None
-    same_picture: SamePicture | None
+    same_picture: SamePhoto | None
     liveness: LivenessScore | None
     findings: tuple[Finding, ...]

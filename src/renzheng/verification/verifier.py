@@ -28,13 +28,12 @@ from renzheng.types import (
     Role,
     Verification,
 )
-from renzheng.verification import capture as acquisition
-from renzheng.verification import findings
+from renzheng.verification import acquisition, findings
 from renzheng.verification.comparison import Policy
 from renzheng.verification.comparison import compare as compare_embeddings
-from renzheng.verification.face_models import Instruments
-from renzheng.verification.same_photo import Head, compare_heads, head
-from renzheng.verification.templates import Extract, Verdict
+from renzheng.verification.face_models import FaceModels
+from renzheng.verification.same_photo import PhotoDetail, compare_heads, head
+from renzheng.verification.templates import FaceTemplate, Verdict
 
 if TYPE_CHECKING:
     from renzheng.faces.liveness import Liveness
@@ -104,12 +103,12 @@ class Verifier:
         threads: int | None = None,
         backend: str | None = None,
         limits: images.Limits = images.DEFAULT_LIMITS,
-        instruments: Instruments | None = None,
+        instruments: FaceModels | None = None,
     ):
         self.policy = _policy(policy)
         self.roles = _roles(roles)
         self.limits = limits
-        self.instruments = instruments or Instruments.load(
+        self.instruments = instruments or FaceModels.load(
             pack, detector, min_face_size=min_face_size, threads=threads, backend=backend
         )
         self.min_face_size = self.instruments.detector.min_face_size
@@ -271,7 +270,7 @@ class Verifier:
             timings_ms=clock.milliseconds,
         )
 
-    def extract(self, picture: Any, role: Role | str, *, name: str | None = None) -> Extract:
+    def extract(self, picture: Any, role: Role | str, *, name: str | None = None) -> FaceTemplate:
         """All that `compare_extracts` needs of one picture: for those that are compared often.
 
         Parameters
@@ -285,7 +284,7 @@ class Verifier:
 
         Returns
         -------
-        Extract
+        FaceTemplate
             With an `error` where there is no picture or no face, and without an embedding where
             the policy refuses it.
         """
@@ -302,7 +301,7 @@ class Verifier:
             (extract,) = self._extracts((capture,), clock)
         return replace(extract, timings_ms=clock.milliseconds)
 
-    def compare_extracts(self, reference: Extract, probe: Extract) -> Verdict:
+    def compare_extracts(self, reference: FaceTemplate, probe: FaceTemplate) -> Verdict:
         """Are the two pictures of the same person? As `verify`, of what `extract` has kept.
 
         An embedding that was computed by itself may differ from one that was computed beside
@@ -377,11 +376,11 @@ class Verifier:
             return side(0, read, name), side(1, read, name)
         return both(lambda: side(0, reference), lambda: side(1, probe))
 
-    def _extracts(self, captures: Sequence[Capture], clock: Clock) -> list[Extract]:
+    def _extracts(self, captures: Sequence[Capture], clock: Clock) -> list[FaceTemplate]:
         """Of one side or both; if either is refused, nothing is computed of the other."""
         found = [tuple(findings.of_capture("", each, self.policy)) for each in captures]
         extracts = [
-            Extract(
+            FaceTemplate(
                 source=capture.source,
                 role=capture.role,
                 pack=self.pack.digest,
@@ -410,7 +409,7 @@ class Verifier:
             )
         ]
 
-    def _judge(self, reference: Extract, probe: Extract, clock: Clock) -> Verdict:
+    def _judge(self, reference: FaceTemplate, probe: FaceTemplate, clock: Clock) -> Verdict:
         found = [
             replace(finding, side=side)
             for side, extract in zip(SIDES, (reference, probe), strict=True)
@@ -441,7 +440,7 @@ class Verifier:
             next(fresh) if capture.embedding is None else capture.embedding for capture in captures
         ]
 
-    def _head(self, capture: Capture) -> Head | None:
+    def _head(self, capture: Capture) -> PhotoDetail | None:
         if self.roles[1] is not Role.LIVE or capture.image is None or capture.face is None:
             return None
         return head(capture.image, capture.face)

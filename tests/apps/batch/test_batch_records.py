@@ -9,23 +9,23 @@ from hypothesis import strategies as st
 
 from painted_face import paint
 from renzheng.apps.batch import records
-from renzheng.types import Effect, Finding, LivenessScore, Role
+from renzheng.types import Finding, LivenessScore, Role, Severity
 from renzheng.verification.same_photo import compare_heads, head
-from renzheng.verification.templates import Extract, unread
+from renzheng.verification.templates import FaceTemplate, unread
 
 
-def extract(shift: int) -> Extract:
+def extract(shift: int) -> FaceTemplate:
     image, face = paint(seed=1)
     cut = image[shift:, shift:]
     moved = type(face)(face.box - shift, face.landmarks - shift, face.score)
-    return Extract(
+    return FaceTemplate(
         "人.png",
         Role.LIVE,
         "digest",
         embedding=np.linspace(-1, 1, 128, dtype=np.float32),
         head=head(cut, moved),
         liveness=LivenessScore(0.1 + 0.2, 0.5, {"a": 1 / 3}, {"live": 0.25, "print": 0.75}),
-        findings=(Finding("small_face", "", "too small", Effect.WARNING),),
+        findings=(Finding("small_face", "", "too small", Severity.WARNING),),
     )
 
 

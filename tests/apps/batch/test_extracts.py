@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from renzheng import InvalidInput, Policy, Role, Verification, Verifier
 from renzheng.apps.batch import Settings, compare, extract
-from renzheng.verification.templates import Extract, unread
+from renzheng.verification.templates import FaceTemplate, unread
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -34,7 +34,7 @@ def pictures() -> dict[str, bytes]:
     }
 
 
-def agrees(whole: Verification, verifier: Verifier, one: Extract, other: Extract) -> None:
+def agrees(whole: Verification, verifier: Verifier, one: FaceTemplate, other: FaceTemplate) -> None:
     verdict = verifier.compare_extracts(one, other)
     assert verdict.decision == whole.decision
     assert verdict.findings == whole.findings

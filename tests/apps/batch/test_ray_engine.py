@@ -22,7 +22,7 @@ from renzheng.apps.batch.pairs import Picture
 from renzheng.apps.batch.run import Extraction, Plan
 from renzheng.apps.cli import main
 from renzheng.models import packs
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'renzheng[ray]'")
 pytest.importorskip("ray.data", reason="needs Ray Data: pip install 'renzheng[ray]'")
@@ -246,7 +246,7 @@ def test_an_extract_that_was_lost_with_a_node_is_made_again(
 ) -> None:
     step = Extraction(5, Picture(str(folder / "portrait.png"), "document", "portrait.png"))
     _, extract = workers.do(step, verifier)
-    assert isinstance(extract, Extract)
+    assert isinstance(extract, FaceTemplate)
     part = ray.put(actors.extracted({5: extract}, {}))
     work = actors.Work([(0, 5, 5)], {5: step}, {5: (0, 0)})
 

@@ -15,7 +15,7 @@ from renzheng import InvalidInput, Policy, Role, Verifier
 from renzheng.apps.batch import Begin, outputs, pairs, steps, store, verify_pairs
 from renzheng.apps.batch import run as running
 from renzheng.apps.batch.settings import Settings
-from renzheng.verification.templates import Extract, unread
+from renzheng.verification.templates import FaceTemplate, unread
 
 
 class Stopped(Exception):  # noqa: N818 - stands for a kill
@@ -27,7 +27,7 @@ def verifier() -> Verifier:
     return Verifier(roles=("photo", "photo"), threads=1)
 
 
-def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> Extract:
+def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
     """An extract that hangs on the bytes alone, in no time."""
     if content == b"":
         return unread(name, Role(role), "there is nothing in it")
@@ -35,7 +35,7 @@ def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
     row = np.random.default_rng(seed).standard_normal(128) * 0.05
     row[0] = 1
     embedding = (row / np.linalg.norm(row)).astype(np.float32)
-    return Extract(name, Role(role), verifier.pack.digest, embedding=embedding)
+    return FaceTemplate(name, Role(role), verifier.pack.digest, embedding=embedding)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_a_result_is_the_same_through_the_store(
     (tmp_path / "pairs.csv").write_text("\n".join(["reference,probe", *lines]))
     reads: list[str] = []
 
-    def counted(verifier: Verifier, content: bytes, name: str, role: Role | str) -> Extract:
+    def counted(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
         reads.append(name)
         return made_up(verifier, content, name, role)
 

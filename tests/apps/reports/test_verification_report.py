@@ -12,22 +12,22 @@ from renzheng.apps.reports import verification as report
 from renzheng.apps.reports.verification import distributions, drawing, png
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.types import (
-    Candidate,
     Capture,
     Choice,
     Comparison,
     Decision,
-    Effect,
     Face,
+    FaceCandidate,
+    FaceKind,
     FalseMatchRate,
     Finding,
     LivenessScore,
     Measurement,
-    Part,
     PopulationRate,
-    Preparation,
+    Rectification,
     Role,
-    SamePicture,
+    SamePhoto,
+    Severity,
     Verification,
 )
 from renzheng.verification import populations
@@ -59,16 +59,18 @@ def face(x: float = 20, y: float = 20, size: float = 60) -> Face:
 def capture(source: str = "a.jpg", faces: int = 1, height: int = 120, width: int = 160) -> Capture:
     image = np.full((height, width, 3), 90, np.uint8)
     found = tuple(face(20 + 50 * n) for n in range(faces))
-    others = [Candidate(each, Part.GHOST, 0.5, 12.0, 0.3) for each in found[1:]]
+    others = [FaceCandidate(each, FaceKind.GHOST, 0.5, 12.0, 0.3) for each in found[1:]]
     return Capture(
         source,
         Role.DOCUMENT if faces > 1 else Role.LIVE,
         image,
         found,
         Choice(
-            Role.DOCUMENT, (Candidate(found[0], Part.CHOSEN, 1.0), *others), "larger <than> a ghost"
+            Role.DOCUMENT,
+            (FaceCandidate(found[0], FaceKind.CHOSEN, 1.0), *others),
+            "larger <than> a ghost",
         ),
-        Preparation(turns=1, steps=("turned by 90 <degrees>",)),
+        Rectification(turns=1, steps=("turned by 90 <degrees>",)),
         crop=image[:112, :112].copy(),
         quality={
             "inter_eye_distance": Measurement(24.0, 11),
@@ -87,10 +89,10 @@ def matched(**changes: object) -> Verification:
         "pack": {"name": "pack", "version": "7", "digest": "ab" * 32, "detector": "mtcnn"},
         "reference": capture("reference.jpg"),
         "probe": capture("probe.jpg", faces=2),
-        "same_picture": SamePicture(0.31, False, 0.8),
+        "same_picture": SamePhoto(0.31, False, 0.8),
         "liveness": LivenessScore(0.25, 0.5, {"a": 0.25}, {"live": 0.25, "print": 0.75}),
         "findings": (
-            Finding("several_faces", "probe", "2 faces: crop <the> picture", Effect.DOUBT),
+            Finding("several_faces", "probe", "2 faces: crop <the> picture", Severity.DOUBT),
         ),
         "timings_ms": {"detect": 12.34},
     }
@@ -341,7 +343,7 @@ def test_marks_lie_on_the_faces_and_the_picture_stays_clean() -> None:
 def test_absurd_boxes_are_drawn_without_overflow() -> None:
     side = capture()
     wild = Face(np.array([-1e9, -1e9, 1e9, 1e9], np.float32), side.faces[0].landmarks, 0.5)
-    choice = Choice(Role.PHOTO, (Candidate(wild, Part.CHOSEN, 1.0),), "the only face")
+    choice = Choice(Role.PHOTO, (FaceCandidate(wild, FaceKind.CHOSEN, 1.0),), "the only face")
     assert drawing.marked(Capture("a", Role.PHOTO, side.image, (wild,), choice)) is not None
 
 

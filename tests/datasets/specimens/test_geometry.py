@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng.datasets.specimens.geometry import (
-    Camera,
+    PinholeCamera,
     area,
     dots_an_inch,
     moved,
@@ -22,7 +22,7 @@ from renzheng.datasets.specimens.specimen import rectangle
 
 degrees = st.floats(-35, 35)
 shares = st.floats(0, 1)
-CAMERA = Camera(500.0, 640, 480)
+CAMERA = PinholeCamera(500.0, 640, 480)
 CARD = (300.0, 190.0)
 OUTLINE = [[0, 0], [300, 0], [300, 190], [0, 190]]
 

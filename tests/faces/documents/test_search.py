@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from renzheng.faces.documents.search import Prepared, roll, search_faces
+from renzheng.faces.documents.search import DetectedFaces, roll, search_faces
 from renzheng.types import Face, Image
 
 # Where the made-up face's box is looked for: eyes, nose and mouth are painted in these colours.
@@ -54,7 +54,7 @@ def sighted(upright: float, otherwise: float) -> Callable[[Image], list[Face]]:
 SMALLEST = 20
 
 
-def eyes_in_the_picture(view: Prepared) -> np.ndarray:
+def eyes_in_the_picture(view: DetectedFaces) -> np.ndarray:
     """The middle of the eyes, brought back to the picture that was handed in."""
     middle = view.faces[0].landmarks[:2].mean(axis=0).reshape(1, 1, 2).astype(np.float64)
     back: np.ndarray = cv2.perspectiveTransform(middle, np.linalg.inv(view.matrix))[0, 0]

@@ -22,7 +22,7 @@ from renzheng.apps.batch.store import Begin, Progress, Store
 from renzheng.errors import InvalidInput, UnreadableImage
 from renzheng.images import file_list
 from renzheng.types import Floats, Role
-from renzheng.verification import capture as acquisition
+from renzheng.verification import acquisition
 from renzheng.verification.verifier import Verifier
 
 KINDS = (".parquet", ".csv")

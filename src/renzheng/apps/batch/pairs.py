@@ -13,7 +13,7 @@ from renzheng._support import csv_tables, files
 from renzheng.apps.batch import parquet
 from renzheng.errors import InvalidInput
 from renzheng.types import Role
-from renzheng.verification.templates import Extract, unread
+from renzheng.verification.templates import FaceTemplate, unread
 
 NAMES = ("reference", "probe")  # the two columns, unless others are named
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a single letter is a drive
@@ -133,7 +133,7 @@ def picture(cell: str, role: str, root: Path) -> Picture:
     return Picture(os.path.abspath(root / name), role, name)  # noqa: PTH100 - links stay
 
 
-def refusal(one: Picture) -> Extract | None:
+def refusal(one: Picture) -> FaceTemplate | None:
     """What stands for a cell that names no file; None for one that does."""
     if one.path:
         return None

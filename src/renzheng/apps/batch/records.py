@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from renzheng.types import Effect, Finding, Floats, LivenessScore, Role
-from renzheng.verification.same_photo import Head
+from renzheng.types import Finding, Floats, LivenessScore, Role, Severity
+from renzheng.verification.same_photo import PhotoDetail
 from renzheng.verification.same_photo.photo_detail import SIDE, Level
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 
 COLUMNS = ("source", "role", "pack", "error", "findings", "liveness", "embedding", "eyes", "head")
 _SIDES = (SIDE, SIDE // 2, SIDE // 4)  # of a head's levels
 
 
-def to_row(extract: Extract) -> tuple[Any, ...]:
+def to_row(extract: FaceTemplate) -> tuple[Any, ...]:
     """What a comparison reads of an extract, in the order of `COLUMNS`; not the face, nor quality.
 
     Comparing the extract that `from_row` makes of it gives the same bits.
@@ -37,7 +37,7 @@ def to_row(extract: Extract) -> tuple[Any, ...]:
     )
 
 
-def from_row(row: tuple[Any, ...]) -> Extract:
+def from_row(row: tuple[Any, ...]) -> FaceTemplate:
     """The extract of such a row.
 
     Raises
@@ -48,10 +48,10 @@ def from_row(row: tuple[Any, ...]) -> Extract:
     source, role, pack, error, findings, liveness, embedding, eyes, head = row
     try:
         found = tuple(
-            Finding(code, "", message, Effect(effect))
+            Finding(code, "", message, Severity(effect))
             for code, message, effect in json.loads(findings)
         )
-        return Extract(
+        return FaceTemplate(
             source,
             Role(role),
             pack,
@@ -65,11 +65,11 @@ def from_row(row: tuple[Any, ...]) -> Extract:
         raise ValueError(f"an extract is damaged: {damage}") from damage
 
 
-def _levels(head: Head) -> tuple[Level, Level, Level]:
+def _levels(head: PhotoDetail) -> tuple[Level, Level, Level]:
     return head.fine, head.middle, head.coarse
 
 
-def _head_bytes(head: Head) -> bytes:
+def _head_bytes(head: PhotoDetail) -> bytes:
     parts = []
     for level in _levels(head):
         parts.append(np.asarray(level.detail, "<f4").tobytes())
@@ -79,7 +79,7 @@ def _head_bytes(head: Head) -> bytes:
     return b"".join(parts)
 
 
-def _head(content: bytes, eyes: float) -> Head:
+def _head(content: bytes, eyes: float) -> PhotoDetail:
     levels = []
     for side in _SIDES:
         cells = side * side
@@ -95,4 +95,4 @@ def _head(content: bytes, eyes: float) -> Head:
     if content:
         raise ValueError("a head is too long")
     fine, middle, coarse = levels
-    return Head(fine, middle, coarse, eyes)
+    return PhotoDetail(fine, middle, coarse, eyes)

@@ -15,7 +15,7 @@ from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.steps import Answer
 from renzheng.apps.batch.store import Progress, Stamp, Store
 from renzheng.errors import UnreadableImage
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
 _EVERY = 0.5  # seconds between two commits: what a killed run does again
@@ -34,11 +34,11 @@ class Extraction:
         """Where the picture lies."""
         return self.picture.path
 
-    def done(self, verifier: Verifier, content: bytes) -> Extract:
+    def done(self, verifier: Verifier, content: bytes) -> FaceTemplate:
         """Its extract."""
         return comparing.extract(verifier, content, self.picture.name, self.picture.role)
 
-    def failed(self, error: UnreadableImage) -> Extract:
+    def failed(self, error: UnreadableImage) -> FaceTemplate:
         """What stands for it."""
         return comparing.unreadable(error, self.picture.name, self.picture.role)
 
@@ -164,14 +164,14 @@ class _Held:
         self._plan = plan
         self._store = store
         self._stored = store.pictures()
-        self._memory: OrderedDict[int, Extract] = OrderedDict()  # the last used at the end
+        self._memory: OrderedDict[int, FaceTemplate] = OrderedDict()  # the last used at the end
         self._new = Progress()
         self._committed = time.monotonic()
 
     def __contains__(self, number: int) -> bool:
         return number in self._memory or number in self._stored
 
-    def put(self, number: int, extract: Extract, stamp: Stamp | None = None) -> None:
+    def put(self, number: int, extract: FaceTemplate, stamp: Stamp | None = None) -> None:
         self._memory[number] = extract
         if stamp is not None:
             self._new.read[number] = stamp
@@ -225,7 +225,7 @@ class _Held:
         late = time.monotonic() - self._committed >= _EVERY
         return late or len(self._memory) > 2 * _MOST_HELD
 
-    def _get(self, number: int) -> Extract:
+    def _get(self, number: int) -> FaceTemplate:
         if number in self._memory:
             self._memory.move_to_end(number)
             return self._memory[number]

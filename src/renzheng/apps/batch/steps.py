@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from renzheng.errors import UnreadableImage
-from renzheng.types import Decision, Effect, Role
-from renzheng.verification.capture import told
-from renzheng.verification.templates import Extract, Verdict, unread
+from renzheng.types import Decision, Role, Severity
+from renzheng.verification.acquisition import told
+from renzheng.verification.templates import FaceTemplate, Verdict, unread
 from renzheng.verification.verifier import Verifier
 
 Cell = str | float | bool | None
@@ -52,7 +52,7 @@ def columns(*, liveness: bool) -> tuple[str, ...]:
     return tuple(name for name in _COLUMNS if liveness or name != "liveness")
 
 
-def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> Extract:
+def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
     """All that comparisons need of a picture. Nothing about the picture is an exception.
 
     Parameters
@@ -69,12 +69,12 @@ def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
     return verifier.extract(content, role, name=name)
 
 
-def unreadable(error: UnreadableImage, name: str, role: Role | str) -> Extract:
+def unreadable(error: UnreadableImage, name: str, role: Role | str) -> FaceTemplate:
     """What stands for a picture whose bytes could not be had."""
     return unread(name, Role(role), told(error))
 
 
-def compare(verifier: Verifier, reference: Extract, probe: Extract) -> Answer:
+def compare(verifier: Verifier, reference: FaceTemplate, probe: FaceTemplate) -> Answer:
     """The answer for a pair.
 
     Parameters
@@ -103,7 +103,9 @@ def compare(verifier: Verifier, reference: Extract, probe: Extract) -> Answer:
     failures: tuple[str, ...] = ()
     if verdict.decision is Decision.NOT_COMPARABLE:
         failures = tuple(
-            f"{each.side}.{each.code}" for each in verdict.findings if each.effect is Effect.REFUSAL
+            f"{each.side}.{each.code}"
+            for each in verdict.findings
+            if each.effect is Severity.REFUSAL
         )
     names = columns(liveness=verifier.liveness is not None)
     return Answer({name: found[name] for name in names}, failures)

@@ -13,7 +13,7 @@ from types import TracebackType
 from renzheng._support import files
 from renzheng.apps.batch import records
 from renzheng.errors import InvalidInput, RenzhengError
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 
 SUFFIX = ".unfinished"
 
@@ -56,7 +56,7 @@ class Progress:
     """
 
     rows: list[tuple[int, str, bytes | None]] = field(default_factory=list)
-    kept: dict[int, Extract] = field(default_factory=dict)
+    kept: dict[int, FaceTemplate] = field(default_factory=dict)
     dropped: list[int] = field(default_factory=list)
     read: dict[int, Stamp] = field(default_factory=dict)
 
@@ -166,7 +166,7 @@ class Store:
             found = self._base.execute("SELECT picture, size, modified FROM read").fetchall()
             return {number: (size, modified) for number, size, modified in found}
 
-    def extract(self, picture: int) -> Extract:
+    def extract(self, picture: int) -> FaceTemplate:
         """What is kept of a picture."""
         query = f"SELECT {', '.join(records.COLUMNS)} FROM extracts WHERE picture = ?"
         with self._explained():

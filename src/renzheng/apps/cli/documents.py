@@ -59,7 +59,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
 
     from renzheng._support import files
     from renzheng.faces.documents import portrait
-    from renzheng.types import Effect, Role
+    from renzheng.types import Role, Severity
     from renzheng.verification import findings
     from renzheng.verification.comparison import Policy
 
@@ -72,7 +72,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     capture = verifier.acquire(arguments.card, Role.DOCUMENT)
     policy = Policy(allow_several_faces=arguments.allow_several_faces)
     found = list(findings.of_capture("document", capture, policy))
-    refusals = [each for each in found if each.effect is Effect.REFUSAL]
+    refusals = [each for each in found if each.effect is Severity.REFUSAL]
     written = None
     if not refusals:
         cut = portrait.cut(capture, arguments.height)

@@ -70,10 +70,10 @@ def verifier(
         )
         from PIL import JpegImagePlugin  # noqa: F401  # the first picture would wait for it
 
-        from renzheng.verification.face_models import Instruments
+        from renzheng.verification.face_models import FaceModels
         from renzheng.verification.verifier import Verifier
 
-        instruments = Instruments.of(pack, embedder, detector_pack, detector.result())
+        instruments = FaceModels.of(pack, embedder, detector_pack, detector.result())
     return Verifier(instruments=instruments, threads=threads, backend=backend, **told)
 
 

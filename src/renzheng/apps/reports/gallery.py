@@ -17,7 +17,13 @@ from renzheng._support import files
 from renzheng.apps.reports import page
 from renzheng.apps.reports.verification import content, drawing
 from renzheng.errors import InvalidInput
-from renzheng.gallery.entries import Candidate, Entry, Identification, SearchDecision, Suspicion
+from renzheng.gallery.entries import (
+    Candidate,
+    DuplicateEnrolment,
+    Entry,
+    Identification,
+    SearchDecision,
+)
 from renzheng.gallery.photographs import picture_of
 from renzheng.types import Decision, Image
 
@@ -98,7 +104,7 @@ def save_search(found: Identification, source: str, path: Path, *, measured: str
 
 
 def save_check(
-    pairs: Sequence[Suspicion], left_out: int, path: Path, *, measured: str = ""
+    pairs: Sequence[DuplicateEnrolment], left_out: int, path: Path, *, measured: str = ""
 ) -> None:
     """Write the pairs of a check as a page; the parameters are as in `save_search`."""
     check(path)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from renzheng.types import Decision, Effect, Part, Role
+from renzheng.types import Decision, FaceKind, Role, Severity
 
 Pixel = tuple[float, float]
 Point = Annotated[Pixel, Field(description="x and y in pixels")]
@@ -35,7 +35,7 @@ class Face(_Reply):
 class Candidate(Face):
     """A face with what it was taken for."""
 
-    part: Part
+    part: FaceKind
     area: float = Field(description="of its box, over the chosen face's")
     contrast: float | None = Field(description="standard deviation of its luminance, 0 to 255")
     distance: float | None = Field(description="of its embedding from the chosen face's, 0 to 2")
@@ -154,7 +154,7 @@ class Finding(_Reply):
     code: str = Field(description="a stable word for programs")
     side: Literal["reference", "probe", "picture"]
     message: str
-    effect: Effect
+    effect: Severity
 
 
 class Distributions(_Reply):

@@ -7,7 +7,7 @@ known through all of it. Seeded: equal arguments give equal bits.
 
 from __future__ import annotations
 
-from renzheng.datasets.specimens.camera import CAPTURES, Capture, Photographed, Scanned, get
+from renzheng.datasets.specimens.camera import CAPTURES, Camera, Photographed, Scanned, get
 from renzheng.datasets.specimens.drawing import check_dpi, draw
 from renzheng.datasets.specimens.layouts import LAYOUTS, MM_AN_INCH, Layout
 from renzheng.datasets.specimens.specimen import Corners, Specimen, turned
@@ -21,7 +21,7 @@ __all__ = [
     "CAPTURES",
     "LAYOUTS",
     "REVISION",
-    "Capture",
+    "Camera",
     "Corners",
     "Layout",
     "Photographed",

@@ -31,8 +31,8 @@ from renzheng.datasets.degradations.effects import (
     UnevenLight,
 )
 from renzheng.datasets.specimens.geometry import (
-    Camera,
     Matrix,
+    PinholeCamera,
     dots_an_inch,
     moved,
     project,
@@ -52,7 +52,7 @@ MOST_TILT = 35.0  # degrees; beyond it the desk's horizon comes into the picture
 Grey = tuple[int, int, int]
 
 
-class Capture(Protocol):
+class Camera(Protocol):
     """A way from a drawn card to a picture of it."""
 
     @property
@@ -129,7 +129,7 @@ class Scanned:
     device: tuple[Effect, ...] = (Scan(skew=0), Jpeg(75))
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The scan; see `Capture.apply`."""
+        """The scan; see `Camera.apply`."""
         chance = _begin(specimen, seed)
         card = _surface(specimen, self.lines, self.surface, chance)
         height, width = card.shape[:2]
@@ -196,7 +196,7 @@ class Photographed:
             raise InvalidInput(f"a card fills shares in order between 0 and 1, not {self.fill}")
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The photograph; see `Capture.apply`."""
+        """The photograph; see `Camera.apply`."""
         chance = _begin(specimen, seed)
         card = _surface(specimen, self.lines, self.surface, chance)
         height, width = card.shape[:2]
@@ -205,7 +205,7 @@ class Photographed:
         size = sides if width >= height else sides[::-1]
         focal = float(chance.uniform(0.75, 1.0)) * max(size)  # 27 to 36 mm on 35 mm film
         tilts = chance.uniform(-self.tilt, self.tilt, 2)
-        matrix = Camera(focal, *size).frame(
+        matrix = PinholeCamera(focal, *size).frame(
             (width, height),
             (float(tilts[0]), float(tilts[1])),
             float(chance.uniform(-self.roll, self.roll)),
@@ -286,7 +286,7 @@ _PAPER: tuple[Grey, ...] = ((250, 250, 250),)
 _PHOTO = Photographed(
     "photo", "photographed by a phone on a desk: tilted, unevenly lit, blurred, noisy, JPEG"
 )
-_CAPTURES: tuple[Capture, ...] = (
+_CAPTURES: tuple[Camera, ...] = (
     Drawn("none", "the drawn card filling the picture"),
     Scanned("scan-300", "printed in four screens, scanned askew at 300 dpi, JPEG", 300),
     Scanned("scan-200", "printed in four screens, scanned askew at 200 dpi, JPEG", 200),
@@ -331,10 +331,10 @@ _CAPTURES: tuple[Capture, ...] = (
         surface=(Faded(), Scratches()),
     ),
 )
-CAPTURES: Mapping[str, Capture] = MappingProxyType({each.name: each for each in _CAPTURES})
+CAPTURES: Mapping[str, Camera] = MappingProxyType({each.name: each for each in _CAPTURES})
 
 
-def get(name: str) -> Capture:
+def get(name: str) -> Camera:
     """A capture by name.
 
     Raises

@@ -85,7 +85,7 @@ def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, border: int) ->
 
 
 @dataclass(frozen=True)
-class Camera:
+class PinholeCamera:
     """A pinhole camera: focal length and picture in pixels, looking at the picture's middle."""
 
     focal: float

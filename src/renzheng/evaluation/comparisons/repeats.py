@@ -11,7 +11,7 @@ from renzheng.datasets.types import People
 from renzheng.errors import NoFace, UnreadableImage
 from renzheng.faces.selection import choose_face
 from renzheng.types import Floats
-from renzheng.verification.same_photo import Head, compare_heads, head
+from renzheng.verification.same_photo import PhotoDetail, compare_heads, head
 from renzheng.verification.verifier import Verifier
 
 # Pairs that are looked at: versions of one photograph are nearer than anybody else. Where more
@@ -53,7 +53,7 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
         (int(acquired[one]), int(acquired[other]))
         for one, other in _nearest(rows[acquired], looked)
     )
-    heads: dict[int, Head | None] = {}
+    heads: dict[int, PhotoDetail | None] = {}
     found: dict[int, int] = {}
     for one, other in pairs:
         if one in found or other in found or people.person[one] == people.person[other]:
@@ -85,7 +85,7 @@ def _nearest(rows: Floats, most: int) -> list[tuple[int, int]]:
     return [(int(one), int(other)) for one, other in pairs[np.isfinite(products)]]
 
 
-def _head(verifier: Verifier, source: Path | bytes) -> Head | None:
+def _head(verifier: Verifier, source: Path | bytes) -> PhotoDetail | None:
     try:
         image = images.read(source, limits=verifier.limits)
         face = choose_face(verifier.instruments.detect(image), image.shape[1::-1])

@@ -42,7 +42,7 @@ _COARSE, _FINE = 1_200_000, 12_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class DetectedFaces:
     """A picture as its faces were found.
 
     Attributes
@@ -81,7 +81,7 @@ class Prepared:
 class _Look:
     """A way of looking at a picture, and what it showed: faces in pixels of the turned picture."""
 
-    base: Prepared
+    base: DetectedFaces
     turns: int
     faces: tuple[Face, ...]
     steps: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class _Look:
         return self.certainty >= _log_odds(_CERTAIN)
 
 
-def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
+def search_faces(image: Image, detect: Detect, smallest: int) -> DetectedFaces:
     """Look for the faces of a document.
 
     Parameters
@@ -115,7 +115,7 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
 
     Returns
     -------
-    Prepared
+    DetectedFaces
         As the first look shows it in which a face is certain; else as the best of all; with no
         face at all, the picture as it is.
 
@@ -130,11 +130,11 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> Prepared:
     # All quarter turns of the picture as it is are wanted in any case: where the search does not
     # want them, `_beside` does.
     outline, whole = both(
-        lambda: find(image), lambda: _turned_looks(Prepared(image), _COARSE, detect)
+        lambda: find(image), lambda: _turned_looks(DetectedFaces(image), _COARSE, detect)
     )
     best = _search(image, outline, whole, detect)
     if not best.faces:
-        return Prepared(image)
+        return DetectedFaces(image)
     best = _with_rivals(best, detect, smallest)
     beside = _beside(best, whole)
     # What one turn half sees another may see for certain.
@@ -202,10 +202,10 @@ def _search(image: Image, outline: Outline | None, whole: Sequence[_Look], detec
     return _best(looks)
 
 
-def _flattened(image: Image, outline: Outline) -> Prepared:
+def _flattened(image: Image, outline: Outline) -> DetectedFaces:
     flat, matrix = flatten(image, outline.corners, outline.ratio)
     words = f"{outline.document} outline found, made straight"
-    return Prepared(flat, matrix=matrix, outline=outline, steps=(words,))
+    return DetectedFaces(flat, matrix=matrix, outline=outline, steps=(words,))
 
 
 def _lies_askew(outline: Outline) -> bool:
@@ -215,18 +215,18 @@ def _lies_askew(outline: Outline) -> bool:
     return abs(askew) > _ASKEW
 
 
-def _turned_looks(base: Prepared, most: int, detect: Detect) -> list[_Look]:
+def _turned_looks(base: DetectedFaces, most: int, detect: Detect) -> list[_Look]:
     """Look at a picture at all quarter turns, as `_look` does."""
     small = reduced(base.image, most)
     return [_look_at(small, base, turns, detect) for turns in range(4)]
 
 
-def _look(base: Prepared, turns: int, most: int, detect: Detect) -> _Look:
+def _look(base: DetectedFaces, turns: int, most: int, detect: Detect) -> _Look:
     """Look at a picture, reduced to so many pixels and turned."""
     return _look_at(reduced(base.image, most), base, turns, detect)
 
 
-def _look_at(small: Image, base: Prepared, turns: int, detect: Detect) -> _Look:
+def _look_at(small: Image, base: DetectedFaces, turns: int, detect: Detect) -> _Look:
     faces = detect(turned(small, turns))
     ratios = [whole / part for whole, part in zip(base.image.shape, small.shape, strict=True)]
     factors = np.array(ratios[1::-1] if turns % 2 == 0 else ratios[:2], np.float32)
@@ -289,7 +289,7 @@ def _overlaps(face: Face, others: Sequence[Face]) -> bool:
     return any(lies_in(face, other) or lies_in(other, face) for other in others)
 
 
-def _diagonal(base: Prepared) -> Prepared:
+def _diagonal(base: DetectedFaces) -> DetectedFaces:
     """The picture turned by an eighth, reduced to what is searched finely."""
     small = reduced(base.image, _FINE)
     canvas, matrix = askew(small)

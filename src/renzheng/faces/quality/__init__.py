@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from renzheng.faces.alignment import Template
+from renzheng.faces.alignment import AlignmentTemplate
 from renzheng.faces.quality import (
     compression_artifacts,
     crop_of_the_face_image,
@@ -64,7 +64,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
 
 
 def measure(
-    image: Image, face: Face, template: Template, faces: Sequence[Face] = ()
+    image: Image, face: Face, template: AlignmentTemplate, faces: Sequence[Face] = ()
 ) -> dict[str, Measurement]:
     """Measure one face.
 

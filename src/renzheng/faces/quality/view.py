@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.faces import alignment
-from renzheng.faces.alignment import Template
+from renzheng.faces.alignment import AlignmentTemplate
 from renzheng.faces.quality import pose
 from renzheng.types import Face, Image
 
@@ -21,7 +21,7 @@ from renzheng.types import Face, Image
 # background than that takes.
 _SIDE, _LEFT, _TOP = 288, 164, 218
 _PLACES = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)])
-FRAME = Template("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype(np.float32))
+FRAME = AlignmentTemplate("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype(np.float32))
 
 # The standard's face region is the hull of 98 landmarks, from the brows to the chin and from ear to
 # ear. With five we take an ellipse in the aligned frame, cut off at the brows and a little narrower
@@ -58,7 +58,7 @@ class View:
 
     image: Image
     face: Face
-    template: Template
+    template: AlignmentTemplate
     faces: Sequence[Face] = ()
 
     @cached_property

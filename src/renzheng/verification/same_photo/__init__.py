@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.types import Face, Floats, Image, SamePicture
-from renzheng.verification.same_photo.photo_detail import WINDOW, Head, Level, head
+from renzheng.types import Face, Floats, Image, SamePhoto
+from renzheng.verification.same_photo.photo_detail import WINDOW, Level, PhotoDetail, head
 from renzheng.verification.same_photo.registration import register, sampled, together, window
 
-__all__ = ["THRESHOLD", "Head", "SamePicture", "compare_heads", "compare_pictures", "head"]
+__all__ = ["THRESHOLD", "PhotoDetail", "SamePhoto", "compare_heads", "compare_pictures", "head"]
 
 # Flags 9 of the 242,239 pairs of different photographs of one person in LFW: shots of one moment
 # or one pose; nobody's picture comes nearer than 0.58 to a stranger's (benchmarks/same_picture.py).
@@ -35,7 +35,7 @@ _FEWEST = 20.0  # blocks with something in them, of 225
 
 def compare_pictures(
     reference: Image, reference_face: Face, probe: Image, probe_face: Face
-) -> SamePicture:
+) -> SamePhoto:
     """Is the probe the very photograph that the reference shows?
 
     Parameters
@@ -59,17 +59,17 @@ def compare_pictures(
     return compare_heads(head(reference, reference_face), head(probe, probe_face))
 
 
-def compare_heads(reference: Head, probe: Head) -> SamePicture:
+def compare_heads(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
     """As `compare_pictures`, where heads are kept for many comparisons."""
     # One of the two stays and the other is resampled; which one must not hang on the order.
     fixed, moving = sorted((reference, probe), key=_order)
     found, mirrored = register(fixed, moving)
     other = moving.mirrored() if mirrored else moving
     score = _agreement(window(fixed.fine), sampled(other.fine, found))
-    return SamePicture(score, mirrored, THRESHOLD)
+    return SamePhoto(score, mirrored, THRESHOLD)
 
 
-def _order(one: Head) -> tuple[float, bytes]:
+def _order(one: PhotoDetail) -> tuple[float, bytes]:
     return one.eyes, one.fine.detail.tobytes()
 
 

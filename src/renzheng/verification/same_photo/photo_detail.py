@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from renzheng.faces.alignment import Template, align, to_picture, umeyama
+from renzheng.faces.alignment import AlignmentTemplate, align, to_picture, umeyama
 from renzheng.types import Face, Floats, Image
 
 WINDOW = 96  # px: what is compared, from the hair to below the chin
@@ -25,14 +25,14 @@ _MIDDLE = (SIDE - 1) / 2
 _EYE_LINE = MARGIN + 40.0
 
 
-def _template() -> Template:
+def _template() -> AlignmentTemplate:
     # The layout of dlib's chip in units of the eyes' distance, made symmetric, so that the mirror
     # image of a head is the head of the mirror image.
     offsets = ((-0.5, 0), (0.5, 0), (0, 0.585), (-0.435, 1.1), (0.435, 1.1))
     points = np.array(offsets, np.float32) * np.float32(_EYES)
     points += np.array((_MIDDLE, _EYE_LINE), np.float32)
     points.setflags(write=False)
-    return Template("head-128", SIDE, points)
+    return AlignmentTemplate("head-128", SIDE, points)
 
 
 HEAD = _template()
@@ -67,7 +67,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class PhotoDetail:
     """What is compared of one picture.
 
     Attributes
@@ -83,12 +83,14 @@ class Head:
     coarse: Level
     eyes: float
 
-    def mirrored(self) -> Head:
+    def mirrored(self) -> PhotoDetail:
         """The head of the mirror image."""
-        return Head(self.fine.mirrored(), self.middle.mirrored(), self.coarse.mirrored(), self.eyes)
+        return PhotoDetail(
+            self.fine.mirrored(), self.middle.mirrored(), self.coarse.mirrored(), self.eyes
+        )
 
 
-def head(image: Image, face: Face) -> Head:
+def head(image: Image, face: Face) -> PhotoDetail:
     """Cut out one head and keep its detail.
 
     Parameters
@@ -113,7 +115,7 @@ def head(image: Image, face: Face) -> Head:
     if visible is not None:
         # The outermost visible pixel is mixed with the black around it.
         visible = np.asarray(cv2.erode(visible, np.ones((3, 3), np.uint8)), np.float32)
-    return Head(Level(fine, visible), middle, coarse, face.inter_eye_distance)
+    return PhotoDetail(Level(fine, visible), middle, coarse, face.inter_eye_distance)
 
 
 def _visible(image: Image, face: Face) -> Floats | None:

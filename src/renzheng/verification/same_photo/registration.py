@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.types import Floats
-from renzheng.verification.same_photo.photo_detail import MARGIN, SIDE, WINDOW, Head, Level
+from renzheng.verification.same_photo.photo_detail import MARGIN, SIDE, WINDOW, Level, PhotoDetail
 
 # float64 (3, 3), affine: from the window's coordinates to the other head's, both about the middle
 # and in units of half the window.
@@ -35,7 +35,7 @@ _DAMPING = 1e-4
 _DOUBT = np.float32(0.25)
 
 
-def register(fixed: Head, moving: Head) -> tuple[Map, bool]:
+def register(fixed: PhotoDetail, moving: PhotoDetail) -> tuple[Map, bool]:
     """Find where one head lies on another, or on its mirror image.
 
     Parameters

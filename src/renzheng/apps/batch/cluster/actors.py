@@ -18,7 +18,7 @@ from renzheng.apps.batch.cluster.nodes import require
 from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.store import Stamp
 from renzheng.errors import RenzhengError
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 
 MOST_ATTEMPTS = 4
 _FAILED = -1  # in the place of a number
@@ -76,7 +76,7 @@ def unpacked(table: Table) -> list[tuple[int, Any]]:
     return [(number, pickle.loads(data)) for number, data in zip(numbers, contents, strict=True)]
 
 
-def extracted(extracts: Mapping[int, Extract], stamps: Mapping[int, Stamp]) -> Table:
+def extracted(extracts: Mapping[int, FaceTemplate], stamps: Mapping[int, Stamp]) -> Table:
     """Extracts as a table: a row for each, with how its file was."""
     import pyarrow
 
@@ -198,7 +198,7 @@ class Comparer(Worker):
     def __init__(self, settings: Settings, attempts: Any, parts: Sequence[Any]):
         super().__init__(settings, attempts)
         self._parts = parts
-        self._held: OrderedDict[int, Extract] = OrderedDict()
+        self._held: OrderedDict[int, FaceTemplate] = OrderedDict()
 
     def __call__(self, block: Table) -> Table:
         """Do a block."""
@@ -210,7 +210,7 @@ class Comparer(Worker):
             return packed(number, error)
 
     def _done(self, work: Work) -> Done:
-        known: dict[int, Extract] = {}
+        known: dict[int, FaceTemplate] = {}
         stamps: dict[int, Stamp] = {}
         rows = []
         for row, *sides in work.rows:
@@ -221,7 +221,7 @@ class Comparer(Worker):
             rows.append((row, run.encoded(answer)))
         return Done(rows, stamps)
 
-    def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> Extract:
+    def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> FaceTemplate:
         refused = pairs.refusal(work.pictures[number].picture)
         if refused is not None:
             return refused
@@ -229,11 +229,11 @@ class Comparer(Worker):
             shared = self._shared(number, *work.shared[number])
             if shared is not None:
                 return shared
-        done: tuple[Stamp, Extract] = self.do(work.pictures[number])
+        done: tuple[Stamp, FaceTemplate] = self.do(work.pictures[number])
         stamps[number], extract = done
         return extract
 
-    def _shared(self, number: int, part: int, place: int) -> Extract | None:
+    def _shared(self, number: int, part: int, place: int) -> FaceTemplate | None:
         """What was made first; None if it was lost with a node, so that it is made once more."""
         if number in self._held:
             self._held.move_to_end(number)

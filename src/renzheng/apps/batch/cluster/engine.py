@@ -18,7 +18,7 @@ from renzheng.apps.batch.run import Extraction, Plan
 from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.store import Progress, Stamp, Store
 from renzheng.errors import RenzhengError
-from renzheng.verification.templates import Extract
+from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
 _EVERY = 0.5  # seconds between two commits: what a killed run does again
@@ -221,7 +221,7 @@ class _Writer:
         self._committed = time.monotonic()
         self._report()
 
-    def kept(self, needed: set[int]) -> dict[int, Extract]:
+    def kept(self, needed: set[int]) -> dict[int, FaceTemplate]:
         """The extracts of an earlier run that are needed."""
         return {n: self._store.extract(n) for n in sorted(self._store.pictures() & needed)}
 

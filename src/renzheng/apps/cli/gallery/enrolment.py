@@ -12,7 +12,7 @@ from renzheng.apps.cli.gallery import common
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from renzheng.gallery.enrolment_lists import Roster
+    from renzheng.gallery.enrolment_lists import EnrolmentList
 
 _ADD = """\
 WHAT is a picture; a folder with pictures named after people, or with one folder for each person; or
@@ -148,27 +148,27 @@ def _tell_added(
     print(f"{', '.join(told)}; the gallery holds {entries:,}")
 
 
-def _roster(arguments: argparse.Namespace) -> Roster:
+def _roster(arguments: argparse.Namespace) -> EnrolmentList:
     """What there is to enrol, by the kind of WHAT."""
     from dataclasses import replace
 
     from renzheng.gallery import Enrolment
     from renzheng.gallery.conditions import parse_value
-    from renzheng.gallery.enrolment_lists import Roster, read_folder, read_table
+    from renzheng.gallery.enrolment_lists import EnrolmentList, read_folder, read_table
 
-    parts: list[Roster] = []
+    parts: list[EnrolmentList] = []
     for what in arguments.what:
         if what.is_dir():
             parts.append(read_folder(what, arguments.most))
         elif what.suffix.lower() in (".csv", ".tsv"):
             parts.append(read_table(what, arguments.root))
         else:
-            parts.append(Roster((Enrolment(id=what.stem, picture=what),)))
+            parts.append(EnrolmentList((Enrolment(id=what.stem, picture=what),)))
     several = len(arguments.what) > 1 or arguments.what[0].is_dir() or len(parts[0].enrolments) > 1
     if arguments.id is not None:
         if several:
             raise InvalidInput("--id names one picture, and there are more")
-        parts = [Roster((replace(parts[0].enrolments[0], id=arguments.id),))]
+        parts = [EnrolmentList((replace(parts[0].enrolments[0], id=arguments.id),))]
     people = {each.person for part in parts for each in part.enrolments if each.person}
     if arguments.person is not None and len(people) > 1:
         raise InvalidInput("--person names one person, and these pictures are of several")
@@ -185,7 +185,7 @@ def _roster(arguments: argparse.Namespace) -> Roster:
             person=arguments.person or each.person,
             metadata={**each.metadata, **metadata},
         )
-    return Roster(tuple(found.values()), tuple(problems))
+    return EnrolmentList(tuple(found.values()), tuple(problems))
 
 
 def _remove(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from renzheng.faces.quality import MEASURES
-from renzheng.types import Capture, Decision, Effect, Role, Verification
+from renzheng.types import Capture, Decision, Role, Severity, Verification
 from renzheng.verification import populations
 
 TITLE = "Face verification"
@@ -32,9 +32,9 @@ _ROLES = {
     Role.PHOTO: "a photograph",
 }
 _EFFECTS = {
-    Effect.WARNING: "",
-    Effect.DOUBT: " (rules out a match)",
-    Effect.REFUSAL: " (rules out a comparison)",
+    Severity.WARNING: "",
+    Severity.DOUBT: " (rules out a match)",
+    Severity.REFUSAL: " (rules out a comparison)",
 }
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from renzheng.types import Capture, Face, Image, Part
+from renzheng.types import Capture, Face, FaceKind, Image
 
 _LARGEST, _SMALLEST = 900, 420  # px of the longer side: light to embed, room for the marks
 _COLOURS = {
-    Part.CHOSEN: (64, 224, 150),
-    Part.GHOST: (120, 200, 255),
-    Part.COPY: (120, 200, 255),
-    Part.RIVAL: (255, 110, 90),
-    Part.INTRUDER: (255, 110, 90),
-    Part.STRANGER: (255, 110, 90),
-    Part.BYSTANDER: (255, 196, 64),
+    FaceKind.CHOSEN: (64, 224, 150),
+    FaceKind.GHOST: (120, 200, 255),
+    FaceKind.COPY: (120, 200, 255),
+    FaceKind.RIVAL: (255, 110, 90),
+    FaceKind.INTRUDER: (255, 110, 90),
+    FaceKind.STRANGER: (255, 110, 90),
+    FaceKind.BYSTANDER: (255, 196, 64),
 }
 _OUTLINE = (16, 20, 24)
 _SUBPIXEL = 4  # bits that cv2 draws finer than a pixel
@@ -58,9 +58,9 @@ def jpeg(image: Image, quality: int = 86) -> bytes:
     return coded.tobytes()
 
 
-def _mark(canvas: Image, face: Face, scale: float, part: Part) -> None:
+def _mark(canvas: Image, face: Face, scale: float, part: FaceKind) -> None:
     colour = _COLOURS[part]
-    thickness, radius = (4, 4.5) if part is Part.CHOSEN else (1, 2.5)
+    thickness, radius = (4, 4.5) if part is FaceKind.CHOSEN else (1, 2.5)
 
     def fixed(x: float, y: float) -> tuple[int, int]:
         # Pixel centres move with the scale; clipped, as cv2 overflows on absurd coordinates.

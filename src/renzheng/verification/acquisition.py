@@ -12,11 +12,11 @@ from renzheng import images
 from renzheng._support.timing import Clock
 from renzheng.errors import NoFace, UnreadableImage
 from renzheng.faces import alignment, quality
-from renzheng.faces.documents import Homography, Prepared, mapped, search_faces, turn_matrix
+from renzheng.faces.documents import DetectedFaces, Homography, mapped, search_faces, turn_matrix
 from renzheng.faces.selection import Alike, choose_person, choose_portrait
-from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Preparation, Role
+from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Rectification, Role
 from renzheng.verification.comparison import distances
-from renzheng.verification.face_models import Instruments
+from renzheng.verification.face_models import FaceModels
 
 _REMEDIES = {
     Role.DOCUMENT: "scan it again, flat and sharp, with the whole portrait in the picture",
@@ -35,7 +35,7 @@ _MOST_COMPARED = 6  # faces of a document, the largest
 def acquire(
     picture: Any,
     role: Role,
-    instruments: Instruments,
+    instruments: FaceModels,
     *,
     name: str | None = None,
     clock: Clock | None = None,
@@ -89,7 +89,7 @@ def acquire(
         image=prepared.image,
         faces=prepared.faces,
         choice=choice,
-        preparation=Preparation(
+        preparation=Rectification(
             size=(image.shape[1], image.shape[0]),
             matrix=prepared.matrix,
             turns=prepared.turns,
@@ -103,7 +103,7 @@ def acquire(
     )
 
 
-def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
+def find_faces(image: Image, role: Role, instruments: FaceModels) -> DetectedFaces:
     """The faces of a picture that can be aligned, and how it was prepared to find them.
 
     Raises
@@ -115,7 +115,7 @@ def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
     if role is Role.DOCUMENT:
         prepared = search_faces(image, instruments.detect, smallest)
     else:
-        prepared = Prepared(image, tuple(instruments.detect(image)))
+        prepared = DetectedFaces(image, tuple(instruments.detect(image)))
     if not prepared.faces:
         # A camera that does not say how it was held is common; a face at a quarter turn is not
         # compared, since upside down the detector sees faces where there are none.
@@ -133,7 +133,7 @@ def find_faces(image: Image, role: Role, instruments: Instruments) -> Prepared:
 
 
 def choose(
-    image: Image, prepared: Prepared, role: Role, instruments: Instruments
+    image: Image, prepared: DetectedFaces, role: Role, instruments: FaceModels
 ) -> tuple[Choice, Floats | None]:
     """The face that is compared, and its embedding where it was needed for that.
 
@@ -169,7 +169,7 @@ def choose(
     return choice, embeddings[chosen]
 
 
-def alike(instruments: Instruments) -> Alike | None:
+def alike(instruments: FaceModels) -> Alike | None:
     """Up to which distances two faces of one document are one person's; None if nobody knows."""
     calibration = instruments.calibration
     if calibration is None:
@@ -188,7 +188,7 @@ def told(error: UnreadableImage | NoFace) -> str:
 
 
 def _measure(
-    image: Image, prepared: Prepared, face: Face, template: alignment.Template
+    image: Image, prepared: DetectedFaces, face: Face, template: alignment.AlignmentTemplate
 ) -> dict[str, Measurement]:
     """Quality, in the pixels that were handed in: flattening makes up pixels and hides others."""
     faces: Sequence[Face] = prepared.faces
@@ -199,7 +199,7 @@ def _measure(
     return quality.measure(upright, as_read[id(face)], template, tuple(as_read.values()))
 
 
-def _as_read(image: Image, prepared: Prepared) -> tuple[Image, Homography]:
+def _as_read(image: Image, prepared: DetectedFaces) -> tuple[Image, Homography]:
     """The picture as read, but for quarter turns, and the way to it from the prepared one."""
     turn = turn_matrix(image.shape, prepared.turns)
     upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))

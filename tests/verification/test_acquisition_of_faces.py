@@ -10,14 +10,14 @@ import pytest
 
 from renzheng import Face, Role, Verifier
 from renzheng.types import Image
-from renzheng.verification.capture import acquire
-from renzheng.verification.face_models import Instruments
+from renzheng.verification.acquisition import acquire
+from renzheng.verification.face_models import FaceModels
 
 GOOD = np.array([(60, 60), (100, 60), (80, 85), (66, 105), (94, 105)], np.float32)
 
 
 @pytest.fixture(scope="module")
-def instruments() -> Instruments:
+def instruments() -> FaceModels:
     return Verifier(threads=1).instruments
 
 
@@ -51,7 +51,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("role", list(Role))
 def test_a_face_that_cannot_be_aligned_is_none(
-    instruments: Instruments, role: Role, name: str
+    instruments: FaceModels, role: Role, name: str
 ) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
     alone = replace(instruments, detector=Sees(BAD[name]))  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_a_face_that_cannot_be_aligned_is_none(
     np.testing.assert_array_equal(capture.face.landmarks, GOOD)  # type: ignore[union-attr]
 
 
-def test_what_choosing_embedded_is_what_the_crop_gives(instruments: Instruments) -> None:
+def test_what_choosing_embedded_is_what_the_crop_gives(instruments: FaceModels) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (160, 160, 3), dtype=np.uint8)
     seen = replace(instruments, detector=Sees(face(GOOD), face(np.add(GOOD, (30, 20)), score=0.95)))  # type: ignore[arg-type]
     capture = acquire(picture, Role.DOCUMENT, seen)
