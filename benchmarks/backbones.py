@@ -63,8 +63,8 @@ def networks(name: str, folder: Path) -> tuple[object, int, list[Path]]:
     export.write_onnx(network, side, files[0], rewrite=False)
     export.write_onnx(network, side, files[1])
     export.write_onnx(network, side, files[2], winograd=True)
-    chance = np.random.default_rng(0)
-    crops = [chance.normal(0, 0.5, (4, 3, side, side)).astype(np.float32) for _ in range(4)]
+    rng = np.random.default_rng(0)
+    crops = [rng.normal(0, 0.5, (4, 3, side, side)).astype(np.float32) for _ in range(4)]
     onnx.save(quantising.quantise(onnx.load(files[0]), lambda: crops), files[3])
     return network, side, files
 

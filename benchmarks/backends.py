@@ -95,7 +95,7 @@ def main() -> None:
             works = {n: lambda f=f, b=batch: f(b) for n, f in networks.items()}
             row(f"{file.removesuffix('.onnx')}, {many} windows", works, rounds)
     verifiers = {name: Verifier(threads=threads, backend=name) for name in BACKENDS}
-    size = verifiers[BACKENDS[0]].instruments.template.size
+    size = verifiers[BACKENDS[0]].face_models.template.size
     for many in (1, 16):
         crops = np.zeros((many, size, size, 3), np.uint8)
         works = {n: lambda v=v, c=crops: v.embed_crops(c) for n, v in verifiers.items()}

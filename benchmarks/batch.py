@@ -110,14 +110,14 @@ def kill(table: Path, pairs: int, kills: int, seed: int, folder: Path) -> None:
     whole, killed = folder / "whole.csv", folder / "killed.csv"
     seconds = run(table, whole, 2)
     print(f"uninterrupted: {pairs} pairs in {seconds:.0f} s, {pairs / seconds:.1f} pairs/s")
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for number in range(1, kills + 1):
         process = subprocess.Popen(
             command(table, killed, 2, "--resume"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(chance.uniform(0.1, 1.6) * seconds / (kills + 2))
+        time.sleep(rng.uniform(0.1, 1.6) * seconds / (kills + 2))
         process.kill()
         ended = process.wait()
         partial = killed.with_name("killed.csv.partial")

@@ -61,12 +61,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=320)
     arguments = parser.parse_args()
     verifier = Verifier()
-    template = verifier.instruments.template
+    template = verifier.face_models.template
     assert verifier.calibration is not None
     threshold = verifier.calibration.threshold_at(1e-4)
 
     def look(image: np.ndarray) -> tuple[Face, np.ndarray] | None:
-        faces = verifier.instruments.detect(image)
+        faces = verifier.face_models.detect(image)
         if not faces:
             return None
         face = choose_face(faces, image.shape[1::-1])

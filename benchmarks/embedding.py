@@ -125,8 +125,8 @@ def by_dlib() -> Embed:
 
 def some_crops(number: int, side: int) -> np.ndarray:
     """Smooth noise: of what a picture shows, a network's time does not depend."""
-    chance = np.random.default_rng(1)
-    noise = [cv2.GaussianBlur(chance.normal(size=(side, side, 3)), (0, 0), 6) for _ in "123"]
+    rng = np.random.default_rng(1)
+    noise = [cv2.GaussianBlur(rng.normal(size=(side, side, 3)), (0, 0), 6) for _ in "123"]
     made = [np.clip(128 + 50 * each / each.std(), 0, 255).astype(np.uint8) for each in noise]
     return np.resize(np.stack(made), (number, side, side, 3))
 

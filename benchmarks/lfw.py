@@ -111,22 +111,22 @@ def rows_of_zoo(pairs: Pairs, store: Path, workers: int) -> np.ndarray:
 def times(pairs: Pairs, count: int) -> dict[str, np.ndarray]:
     """Milliseconds a picture of each side, turn by turn."""
     verifier, zoo = Verifier(), Zoo()
-    plain = copy.copy(verifier.instruments.embedder)
+    plain = copy.copy(verifier.face_models.embedder)
     plain._mirror = False
 
     def ours(embedder) -> Callable[[np.ndarray], np.ndarray | None]:
         def embed(image: np.ndarray) -> np.ndarray | None:
-            faces = verifier.instruments.detect(image)
+            faces = verifier.face_models.detect(image)
             if not faces:
                 return None
             face = choose_face(faces, image.shape[1::-1])
-            crop = alignment.align(image, face.landmarks, verifier.instruments.template)
+            crop = alignment.align(image, face.landmarks, verifier.face_models.template)
             return embedder.embed(crop[None])[0]
 
         return embed
 
     sides = {
-        "renzheng": ours(verifier.instruments.embedder),
+        "renzheng": ours(verifier.face_models.embedder),
         "renzheng, one crop": ours(plain),
         "OpenCV Zoo": zoo.embed,
     }

@@ -37,45 +37,45 @@ Chance = np.random.Generator
 Pixels = np.ndarray  # uint8 (h, w, 3) BGR
 
 
-def halved(image: Pixels, chance: Chance) -> Pixels:
+def halved(image: Pixels, rng: Chance) -> Pixels:
     return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def cropped(image: Pixels, chance: Chance) -> Pixels:
+def cropped(image: Pixels, rng: Chance) -> Pixels:
     """A tenth of the width and of the height is cut off, on whichever sides."""
     height, width = image.shape[:2]
     high, wide = round(0.9 * height), round(0.9 * width)
-    top, left = chance.integers(0, height - high + 1), chance.integers(0, width - wide + 1)
+    top, left = rng.integers(0, height - high + 1), rng.integers(0, width - wide + 1)
     return image[top : top + high, left : left + wide]
 
 
-def framed(image: Pixels, chance: Chance) -> Pixels:
-    wide = round(image.shape[1] * chance.uniform(0.04, 0.12))
-    colour = [int(v) for v in chance.integers(0, 256, 3)]
+def framed(image: Pixels, rng: Chance) -> Pixels:
+    wide = round(image.shape[1] * rng.uniform(0.04, 0.12))
+    colour = [int(v) for v in rng.integers(0, 256, 3)]
     return cv2.copyMakeBorder(image, wide, wide, wide, wide, cv2.BORDER_CONSTANT, value=colour)
 
 
-def toned(image: Pixels, chance: Chance) -> Pixels:
-    factor = float(chance.choice((chance.uniform(0.5, 0.8), chance.uniform(1.2, 1.6))))
+def toned(image: Pixels, rng: Chance) -> Pixels:
+    factor = float(rng.choice((rng.uniform(0.5, 0.8), rng.uniform(1.2, 1.6))))
     return np.clip(image.astype(np.float32) * factor + 0.5, 0, 255).astype(np.uint8)
 
 
-def mirrored(image: Pixels, chance: Chance) -> Pixels:
+def mirrored(image: Pixels, rng: Chance) -> Pixels:
     return image[:, ::-1]
 
 
-def written_over(image: Pixels, chance: Chance) -> Pixels:
+def written_over(image: Pixels, rng: Chance) -> Pixels:
     image = image.copy()
     height, width = image.shape[:2]
     for words in ("SPECIMEN 2026", "do not copy"):
-        place = int(chance.uniform(0, 0.3) * width), int(chance.uniform(0.15, 0.95) * height)
-        colour = [int(v) for v in chance.integers(0, 256, 3)]
+        place = int(rng.uniform(0, 0.3) * width), int(rng.uniform(0.15, 0.95) * height)
+        colour = [int(v) for v in rng.integers(0, 256, 3)]
         cv2.putText(image, words, place, 0, width / 330, colour, 2, cv2.LINE_AA)
     return image
 
 
 VERSIONS: dict[str, tuple[int, Callable[[Pixels, Chance], Pixels]]] = {  # JPEG's quality, what
-    "JPEG 30": (30, lambda image, chance: image),
+    "JPEG 30": (30, lambda image, rng: image),
     "half the size": (90, halved),
     "cropped by 10 %": (90, cropped),
     "framed": (90, framed),
@@ -91,8 +91,8 @@ def folder(kind: str) -> str:
 
 def make(arguments: argparse.Namespace) -> None:
     paths = sorted(arguments.data.glob("*/*.jpg"))
-    chance = np.random.default_rng(0)
-    drawn = sorted(chance.choice(len(paths), ORIGINALS, replace=False))
+    rng = np.random.default_rng(0)
+    drawn = sorted(rng.choice(len(paths), ORIGINALS, replace=False))
     root = arguments.work / "pictures"
     for kind in ("original", *map(folder, VERSIONS)):
         (root / kind).mkdir(parents=True, exist_ok=True)
@@ -251,8 +251,8 @@ def search(arguments: argparse.Namespace) -> None:
     from renzheng.images.duplicates.hash_search import HashIndex
 
     count, views = arguments.pictures, 20
-    chance = np.random.default_rng(0)
-    hashes = chance.integers(0, 2**64, (count, views, 4), np.uint64)
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, (count, views, 4), np.uint64)
     index = HashIndex(list(hashes[:, :1]), list(hashes))
     part = 320
     start = time.process_time()

@@ -35,66 +35,66 @@ from same_picture import TWICE, aslant, coded, mirrored, scaled, toned, turned
 Chance = np.random.Generator
 
 
-def cropped(image: Image, chance: Chance, share: float) -> Image:
+def cropped(image: Image, rng: Chance, share: float) -> Image:
     """So much less on either axis, from anywhere."""
     height, width = image.shape[:2]
     high, wide = round(height * (1 - share)), round(width * (1 - share))
-    y, x = int(chance.integers(height - high + 1)), int(chance.integers(width - wide + 1))
+    y, x = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
     return np.ascontiguousarray(image[y : y + high, x : x + wide])
 
 
-def framed(image: Image, chance: Chance) -> Image:
+def framed(image: Image, rng: Chance) -> Image:
     """A uniform frame of 3 to 15 % of the width, as often of four widths as of one."""
     width = image.shape[1]
-    colour = chance.integers(0, 256, 3) if chance.random() < 0.5 else [chance.choice((0, 255))] * 3
-    sides = chance.uniform(0.03, 0.15, 4) if chance.random() < 0.5 else [chance.uniform(0.03, 0.15)]
+    colour = rng.integers(0, 256, 3) if rng.random() < 0.5 else [rng.choice((0, 255))] * 3
+    sides = rng.uniform(0.03, 0.15, 4) if rng.random() < 0.5 else [rng.uniform(0.03, 0.15)]
     wide = [int(v * width) for v in np.broadcast_to(sides, 4)]
     value = [int(v) for v in colour]
     return cv2.copyMakeBorder(image, *wide, cv2.BORDER_CONSTANT, value=value)
 
 
-def written_over(image: Image, chance: Chance) -> Image:
+def written_over(image: Image, rng: Chance) -> Image:
     """Three lines of text, some across the face."""
     image = image.copy()
     height, width = image.shape[:2]
-    for colour in chance.integers(0, 256, (3, 3)):
-        place = int(chance.uniform(0, 0.3) * width), int(chance.uniform(0.1, 0.95) * height)
-        size = width / 400 * chance.uniform(0.8, 1.6)
+    for colour in rng.integers(0, 256, (3, 3)):
+        place = int(rng.uniform(0, 0.3) * width), int(rng.uniform(0.1, 0.95) * height)
+        size = width / 400 * rng.uniform(0.8, 1.6)
         ink = [int(v) for v in colour]
         cv2.putText(image, "SPECIMEN 2026", place, 0, size, ink, 2, cv2.LINE_AA)
     return image
 
 
-def pasted(image: Image, chance: Chance, other: Image) -> Image:
+def pasted(image: Image, rng: Chance, other: Image) -> Image:
     """At a fifth of the area of somebody else's picture."""
     ground = cv2.resize(other, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     part = scaled(image, 0.9)
     high, wide = part.shape[:2]
-    y = int(chance.integers(ground.shape[0] - high))
-    x = int(chance.integers(ground.shape[1] - wide))
+    y = int(rng.integers(ground.shape[0] - high))
+    x = int(rng.integers(ground.shape[1] - wide))
     ground[y : y + high, x : x + wide] = part
     return coded(ground, 60)
 
 
 ALTERATIONS: dict[str, Callable[[Image, Chance, Image], Image]] = {
-    "JPEG 30": lambda image, chance, other: coded(image, 30),
-    "half the size": lambda image, chance, other: scaled(image, 0.5),
-    "a fifth of the size": lambda image, chance, other: scaled(image, 0.2),
-    "cropped by 10 %": lambda image, chance, other: cropped(image, chance, 0.1),
-    "cropped by 30 %": lambda image, chance, other: cropped(image, chance, 0.3),
-    "cropped by half": lambda image, chance, other: cropped(image, chance, 0.5),
-    "framed": lambda image, chance, other: framed(image, chance),
-    "framed, JPEG 50": lambda image, chance, other: coded(framed(image, chance), 50),
-    "brightness, contrast, gamma": lambda image, chance, other: toned(image, chance),
-    "mirrored": lambda image, chance, other: mirrored(image),
-    "mirrored, cropped by 10 %": lambda image, chance, other: cropped(mirrored(image), chance, 0.1),
-    "text over it": lambda image, chance, other: written_over(image, chance),
-    "rotated by 2 to 8 degrees": lambda image, chance, other: turned(image, chance),
-    "seen aslant, JPEG 70": lambda image, chance, other: coded(aslant(image, chance), 70),
-    "cropped, mirrored, smaller, toned, JPEG 50": lambda image, chance, other: coded(
-        toned(scaled(mirrored(cropped(image, chance, 0.1)), 0.7), chance), 50
+    "JPEG 30": lambda image, rng, other: coded(image, 30),
+    "half the size": lambda image, rng, other: scaled(image, 0.5),
+    "a fifth of the size": lambda image, rng, other: scaled(image, 0.2),
+    "cropped by 10 %": lambda image, rng, other: cropped(image, rng, 0.1),
+    "cropped by 30 %": lambda image, rng, other: cropped(image, rng, 0.3),
+    "cropped by half": lambda image, rng, other: cropped(image, rng, 0.5),
+    "framed": lambda image, rng, other: framed(image, rng),
+    "framed, JPEG 50": lambda image, rng, other: coded(framed(image, rng), 50),
+    "brightness, contrast, gamma": lambda image, rng, other: toned(image, rng),
+    "mirrored": lambda image, rng, other: mirrored(image),
+    "mirrored, cropped by 10 %": lambda image, rng, other: cropped(mirrored(image), rng, 0.1),
+    "text over it": lambda image, rng, other: written_over(image, rng),
+    "rotated by 2 to 8 degrees": lambda image, rng, other: turned(image, rng),
+    "seen aslant, JPEG 70": lambda image, rng, other: coded(aslant(image, rng), 70),
+    "cropped, mirrored, smaller, toned, JPEG 50": lambda image, rng, other: coded(
+        toned(scaled(mirrored(cropped(image, rng, 0.1)), 0.7), rng), 50
     ),
-    "right half another picture's": lambda image, chance, other: np.hstack(
+    "right half another picture's": lambda image, rng, other: np.hstack(
         [image[:, : image.shape[1] // 2], other[:, image.shape[1] // 2 :]]
     ),
     "pasted into another picture": pasted,
@@ -102,8 +102,8 @@ ALTERATIONS: dict[str, Callable[[Image, Chance, Image], Image]] = {
 
 
 def altered(path: Path, name: str, image: Image, other: Image) -> Image:
-    chance = np.random.default_rng(zlib.crc32(f"{path.name} {name}".encode()))
-    return np.ascontiguousarray(ALTERATIONS[name](image, chance, other))
+    rng = np.random.default_rng(zlib.crc32(f"{path.name} {name}".encode()))
+    return np.ascontiguousarray(ALTERATIONS[name](image, rng, other))
 
 
 def share(found: Sequence[bool]) -> str:

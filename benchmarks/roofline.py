@@ -44,7 +44,7 @@ def main() -> None:
             reached = roofline.measure(cases, rates, rounds=arguments.rounds)
             table = Table(
                 "network", "input", "M multiply-adds", "ms", "G/s", "of the rate",
-                title=f"{backend} {verifier.instruments.backend_version}, {threads} thread(s); "
+                title=f"{backend} {verifier.face_models.backend_version}, {threads} thread(s); "
                 f"matrix rate float32 {rates.floating.multiply_adds / 1e9:.0f} G/s "
                 f"({rates.floating.by}), int8 {rates.integer.multiply_adds / 1e9:.0f} G/s "
                 f"({rates.integer.by})",

@@ -86,24 +86,24 @@ def scaled(image: Image, factor: float) -> Image:
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
-def cropped(image: Image, chance: Chance) -> Image:
+def cropped(image: Image, rng: Chance) -> Image:
     height, width = image.shape[:2]
-    left, right, top, bottom = chance.uniform(0.1, 0.3, 4)
+    left, right, top, bottom = rng.uniform(0.1, 0.3, 4)
     return np.ascontiguousarray(
         image[int(top * height) : height - int(bottom * height),
               int(left * width) : width - int(right * width)]
     )  # fmt: skip
 
 
-def toned(image: Image, chance: Chance) -> Image:
-    pixels = (image.astype(np.float32) / 255) ** chance.uniform(0.6, 1.6)
-    pixels = (pixels - 0.5) * chance.uniform(0.6, 1.4) + 0.5 + chance.uniform(-0.15, 0.15)
+def toned(image: Image, rng: Chance) -> Image:
+    pixels = (image.astype(np.float32) / 255) ** rng.uniform(0.6, 1.6)
+    pixels = (pixels - 0.5) * rng.uniform(0.6, 1.4) + 0.5 + rng.uniform(-0.15, 0.15)
     return np.clip(255 * pixels + 0.5, 0, 255).astype(np.uint8)
 
 
-def turned(image: Image, chance: Chance) -> Image:
+def turned(image: Image, rng: Chance) -> Image:
     height, width = image.shape[:2]
-    angle = float(chance.choice((-1, 1)) * chance.uniform(2, 8))
+    angle = float(rng.choice((-1, 1)) * rng.uniform(2, 8))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     return cv2.warpAffine(image, matrix, (width, height))
 
@@ -116,52 +116,50 @@ def grey(image: Image) -> Image:
     return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
 
 
-def written_over(image: Image, chance: Chance) -> Image:
+def written_over(image: Image, rng: Chance) -> Image:
     """A frame and three lines of text, some across the face."""
     image = image.copy()
     height, width = image.shape[:2]
-    colours = [[int(v) for v in row] for row in chance.integers(0, 256, (4, 3))]
+    colours = [[int(v) for v in row] for row in rng.integers(0, 256, (4, 3))]
     cv2.rectangle(image, (0, 0), (width - 1, height - 1), colours[3], max(4, width // 12))
     for colour in colours[:3]:
-        place = int(chance.uniform(0, 0.3) * width), int(chance.uniform(0.1, 0.95) * height)
-        size = width / 400 * chance.uniform(0.8, 1.6)
+        place = int(rng.uniform(0, 0.3) * width), int(rng.uniform(0.1, 0.95) * height)
+        size = width / 400 * rng.uniform(0.8, 1.6)
         cv2.putText(image, "SPECIMEN 2026", place, 0, size, colour, 2, cv2.LINE_AA)
     return image
 
 
-def aslant(image: Image, chance: Chance) -> Image:
+def aslant(image: Image, rng: Chance) -> Image:
     """Seen at an angle: every corner moves by up to 5 % of the picture's sides."""
     height, width = image.shape[:2]
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    moved = corners + chance.uniform(-0.05, 0.05, (4, 2)) * (width, height)
+    moved = corners + rng.uniform(-0.05, 0.05, (4, 2)) * (width, height)
     matrix = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
     return cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
-def everything(image: Image, chance: Chance) -> Image:
-    return coded(toned(scaled(mirrored(cropped(image, chance)), 0.7), chance), 50)
+def everything(image: Image, rng: Chance) -> Image:
+    return coded(toned(scaled(mirrored(cropped(image, rng)), 0.7), rng), 50)
 
 
 ALTERATIONS: dict[str, Callable[[Image, Face, Chance], Image]] = {
-    "JPEG 50": lambda image, face, chance: coded(image, 50),
-    "JPEG 30": lambda image, face, chance: coded(image, 30),
-    "coded, scaled by 0.8, coded": lambda image, face, chance: coded(
+    "JPEG 50": lambda image, face, rng: coded(image, 50),
+    "JPEG 30": lambda image, face, rng: coded(image, 30),
+    "coded, scaled by 0.8, coded": lambda image, face, rng: coded(
         scaled(coded(image, 60), 0.8), 40
     ),
-    "half the size": lambda image, face, chance: scaled(image, 0.5),
-    "cropped, 10 to 30 % off each side": lambda image, face, chance: cropped(image, chance),
-    "brightness, contrast, gamma": lambda image, face, chance: toned(image, chance),
-    "mirrored": lambda image, face, chance: mirrored(image),
-    "rotated by 2 to 8 degrees": lambda image, face, chance: turned(image, chance),
-    "grey": lambda image, face, chance: grey(image),
-    "frame and text over it": lambda image, face, chance: written_over(image, chance),
-    "seen aslant, JPEG 70": lambda image, face, chance: coded(aslant(image, chance), 70),
-    "cropped, mirrored, smaller, toned, JPEG 50": lambda image, face, chance: everything(
-        image, chance
-    ),
+    "half the size": lambda image, face, rng: scaled(image, 0.5),
+    "cropped, 10 to 30 % off each side": lambda image, face, rng: cropped(image, rng),
+    "brightness, contrast, gamma": lambda image, face, rng: toned(image, rng),
+    "mirrored": lambda image, face, rng: mirrored(image),
+    "rotated by 2 to 8 degrees": lambda image, face, rng: turned(image, rng),
+    "grey": lambda image, face, rng: grey(image),
+    "frame and text over it": lambda image, face, rng: written_over(image, rng),
+    "seen aslant, JPEG 70": lambda image, face, rng: coded(aslant(image, rng), 70),
+    "cropped, mirrored, smaller, toned, JPEG 50": lambda image, face, rng: everything(image, rng),
     **{
-        f"document: {name}": lambda image, face, chance, channel=channel: channel.apply(
-            image, face, int(chance.integers(2**31))
+        f"document: {name}": lambda image, face, rng, channel=channel: channel.apply(
+            image, face, int(rng.integers(2**31))
         )
         for name, channel in degradations.CHANNELS.items()
     },
@@ -210,7 +208,7 @@ def positives(
         for person in list(half)[:count]:
             path = people[person][0]
             image, face = images.read(path), faces[path]
-            original = same_photo.head(image, face)
+            original = same_photo.detail_of(image, face)
             for name, alter in ALTERATIONS.items():
                 seed = zlib.crc32(f"{path.name} {name}".encode())
                 altered = alter(image, face, np.random.default_rng(seed))
@@ -218,7 +216,9 @@ def positives(
                 score, turned_round = float("nan"), False
                 if found:
                     again = choose_face(found, altered.shape[1::-1])
-                    result = same_photo.compare_heads(original, same_photo.head(altered, again))
+                    result = same_photo.compare_details(
+                        original, same_photo.detail_of(altered, again)
+                    )
                     score, turned_round = result.score, result.mirrored
                 rows[name].append((half[person], score, turned_round))
         np.savez(store, **{name: np.array(values) for name, values in rows.items()})
@@ -244,7 +244,7 @@ def _views(head: PhotoDetail) -> np.ndarray:
 
 
 def compared(
-    heads: Sequence[PhotoDetail], chance: Chance, share: float
+    heads: Sequence[PhotoDetail], rng: Chance, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """All pairs: float (n, 3) first, second, score (-1 where the gate spared it); and a sample of
     the scores that were spared."""
@@ -255,9 +255,9 @@ def compared(
     for i, j in itertools.combinations(range(len(heads)), 2):
         score = -1.0
         if near[i, j] >= GATE:
-            score = same_photo.compare_heads(heads[i], heads[j]).score
-        elif chance.random() < share:
-            spared.append(same_photo.compare_heads(heads[i], heads[j]).score)
+            score = same_photo.compare_details(heads[i], heads[j]).score
+        elif rng.random() < share:
+            spared.append(same_photo.compare_details(heads[i], heads[j]).score)
         rows.append((i, j, score))
     return np.array(rows), np.array(spared)
 
@@ -267,25 +267,25 @@ def negatives(
 ) -> dict[str, np.ndarray]:
     """Pictures' names, half and score of each genuine and impostor pair."""
     if not store.exists():
-        chance = np.random.default_rng(6)
+        rng = np.random.default_rng(6)
 
         @cache
         def name(path: Path) -> str:
             return path.stem
 
-        def head(path: Path) -> PhotoDetail:
-            return same_photo.head(images.read(path), faces[path])
+        def detail_of(path: Path) -> PhotoDetail:
+            return same_photo.detail_of(images.read(path), faces[path])
 
         several = {who: paths for who, paths in people.items() if len(paths) > 1}
         pairs = sum(len(paths) * (len(paths) - 1) // 2 for paths in several.values())
         names, rows, spared = [], [], []
         for who, paths in several.items():
-            found, rest = compared([head(path) for path in paths], chance, SAMPLE / pairs)
+            found, rest = compared([detail_of(path) for path in paths], rng, SAMPLE / pairs)
             rows += [(half[who], score) for _, _, score in found]
             names += [(name(paths[int(i)]), name(paths[int(j)])) for i, j, _ in found]
             spared.append(rest)
         strangers = [people[who][0] for who in list(half)[:STRANGERS]]
-        found, rest = compared([head(path) for path in strangers], chance, 0.02)
+        found, rest = compared([detail_of(path) for path in strangers], rng, 0.02)
         np.savez(
             store,
             names=names,

@@ -44,7 +44,7 @@ def paint(
     width, height = size
     if points is None:
         points = landmarks() + np.array((width / 2, 0.42 * height))
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     left, right, nose, mouth_left, mouth_right = points
     eyes, mouth = (left + right) / 2, (mouth_left + mouth_right) / 2
     unit = float(np.linalg.norm(mouth - eyes)) / 65.5  # px a millimetre
@@ -70,8 +70,8 @@ def paint(
     # Broad shades and pores, so that there are levels to count and detail to blur.
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     shade = 1 - 0.28 * (np.hypot(x - eyes[0], (y - eyes[1] - 20 * unit)) / (80 * unit)) ** 2
-    broad = cv2.resize(chance.normal(0, 1, (7, 7)), size, interpolation=cv2.INTER_CUBIC)
+    broad = cv2.resize(rng.normal(0, 1, (7, 7)), size, interpolation=cv2.INTER_CUBIC)
     broad = (broad + broad[:, ::-1]) / 2  # from neither side more light
-    fine = cv2.GaussianBlur(chance.normal(0, 1, (height, width)), (0, 0), max(0.5 * unit, 0.4))
+    fine = cv2.GaussianBlur(rng.normal(0, 1, (height, width)), (0, 0), max(0.5 * unit, 0.4))
     light = np.clip(shade, 0.55, 1) * (1 + 0.05 * broad + 0.1 * fine)
     return np.clip(picture * light[:, :, None], 0, 255).astype(np.uint8), face_of(points)

@@ -8,7 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from renzheng import _renamed
+
 __version__ = "0.1.0"
+
+_renamed.install()
 
 if TYPE_CHECKING:
     from renzheng.errors import InvalidInput, NoFace, PackError, RenzhengError, UnreadableImage
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
         Finding,
         LivenessScore,
         Measurement,
+        Outcome,
         Rectification,
         Role,
         SamePhoto,
@@ -34,13 +39,13 @@ if TYPE_CHECKING:
         Verification,
     )
     from renzheng.verification.comparison import Calibration, Policy
-    from renzheng.verification.templates import FaceTemplate, Verdict
+    from renzheng.verification.templates import FaceTemplate
     from renzheng.verification.verifier import Verifier, align, compare, detect, embed, verify
 
 _HOMES = {
     "verification.comparison": ("Calibration", "Policy"),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
-    "verification.templates": ("FaceTemplate", "Verdict"),
+    "verification.templates": ("FaceTemplate",),
     "faces.liveness": ("Liveness",),
     "models.packs": ("Pack",),
     "images.similarity": ("Likeness", "PictureSimilarity", "similarity"),
@@ -56,6 +61,7 @@ _HOMES = {
         "Finding",
         "LivenessScore",
         "Measurement",
+        "Outcome",
         "FaceKind",
         "Rectification",
         "Role",
@@ -84,6 +90,7 @@ __all__ = [
     "LivenessScore",
     "Measurement",
     "NoFace",
+    "Outcome",
     "Pack",
     "PackError",
     "PictureSimilarity",
@@ -94,7 +101,6 @@ __all__ = [
     "SamePhoto",
     "Severity",
     "UnreadableImage",
-    "Verdict",
     "Verification",
     "Verifier",
     "align",
@@ -107,6 +113,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _renamed.CLASSES:
+        new = _renamed.CLASSES[name]
+        _renamed.warn(f"renzheng.{name}", f"renzheng.{new}")
+        name = new
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

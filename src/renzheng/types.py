@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from renzheng._renamed import RenamedAttribute
+
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB, upright
 Crops = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB, aligned
 Floats = npt.NDArray[np.float32]
@@ -87,7 +89,7 @@ class FaceCandidate:
     ----------
     face
         The face.
-    part
+    kind
         What it was taken for.
     area
         Its box's area over the chosen face's.
@@ -99,16 +101,18 @@ class FaceCandidate:
     """
 
     face: Face
-    part: FaceKind
+    kind: FaceKind
     area: float
     contrast: float | None = None
     distance: float | None = None
+
+    part = RenamedAttribute("kind")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             **self.face.to_dict(),
-            "part": str(self.part),
+            "part": str(self.kind),
             "area": round(self.area, 4),
             "contrast": None if self.contrast is None else round(self.contrast, 2),
             "distance": None if self.distance is None else round(self.distance, 6),
@@ -138,9 +142,9 @@ class Choice:
         """The chosen face."""
         return self.candidates[0].face
 
-    def of(self, part: FaceKind) -> tuple[FaceCandidate, ...]:
+    def of(self, kind: FaceKind) -> tuple[FaceCandidate, ...]:
         """The faces that were taken for this."""
-        return tuple(each for each in self.candidates if each.part is part)
+        return tuple(each for each in self.candidates if each.kind is kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,14 +324,16 @@ class Finding:
         ``reference`` or ``probe``.
     message
         What is wrong and what to do, for a person.
-    effect
+    severity
         What follows from it.
     """
 
     code: str
     side: str
     message: str
-    effect: Severity = Severity.WARNING
+    severity: Severity = Severity.WARNING
+
+    effect = RenamedAttribute("severity")
 
     def to_dict(self) -> dict[str, str]:
         """Plain words for JSON."""
@@ -335,7 +341,7 @@ class Finding:
             "code": self.code,
             "side": self.side,
             "message": self.message,
-            "effect": str(self.effect),
+            "effect": str(self.severity),
         }
 
 
@@ -372,12 +378,12 @@ class Capture:
         What the picture was taken to be of.
     image
         uint8 (H, W, 3) RGB, upright; None where the picture could not be read. A document stands
-        here turned and freed from perspective as `preparation` says.
+        here turned and freed from perspective as `rectification` says.
     faces
         All faces found, the largest first.
     choice
         Which of them is compared, and what the others were taken for; None without a face.
-    preparation
+    rectification
         How `image` came from the picture as it was read.
     crop
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
@@ -394,11 +400,13 @@ class Capture:
     image: Image | None = None
     faces: tuple[Face, ...] = ()
     choice: Choice | None = None
-    preparation: Rectification = field(default_factory=Rectification)
+    rectification: Rectification = field(default_factory=Rectification)
     crop: Image | None = None
     embedding: Floats | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
+
+    preparation = RenamedAttribute("rectification")
 
     @property
     def face(self) -> Face | None:
@@ -419,7 +427,7 @@ class Capture:
             "face": None if self.face is None else self.face.to_dict(),
             "faces": [candidate.to_dict() for candidate in candidates],
             "choice": None if self.choice is None else self.choice.reason,
-            "preparation": self.preparation.to_dict(),
+            "preparation": self.rectification.to_dict(),
             "quality": {name: found.to_dict() for name, found in self.quality.items()},
             "error": self.error,
         }
@@ -497,9 +505,9 @@ class LivenessScore:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Verification:
-    """The answer to "are these two the same person?", with its grounds.
+@dataclass(frozen=True)
+class Outcome:
+    """What one comparison came to, without the pictures.
 
     Attributes
     ----------
@@ -509,6 +517,31 @@ class Verification:
         The decision in a sentence.
     comparison
         Distance, similarity and false match rate; None where not comparable.
+    same_photo
+        Whether both sides are one photograph; None unless a document and a live picture were
+        compared.
+    liveness
+        How live the probe's face looks; None where nobody asked.
+    findings
+        Reasons not to trust the comparison.
+    """
+
+    decision: Decision
+    reason: str
+    comparison: Comparison | None
+    same_photo: SamePhoto | None = None
+    liveness: LivenessScore | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """The answer to "are these two the same person?", with its grounds.
+
+    Attributes
+    ----------
+    outcome
+        The decision and what it rests on; its attributes can be read from here as well.
     policy
         The policy, as ``Policy.to_dict`` gives it.
     pack
@@ -516,31 +549,51 @@ class Verification:
         was asked, of the liveness pack; ``backend`` and its version, which computed them.
     reference, probe
         The two sides.
-    same_picture
-        Whether both sides are one photograph; None unless a document and a live picture were
-        compared.
-    liveness
-        How live the probe's face looks; None where nobody asked.
-    findings
-        What spoke against trusting the comparison (``warnings`` in JSON).
     timings_ms
         Wall time of each step in milliseconds.
     """
 
-    decision: Decision
-    reason: str
-    comparison: Comparison | None
+    outcome: Outcome
     policy: Mapping[str, Any]
     pack: Mapping[str, str]
     reference: Capture
     probe: Capture
-    same_picture: SamePhoto | None = None
-    liveness: LivenessScore | None = None
-    findings: tuple[Finding, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
+    same_picture = RenamedAttribute("same_photo")
+
+    @property
+    def decision(self) -> Decision:
+        """The policy's decision."""
+        return self.outcome.decision
+
+    @property
+    def reason(self) -> str:
+        """The decision in a sentence."""
+        return self.outcome.reason
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Distance, similarity and false match rate; None where not comparable."""
+        return self.outcome.comparison
+
+    @property
+    def same_photo(self) -> SamePhoto | None:
+        """Whether both sides are one photograph; None where it was not asked."""
+        return self.outcome.same_photo
+
+    @property
+    def liveness(self) -> LivenessScore | None:
+        """The liveness of the probe's face; None where it was not asked."""
+        return self.outcome.liveness
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Reasons not to trust the comparison."""
+        return self.outcome.findings
+
     def to_dict(self) -> dict[str, Any]:
-        """The whole result as plain values for JSON; field names are stable."""
+        """Return the whole result as plain values for JSON; field names are stable."""
         blank: dict[str, Any] = dict.fromkeys(("distance", "similarity", "fmr", "llr"))
         blank["fmr_by_population"] = []
         return {
@@ -551,7 +604,7 @@ class Verification:
             "pack": dict(self.pack),
             "reference": self.reference.to_dict(),
             "probe": self.probe.to_dict(),
-            "same_picture": None if self.same_picture is None else self.same_picture.to_dict(),
+            "same_picture": None if self.same_photo is None else self.same_photo.to_dict(),
             "liveness": None if self.liveness is None else self.liveness.to_dict(),
             "warnings": [finding.to_dict() for finding in self.findings],
             "timings_ms": {name: round(value, 2) for name, value in self.timings_ms.items()},

@@ -28,10 +28,8 @@ STRAIGHT = face((180, 200), (240, 200))
 @pytest.fixture(scope="module")
 def photograph() -> np.ndarray:
     """Smooth, coloured, with edges: 400 x 420."""
-    chance = np.random.default_rng(0)
-    image = cv2.resize(
-        chance.uniform(20, 235, (9, 9, 3)), (420, 400), interpolation=cv2.INTER_CUBIC
-    )
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.uniform(20, 235, (9, 9, 3)), (420, 400), interpolation=cv2.INTER_CUBIC)
     image = np.clip(image, 0, 255).astype(np.uint8)
     cv2.circle(image, (210, 200), 50, (200, 150, 120), -1)
     return image
@@ -112,7 +110,7 @@ def test_what_each_channel_is_named_for(photograph: np.ndarray) -> None:
 
 def test_a_strength_of_nothing_does_nothing(photograph: np.ndarray) -> None:
     pixels = photograph.astype(np.float32)
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for effect in (
         effects.Defocus(0, 0),
         effects.Glare(0, 0, 0),
@@ -125,7 +123,7 @@ def test_a_strength_of_nothing_does_nothing(photograph: np.ndarray) -> None:
         effects.UnevenLight(0, 0),
         effects.SensorNoise(0),
     ):
-        np.testing.assert_allclose(effect(pixels, chance), pixels, atol=1e-3)
+        np.testing.assert_allclose(effect(pixels, rng), pixels, atol=1e-3)
 
 
 @pytest.mark.parametrize(

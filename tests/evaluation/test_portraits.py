@@ -55,7 +55,7 @@ def eyes_of(corners: np.ndarray) -> np.ndarray:
 def captured(*candidates: FaceCandidate, matrix: np.ndarray | None = None) -> Capture:
     choice = Choice(Role.DOCUMENT, candidates, "by hand")
     preparation = Rectification() if matrix is None else Rectification(matrix=matrix)
-    return Capture("card", Role.DOCUMENT, choice=choice, preparation=preparation)
+    return Capture("card", Role.DOCUMENT, choice=choice, rectification=preparation)
 
 
 def measured(capture: Capture, card: Specimen) -> Capture:

@@ -30,7 +30,7 @@ def apart(*distances: float) -> np.ndarray:
 
 
 def parts(choice: object) -> list[str]:
-    return [str(each.part) for each in choice.candidates]  # type: ignore[attr-defined]
+    return [str(each.kind) for each in choice.candidates]  # type: ignore[attr-defined]
 
 
 MAIN = face(200, 300, 160)
@@ -163,7 +163,7 @@ def test_the_order_of_the_faces_does_not_matter(order: list[int]) -> None:
     choice = choose_portrait(
         [faces[k] for k in order], contrasts[order], distances[np.ix_(order, order)], ALIKE
     )
-    found = {id(each.face): str(each.part) for each in choice.candidates}
+    found = {id(each.face): str(each.kind) for each in choice.candidates}
     assert [found[id(each)] for each in faces] == ["chosen", "ghost", "rival", "stranger"]
 
 

@@ -205,7 +205,7 @@ def test_one_photograph_under_two_names_is_told(gallery: Gallery, pictures: Path
     gallery.enrol(folder / "2.jpg", "somebody else")
     gallery.add([Entry("no picture", gallery.get("eileen").embedding)])  # type: ignore[union-attr]
     pairs, _ = gallery.check()
-    same = {tuple(sorted(e.id for e in pair.entries)): pair.same_picture for pair in pairs}
+    same = {tuple(sorted(e.id for e in pair.entries)): pair.same_photo for pair in pairs}
     assert len(same) == 3
     found = same["eileen", "somebody else"]
     assert found is not None

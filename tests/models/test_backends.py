@@ -54,8 +54,8 @@ def portrait() -> np.ndarray:
 @pytest.fixture(scope="module")
 def batch(embedding_pack: Pack) -> np.ndarray:
     side = embedding_pack.setting("input", "size")
-    chance = np.random.default_rng(0)
-    return chance.normal(0, 0.5, (3, 3, side, side)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    return rng.normal(0, 0.5, (3, 3, side, side)).astype(np.float32)
 
 
 def embedding_network(pack: Pack, backend: str, threads: int | None = 1) -> Network:
@@ -140,9 +140,9 @@ def test_a_process_may_begin_with_many_calls_at_a_time(backend: str) -> None:
 def test_many_shapes_one_after_another(backend: str, mtcnn_pack: Pack) -> None:
     pnet = mtcnn_pack.file("pnet.onnx")
     run, other = Network(pnet, backend=backend), Network(pnet)
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for height, width in ((30, 40), (12, 12), (57, 33), (30, 40), (13, 90)):
-        level = chance.uniform(0, 255, (1, 3, height, width)).astype(np.float32)
+        level = rng.uniform(0, 255, (1, 3, height, width)).astype(np.float32)
         for one, two in zip(run(level), other(level), strict=True):
             np.testing.assert_allclose(one, two, atol=1e-5)
 

@@ -26,8 +26,8 @@ CLASSES, DIMENSION = 5, 6
 
 
 def batch(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    chance = torch.Generator().manual_seed(seed)
-    rows = torch.randn(12, DIMENSION, generator=chance, dtype=dtype)
+    rng = torch.Generator().manual_seed(seed)
+    rows = torch.randn(12, DIMENSION, generator=rng, dtype=dtype)
     return rows, torch.arange(12) % 4
 
 

@@ -13,8 +13,8 @@ from renzheng.training.mining import MINERS, Batch
 
 
 def made(seed: int, people: int = 4, pictures: int = 3) -> tuple[Batch, torch.Tensor]:
-    chance = torch.Generator().manual_seed(seed)
-    rows = unit(torch.randn(people * pictures, 5, generator=chance, dtype=torch.float64))
+    rng = torch.Generator().manual_seed(seed)
+    rows = unit(torch.randn(people * pictures, 5, generator=rng, dtype=torch.float64))
     labels = torch.arange(people * pictures) % people
     return Batch.of(squared_distances(rows, rows), labels, 5), labels
 
@@ -67,8 +67,8 @@ def test_batch_hard_takes_the_extremes(seed: int) -> None:
 
 def test_distance_weighting_evens_out_the_distances() -> None:
     # 800 random points on a sphere of 32 dimensions: nearly all lie near 1.41 of one another.
-    chance = torch.Generator().manual_seed(0)
-    rows = unit(torch.randn(800, 32, generator=chance))
+    rng = torch.Generator().manual_seed(0)
+    rows = unit(torch.randn(800, 32, generator=rng))
     labels = torch.arange(800) // 2
     batch = Batch.of(squared_distances(rows, rows), labels, 32)
     spread = {}

@@ -18,7 +18,7 @@ GOOD = np.array([(60, 60), (100, 60), (80, 85), (66, 105), (94, 105)], np.float3
 
 @pytest.fixture(scope="module")
 def instruments() -> FaceModels:
-    return Verifier(threads=1).instruments
+    return Verifier(threads=1).face_models
 
 
 class Sees:

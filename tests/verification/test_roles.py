@@ -60,7 +60,7 @@ def chosen_in(capture: Capture, specimen: Specimen) -> bool:
     """Whether the chosen face lies in the specimen's main portrait."""
     assert capture.face is not None
     middle = capture.face.landmarks.mean(axis=0, dtype=np.float64).reshape(1, 1, 2)
-    x, y = cv2.perspectiveTransform(middle, np.linalg.inv(capture.preparation.matrix))[0, 0]
+    x, y = cv2.perspectiveTransform(middle, np.linalg.inv(capture.rectification.matrix))[0, 0]
     return cv2.pointPolygonTest(specimen.portrait.reshape(4, 1, 2), (float(x), float(y)), False) > 0
 
 
@@ -73,13 +73,13 @@ def test_the_main_portrait_is_chosen_however_the_card_lies(
     capture = verifier.acquire(shown.image, Role.DOCUMENT)
     assert capture.error is None
     assert chosen_in(capture, shown)
-    assert (capture.preparation.turns + turns) % 4 == 0
+    assert (capture.rectification.turns + turns) % 4 == 0
 
 
 def test_the_ghost_is_recognised_and_reported(verifier: Verifier, card: Specimen) -> None:
     capture = verifier.acquire(card.image, "document")
     assert capture.choice is not None
-    assert [each.part for each in capture.choice.candidates] == [FaceKind.CHOSEN, FaceKind.GHOST]
+    assert [each.kind for each in capture.choice.candidates] == [FaceKind.CHOSEN, FaceKind.GHOST]
     ghost = capture.to_dict()["faces"][1]
     assert ghost["part"] == "ghost"
     assert ghost["contrast"] < capture.to_dict()["faces"][0]["contrast"]
@@ -90,12 +90,12 @@ def test_a_cards_outline_and_perspective_are_told(verifier: Verifier, card: Spec
     for seed in range(20):
         shown = photographed.apply(card, seed)
         capture = verifier.acquire(shown.image, Role.DOCUMENT)
-        outline = capture.preparation.outline
+        outline = capture.rectification.outline
         if outline is not None:
             break
     assert outline is not None
     assert np.abs(outline - shown.card).max() < 0.02 * shown.image.shape[1]
-    assert "outline found" in capture.preparation.steps[0]
+    assert "outline found" in capture.rectification.steps[0]
     assert capture.to_dict()["preparation"]["outline"] is not None
 
 
@@ -119,12 +119,12 @@ def test_a_live_picture_with_two_people_is_refused_unless_allowed(
     assert result.decision is Decision.NOT_COMPARABLE
     assert result.comparison is None
     (finding,) = [f for f in result.findings if f.code == "several_faces"]
-    assert (finding.side, finding.effect) == ("probe", Severity.REFUSAL)
+    assert (finding.side, finding.severity) == ("probe", Severity.REFUSAL)
     assert "only one person" in result.reason
     allowed = verifier.with_policy(replace(TRUSTING, allow_several_faces=True))
     result = allowed.verify(card.image, two)
     assert result.decision is Decision.MATCH
-    assert [f.effect for f in result.findings if f.code == "several_faces"] == [Severity.WARNING]
+    assert [f.severity for f in result.findings if f.code == "several_faces"] == [Severity.WARNING]
     assert result.policy["allow_several_faces"] is True
 
 
@@ -156,15 +156,15 @@ def test_the_documents_own_portrait_is_a_doubt(
         result = strict.verify(scan, np.ascontiguousarray(live))
         assert result.decision is Decision.INCONCLUSIVE
         assert "very photograph" in result.reason
-        assert result.same_picture is not None
-        assert result.same_picture.mirrored is mirrored
+        assert result.same_photo is not None
+        assert result.same_photo.mirrored is mirrored
     assert verifier.verify(scan, portrait).decision is Decision.MATCH
 
 
 def test_the_same_picture_is_no_matter_between_photographs(portrait: Image) -> None:
     result = Verifier(roles=("photo", "photo")).verify(portrait, portrait)
     assert result.decision is Decision.MATCH
-    assert result.same_picture is None
+    assert result.same_photo is None
 
 
 def test_a_demand_on_quality_refuses_and_names_measure_and_remedy(
@@ -172,7 +172,7 @@ def test_a_demand_on_quality_refuses_and_names_measure_and_remedy(
 ) -> None:
     blurred = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 4), np.uint8)
     warned = verifier.verify(card.image, blurred)
-    assert [f.effect for f in warned.findings if f.code == "blurred_face"] == [Severity.WARNING]
+    assert [f.severity for f in warned.findings if f.code == "blurred_face"] == [Severity.WARNING]
     assert warned.comparison is not None
     strict = verifier.with_policy(replace(TRUSTING, min_live_quality={"sharpness": 30}))
     refused = strict.verify(card.image, blurred)
@@ -205,13 +205,13 @@ def test_poor_quality_is_reported_with_the_remedy_of_its_role(
     (found,) = (finding for finding in result.findings if finding.code == code)
     assert found.side == "probe"
     assert found.message.endswith(MEASURES[measure].live_remedy)
-    assert found.effect is Severity.WARNING
+    assert found.severity is Severity.WARNING
     document = replace(verifier.acquire(poor), role=Role.DOCUMENT)
     assert document.to_dict()["quality"][measure] == document.quality[measure].to_dict()
     demanding = replace(TRUSTING, min_document_quality={measure: 100})
     told = {f.code: f for f in of_capture("reference", document, demanding)}
     assert told[code].message.endswith(MEASURES[measure].document_remedy)
-    assert told[code].effect is Severity.REFUSAL
+    assert told[code].severity is Severity.REFUSAL
 
 
 def test_liveness_is_asked_of_the_live_side_alone(
@@ -227,7 +227,7 @@ def test_liveness_is_asked_of_the_live_side_alone(
     result = strict.verify(card.image, portrait)
     assert result.decision is Decision.INCONCLUSIVE
     assert "liveness" in result.reason
-    assert [f.code for f in result.findings if f.effect is Severity.DOUBT] == [
+    assert [f.code for f in result.findings if f.severity is Severity.DOUBT] == [
         "presentation_attack"
     ]
     for roles in (("document", "photo"), ("photo", "document")):
@@ -332,11 +332,11 @@ def test_quality_is_that_of_the_pixels_handed_in(verifier: Verifier, card: Speci
         done, coded = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 12])
         assert done
         capture = verifier.acquire(coded.tobytes(), Role.DOCUMENT)
-        if capture.preparation.outline is not None:
+        if capture.rectification.outline is not None:
             break
-    assert capture.preparation.outline is not None
+    assert capture.rectification.outline is not None
     assert capture.quality["compression_artifacts"].component < 50
-    assert capture.preparation.size == (shown.shape[1], shown.shape[0])
+    assert capture.rectification.size == (shown.shape[1], shown.shape[0])
 
 
 @pytest.mark.parametrize("angle", [-50, -40, 30, 45])
@@ -347,7 +347,7 @@ def test_a_card_that_lies_askew_is_found(
     turn[:, 2] += (194, 381)
     laid = cv2.warpAffine(card.image, turn, (1400, 1400), borderValue=(60, 62, 66))
     result = verifier.verify(np.asarray(laid, np.uint8), portrait)
-    assert result.decision is Decision.MATCH, (result.reason, result.reference.preparation.steps)
+    assert result.decision is Decision.MATCH, (result.reason, result.reference.rectification.steps)
 
 
 def test_a_live_picture_on_its_side_is_not_compared_and_the_remedy_says_so(

@@ -18,10 +18,10 @@ from renzheng.faces.selection import choose_face
 from renzheng.types import Face, Image
 from renzheng.verification.same_photo import (
     THRESHOLD,
-    SamePicture,
-    compare_heads,
+    SamePhoto,
+    compare_details,
     compare_pictures,
-    head,
+    detail_of,
     registration,
 )
 from renzheng.verification.same_photo.photo_detail import HEAD, SIDE
@@ -38,8 +38,8 @@ def face(points: np.ndarray) -> Face:
 
 def noise(seed: int, coarseness: float) -> np.ndarray:
     """float (300, 260, 3), mean 0, standard deviation 1; mostly grey, as faces are."""
-    chance = np.random.default_rng(seed)
-    values = chance.normal(size=(300, 260, 1)) + 0.3 * chance.normal(size=(300, 260, 3))
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(300, 260, 1)) + 0.3 * rng.normal(size=(300, 260, 3))
     values = cv2.GaussianBlur(values, (0, 0), coarseness)
     return values / values.std()
 
@@ -166,8 +166,8 @@ def test_mirroring_both_changes_nothing() -> None:
 
 
 def test_a_mirrored_head_is_the_head_of_the_mirror_image() -> None:
-    here = head(painted(8), face(PLACE)).mirrored()
-    there = head(*mirror_image(painted(8), PLACE))
+    here = detail_of(painted(8), face(PLACE)).mirrored()
+    there = detail_of(*mirror_image(painted(8), PLACE))
     for level in ("fine", "middle", "coarse"):
         one, other = getattr(here, level), getattr(there, level)
         assert one.detail.dtype == np.float32
@@ -179,7 +179,7 @@ def test_registration_finds_a_known_map_to_a_tenth_of_a_pixel() -> None:
     image = painted(9)
     shift = np.array((4.5, -3.0))  # 3 and -2 px of the head, whose eyes are 30 px apart
     found, mirrored = registration.register(
-        head(image, face(PLACE)), head(image, face(PLACE + shift))
+        detail_of(image, face(PLACE)), detail_of(image, face(PLACE + shift))
     )
     assert not mirrored
     pixels = found[:2, 2] * 48  # units are half windows of 48 px
@@ -218,7 +218,7 @@ def test_what_is_flat_is_never_the_same(level: int) -> None:
 def test_a_face_outside_the_picture_is_nothing_to_compare() -> None:
     image = painted(1)
     away = face(PLACE + 5000)
-    assert compare_pictures(image, away, image, away) == SamePicture(0.0, False, THRESHOLD)
+    assert compare_pictures(image, away, image, away) == SamePhoto(0.0, False, THRESHOLD)
 
 
 @pytest.mark.parametrize("shift", [(-90, 0), (0, -110), (90, 0), (0, 110), (-70, -80)])
@@ -247,8 +247,8 @@ coordinates = st.tuples(st.floats(-300, 600), st.floats(-300, 600))
 def test_any_landmarks_in_any_picture_give_a_score_or_a_named_error(
     points: list[tuple[float, float]], height: int, width: int, kind: int
 ) -> None:
-    chance = np.random.default_rng(kind)
-    image = chance.integers(0, (1, 3, 100, 256)[kind], (height, width, 3)).astype(np.uint8)
+    rng = np.random.default_rng(kind)
+    image = rng.integers(0, (1, 3, 100, 256)[kind], (height, width, 3)).astype(np.uint8)
     try:
         result = compare_pictures(image, face(np.array(points)), painted(1), face(PLACE))
     except InvalidInput:
@@ -276,10 +276,10 @@ def test_what_is_no_picture_or_no_face_is_refused() -> None:
 
 
 def test_the_result_says_what_it_is() -> None:
-    assert SamePicture(THRESHOLD, False, THRESHOLD).same
-    assert not SamePicture(THRESHOLD - 1e-9, True, THRESHOLD).same
-    assert SamePicture(0.5, True, threshold=0.4).same
-    data = SamePicture(0.912345, True, THRESHOLD).to_dict()
+    assert SamePhoto(THRESHOLD, False, THRESHOLD).same
+    assert not SamePhoto(THRESHOLD - 1e-9, True, THRESHOLD).same
+    assert SamePhoto(0.5, True, threshold=0.4).same
+    data = SamePhoto(0.912345, True, THRESHOLD).to_dict()
     assert json.loads(json.dumps(data)) == {
         "same": True, "score": 0.9123, "mirrored": True, "threshold": THRESHOLD,
     }  # fmt: skip
@@ -291,8 +291,8 @@ def test_the_pictures_are_left_alone_and_heads_can_be_kept() -> None:
     direct = compare_pictures(one, face(PLACE), two, face(PLACE))
     np.testing.assert_array_equal(one, before[0])
     np.testing.assert_array_equal(two, before[1])
-    kept = head(one, face(PLACE)), head(two, face(PLACE))
-    assert direct == compare_heads(*kept) == compare_heads(*kept)
+    kept = detail_of(one, face(PLACE)), detail_of(two, face(PLACE))
+    assert direct == compare_details(*kept) == compare_details(*kept)
     assert kept[0].fine.detail.shape == (SIDE, SIDE)
 
 
@@ -343,7 +343,7 @@ def test_photographs_of_people_are_told_apart_and_a_duplicate_is_found(
 ) -> None:
     folder = assets / "lfw" / "lfw-deepfunneled"
 
-    def compared(*names: str) -> SamePicture:
+    def compared(*names: str) -> SamePhoto:
         sides = [images.read(folder / name[:-5] / f"{name}.jpg") for name in names]
         return compare_pictures(*(part for s in sides for part in (s, the_face(verifier, s))))
 

@@ -184,7 +184,7 @@ def test_a_picture_cut_close_is_no_match_by_itself(
     ):
         close = portrait[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
         result = verifier.verify(another, np.ascontiguousarray(close))
-        assert {f.code: f.effect for f in result.findings}.get("cut_close") is effect
+        assert {f.code: f.severity for f in result.findings}.get("cut_close") is effect
         assert result.decision is decision
     assert "does not hold" in result.reason
 
@@ -206,5 +206,5 @@ def test_half_a_face_is_no_match_by_itself(
             Decision.NO_MATCH,
         )
         if result.decision is not Decision.NOT_COMPARABLE:
-            effects = {f.code: f.effect for f in result.findings if f.side == "probe"}
+            effects = {f.code: f.severity for f in result.findings if f.side == "probe"}
             assert effects["cut_close"] is Severity.DOUBT

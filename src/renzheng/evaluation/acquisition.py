@@ -70,7 +70,7 @@ class Extraction:
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
         """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
-        alike = acquisition.alike(verifier.instruments)
+        alike = acquisition.alike(verifier.face_models)
         extraction = cls(
             alike=None if alike is None else (alike.copy, alike.ghost, alike.possible),
             pack=str(verifier.pack.folder),

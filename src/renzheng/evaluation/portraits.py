@@ -298,7 +298,7 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str, bool]:
     result, ghost, doubt
         As in `Outcome`.
     """
-    back = np.linalg.inv(capture.preparation.matrix)
+    back = np.linalg.inv(capture.rectification.matrix)
 
     def eyes_in(face: Face, corners: specimens.Corners) -> tuple[float, float]:
         """Where the middle between the eyes lies: shares of the portrait's width and height."""
@@ -317,11 +317,11 @@ def judge(specimen: Specimen, capture: Capture) -> tuple[str, str, bool]:
     ghost = "none"
     if specimen.ghost is not None:
         candidates = () if capture.choice is None else capture.choice.candidates
-        parts = [str(each.part) for each in candidates if lies_in(each.face, specimen.ghost)]
+        parts = [str(each.kind) for each in candidates if lies_in(each.face, specimen.ghost)]
         ghost = parts[0] if parts else "unseen"
     if capture.choice is None:
         return MISSED, ghost, False
-    effects = {finding.effect for finding in of_capture("reference", capture, Policy())}
+    effects = {finding.severity for finding in of_capture("reference", capture, Policy())}
     if Severity.REFUSAL in effects:
         return REFUSED, ghost, False
     across, down = eyes_in(capture.choice.face, specimen.portrait)
@@ -391,7 +391,7 @@ def _search(task: tuple[bytes | Path, Trial]) -> Outcome | str:
     begun = time.perf_counter()
     capture = _verifier.acquire(made.image, Role.DOCUMENT)
     seconds = time.perf_counter() - begun
-    steps = "; ".join(capture.preparation.steps)
+    steps = "; ".join(capture.rectification.steps)
     return Outcome(trial, made.layout, *judge(made, capture), steps, seconds)
 
 

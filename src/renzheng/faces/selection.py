@@ -96,7 +96,7 @@ def choose_person(faces: Sequence[Face], size: tuple[int, int], role: Role) -> C
     """
     chosen = choose_face(faces, size)
     others = [_other(face, chosen) for face in faces if face is not chosen]
-    rivals = sum(each.part is FaceKind.RIVAL for each in others)
+    rivals = sum(each.kind is FaceKind.RIVAL for each in others)
     if not others:
         reason = "the only face"
     elif rivals:
@@ -210,7 +210,7 @@ def _reason(others: Sequence[FaceCandidate]) -> str:
         FaceKind.STRANGER: "smaller face(s) of somebody else",
         FaceKind.BYSTANDER: "small, faint or uncertain face(s)",
     }
-    counts = {part: sum(each.part is part for each in others) for part in words}
+    counts = {part: sum(each.kind is part for each in others) for part in words}
     told = (f"{count} {words[part]}" for part, count in counts.items() if count)
     return f"the largest and strongest portrait; beside it {', '.join(told)}"
 

@@ -78,7 +78,7 @@ def acquire(
     capture = verifier.acquire(picture, role)
     found = list(findings.of_capture("reference", capture, Policy()))
     effects = {Severity.REFUSAL} if accept_doubtful else {Severity.REFUSAL, Severity.DOUBT}
-    against = [each.message for each in found if each.effect in effects]
+    against = [each.message for each in found if each.severity in effects]
     if against or capture.crop is None:
         return Outcome(wanted.id, source, reason="; ".join(against) or "no face was found")
     embedding = capture.embedding

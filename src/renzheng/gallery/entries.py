@@ -224,7 +224,7 @@ class DuplicateEnrolment:
         The false match rate of one comparison at this distance.
     fpir
         How often somebody who is in the gallery once has a stranger as near in it.
-    same_picture
+    same_photo
         Whether they are one photograph (cropped, coded again, mirrored ...); None where the files
         that they were made from are no longer there.
     """
@@ -233,7 +233,7 @@ class DuplicateEnrolment:
     distance: float
     fmr: FalseMatchRate
     fpir: FalsePositiveRate
-    same_picture: SamePhoto | None = None
+    same_photo: SamePhoto | None = None
 
     @property
     def same_file(self) -> bool:
@@ -249,5 +249,5 @@ class DuplicateEnrolment:
             "fmr": self.fmr.to_dict(),
             "fpir": self.fpir.to_dict(),
             "same_file": self.same_file,
-            "same_picture": None if self.same_picture is None else self.same_picture.to_dict(),
+            "same_picture": None if self.same_photo is None else self.same_photo.to_dict(),
         }

@@ -439,7 +439,7 @@ class Gallery:
                 found = list(speaking.of_capture("probe", capture, Policy()))
             candidates: tuple[Candidate, ...] = ()
             looked = self._looked_into(exact, _sql(conditions))
-            if embedding is None or any(each.effect is Severity.REFUSAL for each in found):
+            if embedding is None or any(each.severity is Severity.REFUSAL for each in found):
                 searched = 0
             else:
                 with clock("search"):

@@ -55,7 +55,7 @@ class SearchPolicy:
             What speaks against the probe: a refusal leaves nothing to search with, and with a
             doubt nobody is identified.
         """
-        refusals = [each.message for each in findings if each.effect is Severity.REFUSAL]
+        refusals = [each.message for each in findings if each.severity is Severity.REFUSAL]
         if refusals:
             return SearchDecision.NOT_COMPARABLE, "; ".join(refusals)
         if not candidates:
@@ -64,7 +64,7 @@ class SearchPolicy:
         accepted, rejected = self.max_fpir, min(self.max_fpir * self.inconclusive, 1.0)
         rate = f"a search for a stranger comes as near with a rate of {fpir}"
         if fpir.value <= accepted * (1 + 1e-9):
-            doubts = [each.message for each in findings if each.effect is Severity.DOUBT]
+            doubts = [each.message for each in findings if each.severity is Severity.DOUBT]
             if doubts:
                 return (
                     SearchDecision.INCONCLUSIVE,

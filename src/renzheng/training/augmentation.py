@@ -61,14 +61,14 @@ class Augmentation:
                     f"augmentation.{each.name} is a probability between 0 and 1, not {value!r}"
                 )
 
-    def __call__(self, crop: Crop, chance: np.random.Generator) -> Crop:
+    def __call__(self, crop: Crop, rng: np.random.Generator) -> Crop:
         """Change a crop.
 
         Parameters
         ----------
         crop
             uint8 (h, w, 3) RGB; it is not changed itself.
-        chance
+        rng
             Decides; the same state gives the same bits.
 
         Returns
@@ -77,33 +77,31 @@ class Augmentation:
         """
         given = crop
         # Which ones is drawn first, so that switching one on does not switch others on or off.
-        draws = dict(zip((f.name for f in fields(self)), chance.random(9), strict=True))
+        draws = dict(zip((f.name for f in fields(self)), rng.random(9), strict=True))
         on = {name: bool(draws[name] < getattr(self, name)) for name in draws}
         if on["flip"]:
             crop = np.ascontiguousarray(crop[:, ::-1])
         if on["shift"]:
-            crop = _shifted(crop, chance)
+            crop = _shifted(crop, rng)
         if any(on[name] for name in ("colour", "grey", "blur", "document")):
             pixels = crop.astype(np.float32)
             if on["colour"]:
-                pixels = effects.ColourCast()(pixels, chance)
+                pixels = effects.ColourCast()(pixels, rng)
             if on["grey"]:
                 pixels = np.repeat((pixels @ _GREY)[:, :, None], 3, axis=2)
             if on["blur"]:
-                pixels = effects.Defocus(chance.uniform(0, 0.02), chance.uniform(0, 0.02))(
-                    pixels, chance
-                )
+                pixels = effects.Defocus(rng.uniform(0, 0.02), rng.uniform(0, 0.02))(pixels, rng)
             if on["document"]:
-                pixels = _DOCUMENTS[int(chance.integers(len(_DOCUMENTS)))](pixels, chance)
+                pixels = _DOCUMENTS[int(rng.integers(len(_DOCUMENTS)))](pixels, rng)
             crop = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
         if on["low_resolution"]:
-            crop = _coarse(crop, chance)
+            crop = _coarse(crop, rng)
         if on["jpeg"]:
-            quality = int(chance.integers(15, 61))
-            coded = effects.Jpeg(quality)(crop.astype(np.float32), chance)
+            quality = int(rng.integers(15, 61))
+            coded = effects.Jpeg(quality)(crop.astype(np.float32), rng)
             crop = np.clip(coded + 0.5, 0, 255).astype(np.uint8)
         if on["erase"]:
-            crop = _erased(crop, chance)
+            crop = _erased(crop, rng)
         return crop.copy() if crop is given else crop
 
 
@@ -115,32 +113,32 @@ _DOCUMENTS: tuple[effects.Effect, ...] = (
 )
 
 
-def _shifted(crop: Crop, chance: np.random.Generator) -> Crop:
+def _shifted(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
-    turn = float(chance.uniform(-8, 8))
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, chance.uniform(0.93, 1.07))
+    turn = float(rng.uniform(-8, 8))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, rng.uniform(0.93, 1.07))
     shift = np.zeros((2, 3))
-    shift[:, 2] = chance.uniform(-0.03, 0.03, 2) * (width, height)
+    shift[:, 2] = rng.uniform(-0.03, 0.03, 2) * (width, height)
     moved = cv2.warpAffine(
         crop, np.asarray(matrix) + shift, (width, height), borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.uint8)
 
 
-def _coarse(crop: Crop, chance: np.random.Generator) -> Crop:
+def _coarse(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
-    share = chance.uniform(0.25, 0.5)
+    share = rng.uniform(0.25, 0.5)
     small = (max(4, round(width * share)), max(4, round(height * share)))
     down = cv2.resize(crop, small, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(down, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _erased(crop: Crop, chance: np.random.Generator) -> Crop:
+def _erased(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
-    area, ratio = chance.uniform(0.05, 0.25), np.exp(chance.uniform(-1, 1))
+    area, ratio = rng.uniform(0.05, 0.25), np.exp(rng.uniform(-1, 1))
     h = max(1, min(height, round(height * np.sqrt(area * ratio))))
     w = max(1, min(width, round(width * np.sqrt(area / ratio))))
-    y, x = int(chance.integers(height - h + 1)), int(chance.integers(width - w + 1))
+    y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     crop = crop.copy()
-    crop[y : y + h, x : x + w] = chance.integers(0, 256, (h, w, 3), np.uint8)
+    crop[y : y + h, x : x + w] = rng.integers(0, 256, (h, w, 3), np.uint8)
     return crop

@@ -66,7 +66,7 @@ class Batch:
 Miner = Callable[[Batch, float, torch.Generator | None], Triplets]
 
 
-def everything(batch: Batch, margin: float, chance: torch.Generator | None = None) -> Triplets:
+def everything(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
     """Every triplet that still costs something ("batch all", Hermans et al. 2017)."""
     anchor, positive = batch.pairs()
     near, far = batch.squared[anchor], batch.squared[anchor, positive]
@@ -75,13 +75,13 @@ def everything(batch: Batch, margin: float, chance: torch.Generator | None = Non
     return Triplets(anchor[pair], positive[pair], negative)
 
 
-def random(batch: Batch, margin: float, chance: torch.Generator | None = None) -> Triplets:
+def random(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
     """For every pair of one person any negative: the baseline."""
     anchor, positive = batch.pairs()
-    return Triplets(anchor, positive, _draw(batch.other[anchor].float(), chance))
+    return Triplets(anchor, positive, _draw(batch.other[anchor].float(), rng))
 
 
-def semi_hard(batch: Batch, margin: float, chance: torch.Generator | None = None) -> Triplets:
+def semi_hard(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
     """For every pair a random negative farther than the positive, but within the margin.
 
     FaceNet's choice (Schroff et al. 2015, section 3.2): the hardest negatives make the network
@@ -91,10 +91,10 @@ def semi_hard(batch: Batch, margin: float, chance: torch.Generator | None = None
     near, far = batch.squared[anchor], batch.squared[anchor, positive][:, None]
     fitting = batch.other[anchor] & (near > far) & (near < far + margin)
     kept = fitting.any(1)
-    return Triplets(anchor[kept], positive[kept], _draw(fitting[kept].float(), chance))
+    return Triplets(anchor[kept], positive[kept], _draw(fitting[kept].float(), rng))
 
 
-def batch_hard(batch: Batch, margin: float, chance: torch.Generator | None = None) -> Triplets:
+def batch_hard(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
     """For every anchor its farthest positive and its nearest negative (Hermans et al. 2017)."""
     anchor = (batch.same.any(1) & batch.other.any(1)).nonzero()[:, 0]
     far = batch.squared[anchor].masked_fill(~batch.same[anchor], -torch.inf)
@@ -103,7 +103,7 @@ def batch_hard(batch: Batch, margin: float, chance: torch.Generator | None = Non
 
 
 def distance_weighted(
-    batch: Batch, margin: float, chance: torch.Generator | None = None, cutoff: float = 0.5
+    batch: Batch, margin: float, rng: torch.Generator | None = None, cutoff: float = 0.5
 ) -> Triplets:
     """For every pair a negative drawn so that all distances come up alike (Wu et al. 2017).
 
@@ -120,15 +120,15 @@ def distance_weighted(
     usable = torch.where(usable.any(1)[:, None], usable, batch.other[anchor])
     weight = (-log_density).masked_fill(~usable, -torch.inf)
     weight = (weight - weight.max(1, keepdim=True).values).exp()
-    return Triplets(anchor, positive, _draw(weight.float(), chance))
+    return Triplets(anchor, positive, _draw(weight.float(), rng))
 
 
-def _draw(weight: Tensor, chance: torch.Generator | None) -> Tensor:
+def _draw(weight: Tensor, rng: torch.Generator | None) -> Tensor:
     """One column a row by weight: int64 (rows,)."""
     if not len(weight):
         return torch.zeros(0, dtype=torch.int64, device=weight.device)
     # On the CPU, so that a seed means the same on every device.
-    drawn = torch.multinomial(weight.cpu(), 1, generator=chance)[:, 0]
+    drawn = torch.multinomial(weight.cpu(), 1, generator=rng)[:, 0]
     return drawn.to(weight.device)
 
 

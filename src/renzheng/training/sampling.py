@@ -74,7 +74,7 @@ class PKSampler:
         Every epoch has an order of its own and depends on no other, so that a run can be taken up
         at any of them.
         """
-        chance = np.random.default_rng([self.seed, number, 1])
+        rng = np.random.default_rng([self.seed, number, 1])
         order = np.argsort(self.labels, kind="stable")
         known, start, count = np.unique(self.labels[order], return_index=True, return_counts=True)
         usable = np.flatnonzero(np.isin(known, self._usable))
@@ -85,7 +85,7 @@ class PKSampler:
             while len(chosen) < self.people:
                 if not turn:
                     # Those who are in this batch already must not come again at once.
-                    turn = chance.permutation(usable).tolist()
+                    turn = rng.permutation(usable).tolist()
                 who = next((w for w in turn if w not in chosen), None)
                 if who is None:
                     turn = []
@@ -97,7 +97,7 @@ class PKSampler:
                 for _ in range(self.pictures):
                     if not waiting.get(who):
                         own = order[start[who] : start[who] + count[who]]
-                        waiting[who] = chance.permutation(own).tolist()
+                        waiting[who] = rng.permutation(own).tolist()
                     batch.append(waiting[who].pop())
             yield np.array(batch, np.int64)
 

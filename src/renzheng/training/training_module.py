@@ -85,14 +85,14 @@ class TrainingModule(nn.Module):
         rows, labels = distributed.gather(own.float()), distributed.gather(labels)
         if teacher is not None:
             teacher = distributed.gather(teacher)
-        chance = torch.Generator().manual_seed(seed)
+        rng = torch.Generator().manual_seed(seed)
         total = rows.sum() * 0
         watch = {}
         for name, weight, loss in zip(self._names, self._weights, self.losses, strict=True):
             if isinstance(loss, DistillationLoss):
                 outcome = loss(rows, teacher)
             else:
-                outcome = loss(rows, labels, chance)
+                outcome = loss(rows, labels, rng)
             total = total + weight * outcome.loss
             watch[name] = outcome.loss.detach()
             watch.update({f"{name}/{key}": value for key, value in outcome.watch.items()})

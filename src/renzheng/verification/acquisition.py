@@ -89,7 +89,7 @@ def acquire(
         image=prepared.image,
         faces=prepared.faces,
         choice=choice,
-        preparation=Rectification(
+        rectification=Rectification(
             size=(image.shape[1], image.shape[0]),
             matrix=prepared.matrix,
             turns=prepared.turns,

@@ -455,11 +455,11 @@ class Policy:
             If the comparison carries no false match rate, or only an upper bound above
             `max_fmr`: the calibration cannot promise what this policy asks for.
         """
-        refusals = [each for each in findings if each.effect is Severity.REFUSAL]
+        refusals = [each for each in findings if each.severity is Severity.REFUSAL]
         if comparison is None or refusals:
             told = "; ".join(f"{each.side}: {each.message}" for each in refusals)
             return Decision.NOT_COMPARABLE, told or "nothing was compared"
-        doubts = [each for each in findings if each.effect is Severity.DOUBT]
+        doubts = [each for each in findings if each.severity is Severity.DOUBT]
         decision, reason = self._decide_by_rate(comparison)
         if decision is Decision.MATCH and doubts:
             told = "; ".join(f"{each.side}: {each.message}" for each in doubts)

@@ -60,7 +60,7 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
             f"the detector is only {capture.choice.face.score:.0%} sure that it is a face",
             Severity.DOUBT if strict else Severity.WARNING,
         )
-    if not capture.preparation.certain and capture.preparation.steps:
+    if not capture.rectification.certain and capture.rectification.steps:
         yield Finding(
             "uncertain_search",
             side,

@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from renzheng.types import (
-    Comparison,
-    Decision,
     Face,
     Finding,
     Floats,
     LivenessScore,
     Measurement,
     Role,
-    SamePhoto,
     Severity,
 )
 from renzheng.verification.same_photo import PhotoDetail
@@ -25,7 +22,7 @@ class FaceTemplate:
     """One picture in one role, ready to be compared with any number of others.
 
     What ISO/IEC 2382-37 calls biometric features, with what was found on the way. It holds no
-    picture, but embedding and head are personal data as a picture is: a face can be searched for
+    picture, but embedding and detail are personal data as a picture is: a face can be searched for
     with the one and recognised in the other. It can be pickled.
 
     Attributes
@@ -43,7 +40,7 @@ class FaceTemplate:
         The chosen face; None where there is none.
     embedding
         float32 (d,), unit length; None where this picture is not to be compared.
-    head
+    photo_detail
         What `renzheng.verification.same_photo` compares; None where nobody will ask.
     liveness
         How live the face looks; None where nobody asked.
@@ -64,7 +61,7 @@ class FaceTemplate:
     size: tuple[int, int] | None = None
     face: Face | None = None
     embedding: Floats | None = None
-    head: PhotoDetail | None = None
+    photo_detail: PhotoDetail | None = None
     liveness: LivenessScore | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -74,7 +71,7 @@ class FaceTemplate:
     @property
     def refused(self) -> bool:
         """Whether there is no comparison with this picture."""
-        return any(finding.effect is Severity.REFUSAL for finding in self.findings)
+        return any(finding.severity is Severity.REFUSAL for finding in self.findings)
 
 
 def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> FaceTemplate:
@@ -94,21 +91,3 @@ def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> Fa
     return FaceTemplate(
         source, role, findings=(Finding(code, "", reason, Severity.REFUSAL),), error=reason
     )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What came of one comparison of two extracts.
-
-    Attributes
-    ----------
-    decision, reason, comparison, same_picture, liveness, findings
-        As of `renzheng.Verification`.
-    """
-
-    decision: Decision
-    reason: str
-    comparison: Comparison | None
-    same_picture: SamePhoto | None
-    liveness: LivenessScore | None
-    findings: tuple[Finding, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renzheng import images
+from renzheng._renamed import RenamedAttribute
 from renzheng._support.threads import both
 from renzheng._support.timing import Clock
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
@@ -25,6 +26,7 @@ from renzheng.types import (
     Floats,
     Image,
     LivenessScore,
+    Outcome,
     Role,
     Verification,
 )
@@ -32,8 +34,8 @@ from renzheng.verification import acquisition, findings
 from renzheng.verification.comparison import Policy
 from renzheng.verification.comparison import compare as compare_embeddings
 from renzheng.verification.face_models import FaceModels
-from renzheng.verification.same_photo import PhotoDetail, compare_heads, head
-from renzheng.verification.templates import FaceTemplate, Verdict
+from renzheng.verification.same_photo import PhotoDetail, compare_details, detail_of
+from renzheng.verification.templates import FaceTemplate
 
 if TYPE_CHECKING:
     from renzheng.faces.liveness import Liveness
@@ -78,7 +80,7 @@ class Verifier:
         ``$RENZHENG_BACKEND``, and onnxruntime without it.
     limits
         The sizes of pictures that are accepted.
-    instruments
+    face_models
         Loaded already; then pack, detector, min_face_size, threads and backend, but for liveness,
         say nothing.
 
@@ -90,6 +92,9 @@ class Verifier:
         If a role is none, or liveness is asked of a probe that is not live, or a backend is none
         or not installed.
     """
+
+    compare_extracts = RenamedAttribute("compare_templates")
+    instruments = RenamedAttribute("face_models")
 
     def __init__(
         self,
@@ -103,18 +108,18 @@ class Verifier:
         threads: int | None = None,
         backend: str | None = None,
         limits: images.Limits = images.DEFAULT_LIMITS,
-        instruments: FaceModels | None = None,
+        face_models: FaceModels | None = None,
     ):
         self.policy = _policy(policy)
         self.roles = _roles(roles)
         self.limits = limits
-        self.instruments = instruments or FaceModels.load(
+        self.face_models = face_models or FaceModels.load(
             pack, detector, min_face_size=min_face_size, threads=threads, backend=backend
         )
-        self.min_face_size = self.instruments.detector.min_face_size
-        self.backend = self.instruments.backend
-        self.pack, self.detector_pack = self.instruments.pack, self.instruments.detector_pack
-        self.calibration = self.instruments.calibration
+        self.min_face_size = self.face_models.detector.min_face_size
+        self.backend = self.face_models.backend
+        self.pack, self.detector_pack = self.face_models.pack, self.face_models.detector_pack
+        self.calibration = self.face_models.calibration
         self.liveness = _liveness(liveness, threads, backend)
         self._check_liveness()
 
@@ -156,7 +161,7 @@ class Verifier:
         UnreadableImage
             If the picture cannot be read.
         """
-        return self.instruments.detect(images.read(picture, limits=self.limits))
+        return self.face_models.detect(images.read(picture, limits=self.limits))
 
     def align(self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO) -> Image:
         """The aligned crop that the embedding network sees.
@@ -185,13 +190,13 @@ class Verifier:
         if face is None:
             name = images.describe(picture)
             try:
-                prepared = acquisition.find_faces(image, _role(role), self.instruments)
-                choice, _ = acquisition.choose(image, prepared, _role(role), self.instruments)
+                prepared = acquisition.find_faces(image, _role(role), self.face_models)
+                choice, _ = acquisition.choose(image, prepared, _role(role), self.face_models)
                 face = choice.face
             except NoFace as error:
                 raise NoFace(error.reason, source=name, remedy=error.remedy) from None
             image = prepared.image
-        return alignment.align(image, face.landmarks, self.instruments.template)
+        return alignment.align(image, face.landmarks, self.face_models.template)
 
     def embed(
         self, picture: Any, face: Face | None = None, role: Role | str = Role.PHOTO
@@ -225,7 +230,7 @@ class Verifier:
         -------
         float32 (n, d), rows of unit length
         """
-        return self.instruments.embedder.embed(crops)
+        return self.face_models.embedder.embed(crops)
 
     def compare(self, reference: Floats, probe: Floats) -> Comparison:
         """Compare two embeddings of this verifier's pack."""
@@ -254,24 +259,19 @@ class Verifier:
         clock = Clock()
         with clock("total"):
             captures = self._acquire_both(reference, probe, clock)
-            first, second = self._extracts(captures, clock)
-            verdict = self._judge(first, second, clock)
+            first, second = self._templates(captures, clock)
+            outcome = self._judge(first, second, clock)
         return Verification(
-            decision=verdict.decision,
-            reason=verdict.reason,
-            comparison=verdict.comparison,
+            outcome=outcome,
             policy=self.policy.to_dict(),
             pack=self._packs(),
             reference=captures[0],
             probe=captures[1],
-            same_picture=verdict.same_picture,
-            liveness=verdict.liveness,
-            findings=verdict.findings,
             timings_ms=clock.milliseconds,
         )
 
     def extract(self, picture: Any, role: Role | str, *, name: str | None = None) -> FaceTemplate:
-        """All that `compare_extracts` needs of one picture: for those that are compared often.
+        """All that `compare_templates` needs of one picture: for those that are compared often.
 
         Parameters
         ----------
@@ -293,15 +293,15 @@ class Verifier:
             capture = acquisition.acquire(
                 picture,
                 _role(role),
-                self.instruments,
+                self.face_models,
                 name=name,
                 clock=clock,
                 limits=self.limits,
             )
-            (extract,) = self._extracts((capture,), clock)
-        return replace(extract, timings_ms=clock.milliseconds)
+            (template,) = self._templates((capture,), clock)
+        return replace(template, timings_ms=clock.milliseconds)
 
-    def compare_extracts(self, reference: FaceTemplate, probe: FaceTemplate) -> Verdict:
+    def compare_templates(self, reference: FaceTemplate, probe: FaceTemplate) -> Outcome:
         """Are the two pictures of the same person? As `verify`, of what `extract` has kept.
 
         An embedding that was computed by itself may differ from one that was computed beside
@@ -323,11 +323,11 @@ class Verifier:
                 f"extracts of a {reference.role} and a {probe.role} picture, where "
                 f"{','.join(self.roles)} are compared"
             )
-        for extract in (reference, probe):
-            if extract.embedding is not None and extract.pack != self.pack.digest:
+        for template in (reference, probe):
+            if template.embedding is not None and template.pack != self.pack.digest:
                 raise InvalidInput(
                     "the extract was made with another pack",
-                    source=extract.source,
+                    source=template.source,
                     remedy="make it again with this one",
                 )
         return self._judge(reference, probe, Clock())
@@ -347,14 +347,14 @@ class Verifier:
         Capture
             With an `error` where there is no picture or no face.
         """
-        return acquisition.acquire(picture, _role(role), self.instruments, limits=self.limits)
+        return acquisition.acquire(picture, _role(role), self.face_models, limits=self.limits)
 
     def _acquire_both(self, reference: Any, probe: Any, clock: Clock) -> tuple[Capture, Capture]:
         def side(k: int, picture: Any, name: str | None = None) -> Capture:
             return acquisition.acquire(
                 picture,
                 self.roles[k],
-                self.instruments,
+                self.face_models,
                 name=name,
                 clock=clock,
                 side=SIDES[k],
@@ -376,10 +376,10 @@ class Verifier:
             return side(0, read, name), side(1, read, name)
         return both(lambda: side(0, reference), lambda: side(1, probe))
 
-    def _extracts(self, captures: Sequence[Capture], clock: Clock) -> list[FaceTemplate]:
+    def _templates(self, captures: Sequence[Capture], clock: Clock) -> list[FaceTemplate]:
         """Of one side or both; if either is refused, nothing is computed of the other."""
         found = [tuple(findings.of_capture("", each, self.policy)) for each in captures]
-        extracts = [
+        templates = [
             FaceTemplate(
                 source=capture.source,
                 role=capture.role,
@@ -392,41 +392,41 @@ class Verifier:
             )
             for capture, told in zip(captures, found, strict=True)
         ]
-        if any(extract.refused for extract in extracts):
-            return extracts
+        if any(template.refused for template in templates):
+            return templates
         with clock("embed"):
             embeddings = self._embeddings(captures)
         with clock("same_picture"):
-            heads = [self._head(capture) for capture in captures]
+            details = [self._photo_detail(capture) for capture in captures]
         lives: list[LivenessScore | None] = [None] * len(captures)
         if self.liveness is not None:
             with clock("liveness"):
                 lives = [self._live(capture) for capture in captures]
         return [
-            replace(extract, embedding=embedding, head=head, liveness=live)
-            for extract, embedding, head, live in zip(
-                extracts, embeddings, heads, lives, strict=True
+            replace(template, embedding=embedding, photo_detail=detail, liveness=live)
+            for template, embedding, detail, live in zip(
+                templates, embeddings, details, lives, strict=True
             )
         ]
 
-    def _judge(self, reference: FaceTemplate, probe: FaceTemplate, clock: Clock) -> Verdict:
+    def _judge(self, reference: FaceTemplate, probe: FaceTemplate, clock: Clock) -> Outcome:
         found = [
             replace(finding, side=side)
-            for side, extract in zip(SIDES, (reference, probe), strict=True)
-            for finding in extract.findings
+            for side, template in zip(SIDES, (reference, probe), strict=True)
+            for finding in template.findings
         ]
         comparison, same, live = None, None, None
         if reference.embedding is not None and probe.embedding is not None:
             comparison = self.compare(reference.embedding, probe.embedding)
             # Whether a live picture is the photograph on record; two photographs may be one.
-            if reference.head is not None and probe.head is not None:
+            if reference.photo_detail is not None and probe.photo_detail is not None:
                 with clock("same_picture"):
-                    same = compare_heads(reference.head, probe.head)
+                    same = compare_details(reference.photo_detail, probe.photo_detail)
             live = probe.liveness
             found += findings.of_same_picture(same, self.policy)
             found += findings.of_liveness(live, self.policy)
         decision, reason = self.policy.decide(comparison, found)
-        return Verdict(decision, reason, comparison, same, live, tuple(found))
+        return Outcome(decision, reason, comparison, same, live, tuple(found))
 
     def _embeddings(self, captures: Sequence[Capture]) -> list[Floats]:
         """Of each; what choosing a portrait has computed is not computed again."""
@@ -440,10 +440,10 @@ class Verifier:
             next(fresh) if capture.embedding is None else capture.embedding for capture in captures
         ]
 
-    def _head(self, capture: Capture) -> PhotoDetail | None:
+    def _photo_detail(self, capture: Capture) -> PhotoDetail | None:
         if self.roles[1] is not Role.LIVE or capture.image is None or capture.face is None:
             return None
-        return head(capture.image, capture.face)
+        return detail_of(capture.image, capture.face)
 
     def _live(self, capture: Capture) -> LivenessScore | None:
         live = self.liveness is not None and capture.role is Role.LIVE
@@ -463,8 +463,8 @@ class Verifier:
             prefix = f"{what}_" if what else ""
             named[f"{prefix}version"] = pack.version
             named[f"{prefix}digest"] = pack.digest
-        named["backend"] = self.instruments.backend
-        named["backend_version"] = self.instruments.backend_version
+        named["backend"] = self.face_models.backend
+        named["backend_version"] = self.face_models.backend_version
         return named
 
     def _check_liveness(self) -> None:

@@ -73,7 +73,7 @@ def test_rows_are_as_verify_says(
         assert after["warnings"] == codes
         if whole.comparison is not None:
             assert float(after["distance"]) == pytest.approx(whole.comparison.distance, abs=1e-5)
-            assert after["same_picture"] == str(whole.same_picture.same).lower()  # type: ignore[union-attr]
+            assert after["same_picture"] == str(whole.same_photo.same).lower()  # type: ignore[union-attr]
         else:
             assert after["reason"] == whole.reason
             assert after["reference_error"] == (whole.reference.error or "")
@@ -108,7 +108,7 @@ def test_killed_again_and_again_the_file_is_the_same(
     whole = tmp_path / "whole.csv"
     assert command(*asked, "-o", whole).returncode == 4
     output = tmp_path / "killed.csv"
-    chance = random.Random(workers)
+    rng = random.Random(workers)
     kills = 0
     for _ in range(workers + 1):
         process = start(*asked, "-o", output, "--resume")
@@ -116,7 +116,7 @@ def test_killed_again_and_again_the_file_is_the_same(
         end = time.monotonic() + 30
         while not partial.exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.6))
+        time.sleep(rng.uniform(0, 0.6))
         process.kill()
         kills += process.wait() == -signal.SIGKILL
         if output.exists():

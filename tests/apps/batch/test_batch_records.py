@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from painted_face import paint
 from renzheng.apps.batch import records
 from renzheng.types import Finding, LivenessScore, Role, Severity
-from renzheng.verification.same_photo import compare_heads, head
+from renzheng.verification.same_photo import compare_details, detail_of
 from renzheng.verification.templates import FaceTemplate, unread
 
 
@@ -23,7 +23,7 @@ def extract(shift: int) -> FaceTemplate:
         Role.LIVE,
         "digest",
         embedding=np.linspace(-1, 1, 128, dtype=np.float32),
-        head=head(cut, moved),
+        photo_detail=detail_of(cut, moved),
         liveness=LivenessScore(0.1 + 0.2, 0.5, {"a": 1 / 3}, {"live": 0.25, "print": 0.75}),
         findings=(Finding("small_face", "", "too small", Severity.WARNING),),
     )
@@ -39,12 +39,12 @@ def test_what_is_compared_comes_back_bit_for_bit(shift: int) -> None:
     assert again.liveness == kept.liveness
     assert again.findings == kept.findings
     assert (again.source, again.role, again.pack) == (kept.source, kept.role, kept.pack)
-    other = extract(0).head
+    other = extract(0).photo_detail
     assert other is not None
-    assert kept.head is not None
-    assert again.head is not None
-    assert (kept.head.fine.visible is None) == (shift == 0)
-    assert compare_heads(again.head, other) == compare_heads(kept.head, other)
+    assert kept.photo_detail is not None
+    assert again.photo_detail is not None
+    assert (kept.photo_detail.fine.visible is None) == (shift == 0)
+    assert compare_details(again.photo_detail, other) == compare_details(kept.photo_detail, other)
 
 
 @given(st.text(), st.text())

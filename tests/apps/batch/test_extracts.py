@@ -35,10 +35,10 @@ def pictures() -> dict[str, bytes]:
 
 
 def agrees(whole: Verification, verifier: Verifier, one: FaceTemplate, other: FaceTemplate) -> None:
-    verdict = verifier.compare_extracts(one, other)
+    verdict = verifier.compare_templates(one, other)
     assert verdict.decision == whole.decision
     assert verdict.findings == whole.findings
-    assert verdict.same_picture == whole.same_picture
+    assert verdict.same_photo == whole.same_photo
     assert verdict.liveness == whole.liveness
     assert (verdict.comparison is None) == (whole.comparison is None)
     if verdict.comparison is not None and whole.comparison is not None:
@@ -110,9 +110,9 @@ def test_extracts_of_other_roles_or_packs_are_not_compared(pictures: dict[str, b
     verifier = Verifier()
     live = verifier.extract(pictures["portrait"], "live")
     with pytest.raises(InvalidInput, match="live and a live"):
-        verifier.compare_extracts(live, live)
+        verifier.compare_templates(live, live)
     missing = unread("gone", Role.DOCUMENT, "there is no such file")
-    assert verifier.compare_extracts(missing, live).decision == "not_comparable"
+    assert verifier.compare_templates(missing, live).decision == "not_comparable"
 
 
 def test_extracts_of_the_former_default_pack_are_refused(pictures: dict[str, bytes]) -> None:
@@ -124,4 +124,4 @@ def test_extracts_of_the_former_default_pack_are_refused(pictures: dict[str, byt
     verifier = present.with_roles(("photo", "photo"))
     for pair in ((old, new), (new, old)):
         with pytest.raises(InvalidInput, match=r"another pack.*make it again with this one"):
-            verifier.compare_extracts(*pair)
+            verifier.compare_templates(*pair)

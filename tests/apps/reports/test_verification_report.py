@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -23,6 +24,7 @@ from renzheng.types import (
     Finding,
     LivenessScore,
     Measurement,
+    Outcome,
     PopulationRate,
     Rectification,
     Role,
@@ -89,14 +91,16 @@ def matched(**changes: object) -> Verification:
         "pack": {"name": "pack", "version": "7", "digest": "ab" * 32, "detector": "mtcnn"},
         "reference": capture("reference.jpg"),
         "probe": capture("probe.jpg", faces=2),
-        "same_picture": SamePhoto(0.31, False, 0.8),
+        "same_photo": SamePhoto(0.31, False, 0.8),
         "liveness": LivenessScore(0.25, 0.5, {"a": 0.25}, {"live": 0.25, "print": 0.75}),
         "findings": (
             Finding("several_faces", "probe", "2 faces: crop <the> picture", Severity.DOUBT),
         ),
         "timings_ms": {"detect": 12.34},
     }
-    return Verification(**(fields | changes))
+    told = fields | changes
+    outcome = Outcome(**{each.name: told.pop(each.name) for each in dataclasses.fields(Outcome)})
+    return Verification(outcome, **told)
 
 
 RATES = (

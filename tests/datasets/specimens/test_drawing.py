@@ -72,8 +72,8 @@ def test_a_portrait_shows_in_its_place_and_in_the_ghost_and_nowhere_else(layout:
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if LAYOUTS[name].ghost])
 def test_a_ghost_is_smaller_weaker_and_apart(layout: str) -> None:
-    chance = np.random.default_rng(0)
-    noisy = chance.integers(0, 256, (9, 7, 3)).astype(np.uint8).repeat(50, 0).repeat(50, 1)
+    rng = np.random.default_rng(0)
+    noisy = rng.integers(0, 256, (9, 7, 3)).astype(np.uint8).repeat(50, 0).repeat(50, 1)
     ratios = []
     for seed in range(12):
         card = draw(noisy, layout=layout, seed=seed)

@@ -66,10 +66,10 @@ def test_it_says_no_more_than_thirty_pairs_of_people_can_tell(scores: Scores) ->
 
 def test_likelihood_ratios_of_two_known_densities_come_back() -> None:
     # Genuine distances around 0.6, impostors around 1.0, both normal: the ratio is a line.
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     count, spread = 40_000, 0.1
-    genuine = np.sort(chance.normal(0.6, spread, count))
-    impostor = np.sort(chance.normal(1.0, spread, count))
+    genuine = np.sort(rng.normal(0.6, spread, count))
+    impostor = np.sort(rng.normal(1.0, spread, count))
     person = np.arange(2 * count + 1)
     person[1 : count + 1] = person[:count]  # a person's two pictures
     at = np.arange(count, dtype=np.int32)

@@ -91,14 +91,14 @@ def test_rates_only_get_better_and_name_who_was_fastest() -> None:
 
 
 def test_the_products_are_what_they_are_called() -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for operator, given in (
-        ("MatMul", chance.standard_normal((8, 8), np.float32)),
-        ("MatMulInteger", chance.integers(0, 256, (8, 8), np.uint8)),
-        ("QLinearMatMul", chance.integers(0, 256, (8, 8), np.uint8)),
+        ("MatMul", rng.standard_normal((8, 8), np.float32)),
+        ("MatMulInteger", rng.integers(0, 256, (8, 8), np.uint8)),
+        ("QLinearMatMul", rng.integers(0, 256, (8, 8), np.uint8)),
     ):
         kind = np.float32 if operator == "MatMul" else np.int8
-        weights = chance.integers(-64, 64, (8, 8)).astype(kind)
+        weights = rng.integers(-64, 64, (8, 8)).astype(kind)
         model = rates._model(operator, weights)
         assert count(model, (8, 8)).multiply_adds == 8**3
         assert (count(model, (8, 8)).integer > 0) is (operator != "MatMul")

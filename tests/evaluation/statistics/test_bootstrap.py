@@ -106,9 +106,9 @@ def test_the_interval_covers_what_the_next_sample_of_people_shows() -> None:
     truth_rows, truth_person = embeddings(700, 3, spread=0.9, seed=1)
     truth = float(Weighted(compare_all(truth_rows, truth_person)).fnmr_at(1.0))
     held = 0
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for trial in range(60):
-        chosen = chance.choice(700, 60, replace=False)
+        chosen = rng.choice(700, 60, replace=False)
         rows = truth_rows.reshape(700, 3, -1)[chosen].reshape(180, -1)
         scores = compare_all(rows, np.repeat(np.arange(60), 3))
         drawn = [float(w.fnmr_at(1.0)) for w in replicates(scores, 120, seed=trial)]

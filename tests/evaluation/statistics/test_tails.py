@@ -35,8 +35,8 @@ def test_the_measured_part_stays_and_the_rest_never_rises_toward_nearer(
 
 
 def test_it_goes_on_from_the_curve_without_a_step() -> None:
-    chance = np.random.default_rng(0)
-    distance = np.sort(1.3 - chance.exponential(0.06, 100_000))
+    rng = np.random.default_rng(0)
+    distance = np.sort(1.3 - rng.exponential(0.06, 100_000))
     fmr = np.searchsorted(distance, GRID, side="right") / len(distance)
     found = extrapolate(GRID, fmr, 3e-4)
     first = int(np.argmax(fmr >= 3e-4))

@@ -14,15 +14,15 @@ from renzheng.types import Image
 SIZE = (900, 700)
 
 
-def card(ratio: float, chance: np.random.Generator) -> Image:
+def card(ratio: float, rng: np.random.Generator) -> Image:
     """Light paper with a dark band, a portrait and lines of writing."""
     width = 640
     height = round(width / ratio)
-    paper = np.full((height, width, 3), chance.uniform(200, 245, 3), np.uint8)
-    paper[: height // 8] = chance.uniform(30, 120, 3)
-    paper[height // 5 : height // 5 + height // 2, 40:180] = chance.uniform(60, 160, 3)
+    paper = np.full((height, width, 3), rng.uniform(200, 245, 3), np.uint8)
+    paper[: height // 8] = rng.uniform(30, 120, 3)
+    paper[height // 5 : height // 5 + height // 2, 40:180] = rng.uniform(60, 160, 3)
     for y in range(height // 4, height - 40, 30):
-        cv2.line(paper, (230, y), (230 + int(chance.uniform(80, 350)), y), (50, 50, 60), 3)
+        cv2.line(paper, (230, y), (230 + int(rng.uniform(80, 350)), y), (50, 50, 60), 3)
     return paper
 
 
@@ -89,8 +89,8 @@ def test_what_has_no_documents_proportions_is_none(ratio: float) -> None:
 
 
 def test_pictures_without_a_document_have_none() -> None:
-    chance = np.random.default_rng(4)
-    noise = chance.integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    rng = np.random.default_rng(4)
+    noise = rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)
     flat = np.full((300, 400, 3), 200, np.uint8)
     soft = cv2.resize(noise[:8, :8], (400, 300), interpolation=cv2.INTER_CUBIC)
     line = flat.copy()

@@ -54,8 +54,8 @@ def test_a_tilted_one_has(x: float, y: float) -> None:
 
 
 def test_flattening_brings_the_picture_back() -> None:
-    chance = np.random.default_rng(0)
-    coarse = chance.uniform(0, 255, (11, 17, 3))
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (11, 17, 3))
     card = cv2.resize(coarse, (952, 600), interpolation=cv2.INTER_CUBIC)
     card = np.clip(card, 0, 255).astype(np.uint8)
     corners = seen(952 / 600, 14, -11, 6)

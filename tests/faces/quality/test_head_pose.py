@@ -43,12 +43,12 @@ def test_the_mirror_image_has_yaw_and_roll_of_the_other_sign(
 
 
 def test_landmarks_off_by_a_fiftieth_are_off_by_about_two_degrees() -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     off = []
     for _ in range(500):
-        true = chance.uniform(-1, 1, 3) * (45, 30, 40)
+        true = rng.uniform(-1, 1, 3) * (45, 30, 40)
         points = painted_face.landmarks(*true, between_eyes=100)
-        off.append(angles(pose.estimate(points + chance.normal(0, 2, (5, 2)))) - true)
+        off.append(angles(pose.estimate(points + rng.normal(0, 2, (5, 2)))) - true)
     # measured: 2.1, 2.3 and 1.1
     assert (np.sqrt(np.mean(np.square(off), axis=0)) < (2.6, 2.8, 1.5)).all()
 

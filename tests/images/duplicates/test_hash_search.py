@@ -11,13 +11,13 @@ from renzheng.images.duplicates.hash_search import FAR, HashIndex, count_ones
 
 def hashes(words: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of 150 pictures, some of them with none: near to one of five patterns, a few bits off."""
-    chance = np.random.default_rng(words)
-    patterns = chance.integers(0, 2**64, (5, words), dtype=np.uint64)
+    rng = np.random.default_rng(words)
+    patterns = rng.integers(0, 2**64, (5, words), dtype=np.uint64)
     whole, views = [], []
     for k in range(150):
-        count = 0 if k % 10 == 3 else int(chance.integers(1, 4))
-        flips = np.uint64(1) << chance.integers(0, 64, (count * 3, words), dtype=np.uint64)
-        rows = patterns[chance.integers(0, 5, count * 3)] ^ flips
+        count = 0 if k % 10 == 3 else int(rng.integers(1, 4))
+        flips = np.uint64(1) << rng.integers(0, 64, (count * 3, words), dtype=np.uint64)
+        rows = patterns[rng.integers(0, 5, count * 3)] ^ flips
         whole.append(rows[:count])
         views.append(rows)
     return whole, views

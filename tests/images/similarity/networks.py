@@ -21,10 +21,10 @@ def network(
     kind: int = FLOAT,
 ) -> Path:
     """A small classifier of random weights: two convolutions, pooling, 10 classes."""
-    chance = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
 
     def weights(name: str, *shape: int) -> object:
-        return numpy_helper.from_array(chance.normal(0, 0.3, shape).astype(np.float32), name)
+        return numpy_helper.from_array(rng.normal(0, 0.3, shape).astype(np.float32), name)
 
     nodes = [
         helper.make_node("Conv", ["pictures", "w1"], ["c1"], strides=[2, 2]),

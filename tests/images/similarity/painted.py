@@ -8,18 +8,18 @@ import numpy as np
 
 def picture(seed: int, width: int = 260, height: int = 220) -> np.ndarray:
     """uint8 (H, W, 3): a soft ground with shapes of all sizes on it."""
-    chance = np.random.default_rng(seed)
-    ground = chance.uniform(40, 215, (4, 5, 3)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    ground = rng.uniform(40, 215, (4, 5, 3)).astype(np.float32)
     canvas = cv2.resize(ground, (width, height), interpolation=cv2.INTER_CUBIC)
     canvas = np.clip(canvas, 0, 255).astype(np.uint8)
     for _ in range(70):
-        x, y = int(chance.integers(width)), int(chance.integers(height))
-        size = int(chance.integers(4, 34))
-        colour = [int(v) for v in chance.integers(0, 256, 3)]
-        if chance.random() < 0.5:
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        size = int(rng.integers(4, 34))
+        colour = [int(v) for v in rng.integers(0, 256, 3)]
+        if rng.random() < 0.5:
             cv2.circle(canvas, (x, y), size, colour, -1, cv2.LINE_AA)
         else:
-            box = ((x, y), (size, float(chance.integers(4, 34))), float(chance.uniform(0, 180)))
+            box = ((x, y), (size, float(rng.integers(4, 34))), float(rng.uniform(0, 180)))
             cv2.fillPoly(canvas, [cv2.boxPoints(box).astype(np.int32)], colour, cv2.LINE_AA)
     return canvas
 

@@ -29,8 +29,8 @@ def test_made_up_networks_give_what_torch_gives(
 ) -> None:
     state = reference.random_state(se=se, side=side, width=width, seed=side)
     network = Network(minifasnet.convert(saved(state, tmp_path / "n.pth", archive=se)))
-    chance = np.random.default_rng(1)
-    batch = chance.uniform(0, 255, (4, 3, 1, 1)) * chance.uniform(0, 1, (4, 3, side, side))
+    rng = np.random.default_rng(1)
+    batch = rng.uniform(0, 255, (4, 3, 1, 1)) * rng.uniform(0, 1, (4, 3, side, side))
     batch = batch.astype(np.float32)
     wanted = reference.probabilities(state, torch.from_numpy(batch)).numpy()
     assert np.ptp(wanted[:, 1]) > 1e-3  # the weights do tell pictures apart

@@ -59,10 +59,10 @@ def float_file(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def crops() -> np.ndarray:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     made = []
     for sigma in (0.3, 1.0, 3.0, 8.0, 20.0):
-        noise = cv2.GaussianBlur(chance.normal(size=(112, 112, 3)), (0, 0), sigma)
+        noise = cv2.GaussianBlur(rng.normal(size=(112, 112, 3)), (0, 0), sigma)
         made.append(np.clip(128 + 60 * noise / noise.std(), 0, 255).astype(np.uint8))
     return np.stack(made)
 

@@ -46,14 +46,14 @@ def network(
 
 
 def drawn(
-    chance: np.random.Generator, shape: tuple[int, ...], kind: str, axis: int, block: int
+    rng: np.random.Generator, shape: tuple[int, ...], kind: str, axis: int, block: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     integer, least = _INTEGERS[kind]
     blocks = list(shape)
     blocks[axis] = -(-shape[axis] // block)
-    weights = chance.integers(least, least + 256, shape).astype(integer)
-    scale = chance.uniform(1e-3, 0.1, blocks).astype(np.float32)
-    return weights, scale, chance.integers(least, least + 256, blocks).astype(integer)
+    weights = rng.integers(least, least + 256, shape).astype(integer)
+    scale = rng.uniform(1e-3, 0.1, blocks).astype(np.float32)
+    return weights, scale, rng.integers(least, least + 256, blocks).astype(integer)
 
 
 @settings(max_examples=60)
@@ -69,8 +69,8 @@ def test_as_onnxruntime_dequantises(
 ) -> None:
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     block = data.draw(st.integers(1, shape[axis] + 1))  # also such as do not divide the axis
-    chance = np.random.default_rng(seed)
-    weights, scale, zero = drawn(chance, tuple(shape), kind, axis, block)
+    rng = np.random.default_rng(seed)
+    weights, scale, zero = drawn(rng, tuple(shape), kind, axis, block)
     assume(scale.size > 1)  # onnxruntime takes a single scale for that of a whole tensor
     model = network(weights, scale, zero if zeros else None, axis, block)
     folded = rewrites.faster(model)

@@ -26,16 +26,16 @@ _SIDE = 24
 
 def network(*, opset: int = 17, head: int = 16, product: str = "Conv") -> onnx.ModelProto:
     """Convolution, PReLU, normalisation, convolution, a sum, pooling and a matrix product."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
 
     def normal(*shape: int) -> np.ndarray:
         scale = np.sqrt(2 / max(1, np.prod(shape[1:])))
-        return (scale * chance.normal(size=shape)).astype(np.float32)
+        return (scale * rng.normal(size=shape)).astype(np.float32)
 
     constants = {
-        "first": normal(32, 3, 3, 3), "slopes": chance.uniform(-0.5, 1.5, (32, 1, 1)),
-        "gamma": chance.uniform(0.5, 1.5, 32), "beta": chance.normal(size=32),
-        "mean": chance.normal(size=32), "variance": chance.uniform(0.5, 2, 32),
+        "first": normal(32, 3, 3, 3), "slopes": rng.uniform(-0.5, 1.5, (32, 1, 1)),
+        "gamma": rng.uniform(0.5, 1.5, 32), "beta": rng.normal(size=32),
+        "mean": rng.normal(size=32), "variance": rng.uniform(0.5, 2, 32),
         "second": normal(32, 32, 3, 3), "last": normal(head, 32, 1, 1),
     }  # fmt: skip
     node = helper.make_node

@@ -84,8 +84,8 @@ def same_as_torch(name: str, folder: Path, **options: str) -> None:
 @settings(max_examples=40)
 @given(st.lists(_SLOPES, min_size=1, max_size=5), st.integers(0, 1000))
 def test_prelu_is_the_same_with_any_slopes(slopes: list[float], seed: int) -> None:
-    chance = np.random.default_rng(seed)
-    values = chance.normal(size=(2, len(slopes), 3, 4)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(2, len(slopes), 3, 4)).astype(np.float32)
     values[0, 0, 0, :3] = (0.0, -0.0, 1e-30)
     model = prelu(np.array(slopes, np.float32)[:, None, None])
     fast = rewrites.faster(model)
@@ -202,10 +202,10 @@ def agree(plain: onnx.ModelProto, fast: onnx.ModelProto, network: nn.Module) -> 
 def convolution(
     inputs: int, outputs: int, rows: int, columns: int, *, bias: bool = True, **more: object
 ) -> onnx.ModelProto:
-    chance = np.random.default_rng(rows)
+    rng = np.random.default_rng(rows)
     groups = int(more.get("group", 1))  # type: ignore[call-overload]
-    weight = chance.normal(size=(outputs, inputs // groups, 3, 3)) / np.sqrt(9 * inputs)
-    constants = {"w": weight, **({"b": chance.normal(size=outputs)} if bias else {})}
+    weight = rng.normal(size=(outputs, inputs // groups, 3, 3)) / np.sqrt(9 * inputs)
+    constants = {"w": weight, **({"b": rng.normal(size=outputs)} if bias else {})}
     value = helper.make_tensor_value_info
     given = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], **more}
     graph = helper.make_graph(

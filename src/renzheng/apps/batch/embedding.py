@@ -71,7 +71,7 @@ def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
         What to call it.
     """
     digest = hashlib.sha256(content).hexdigest()
-    capture = acquisition.acquire(content, Role.PHOTO, verifier.instruments, name=name)
+    capture = acquisition.acquire(content, Role.PHOTO, verifier.face_models, name=name)
     if capture.face is None or capture.crop is None:
         return Embedded(digest, error=capture.error)
     embedding = verifier.embed_crops(capture.crop[None])[0]

@@ -27,13 +27,13 @@ def to_row(extract: FaceTemplate) -> tuple[Any, ...]:
         str(extract.role),
         extract.pack,
         extract.error,
-        json.dumps([[each.code, each.message, str(each.effect)] for each in extract.findings]),
+        json.dumps([[each.code, each.message, str(each.severity)] for each in extract.findings]),
         None
         if live is None
         else json.dumps([live.score, live.threshold, dict(live.networks), dict(live.classes)]),
         None if extract.embedding is None else np.asarray(extract.embedding, "<f4").tobytes(),
-        None if extract.head is None else extract.head.eyes,
-        None if extract.head is None else _head_bytes(extract.head),
+        None if extract.photo_detail is None else extract.photo_detail.eyes,
+        None if extract.photo_detail is None else _head_bytes(extract.photo_detail),
     )
 
 
@@ -56,7 +56,7 @@ def from_row(row: tuple[Any, ...]) -> FaceTemplate:
             Role(role),
             pack,
             embedding=None if embedding is None else np.frombuffer(embedding, "<f4"),
-            head=None if head is None else _head(head, eyes),
+            photo_detail=None if head is None else _head(head, eyes),
             liveness=None if liveness is None else LivenessScore(*json.loads(liveness)),
             findings=found,
             error=error,

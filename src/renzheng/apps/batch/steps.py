@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from renzheng.errors import UnreadableImage
-from renzheng.types import Decision, Role, Severity
+from renzheng.types import Decision, Outcome, Role, Severity
 from renzheng.verification.acquisition import told
-from renzheng.verification.templates import FaceTemplate, Verdict, unread
+from renzheng.verification.templates import FaceTemplate, unread
 from renzheng.verification.verifier import Verifier
 
 Cell = str | float | bool | None
@@ -87,35 +87,35 @@ def compare(verifier: Verifier, reference: FaceTemplate, probe: FaceTemplate) ->
     Raises
     ------
     InvalidInput
-        As `Verifier.compare_extracts`.
+        As `Verifier.compare_templates`.
     """
-    verdict = verifier.compare_extracts(reference, probe)
+    outcome = verifier.compare_templates(reference, probe)
     found: dict[str, Cell] = {
-        "decision": str(verdict.decision),
-        "reason": verdict.reason,
-        **_figures(verdict),
-        "same_picture": None if verdict.same_picture is None else verdict.same_picture.same,
-        "liveness": None if verdict.liveness is None else round(verdict.liveness.score, 6),
+        "decision": str(outcome.decision),
+        "reason": outcome.reason,
+        **_figures(outcome),
+        "same_picture": None if outcome.same_photo is None else outcome.same_photo.same,
+        "liveness": None if outcome.liveness is None else round(outcome.liveness.score, 6),
         "reference_error": reference.error,
         "probe_error": probe.error,
-        "warnings": ";".join(f"{each.side}.{each.code}" for each in verdict.findings) or None,
+        "warnings": ";".join(f"{each.side}.{each.code}" for each in outcome.findings) or None,
     }
     failures: tuple[str, ...] = ()
-    if verdict.decision is Decision.NOT_COMPARABLE:
+    if outcome.decision is Decision.NOT_COMPARABLE:
         failures = tuple(
             f"{each.side}.{each.code}"
-            for each in verdict.findings
-            if each.effect is Severity.REFUSAL
+            for each in outcome.findings
+            if each.severity is Severity.REFUSAL
         )
     names = columns(liveness=verifier.liveness is not None)
     return Answer({name: found[name] for name in names}, failures)
 
 
-def _figures(verdict: Verdict) -> dict[str, Cell]:
-    if verdict.comparison is None:
+def _figures(outcome: Outcome) -> dict[str, Cell]:
+    if outcome.comparison is None:
         return dict.fromkeys(("distance", "similarity", "fmr", "fmr_at_most", "llr"))
-    figures = verdict.comparison.to_dict()
-    rate = verdict.comparison.fmr
+    figures = outcome.comparison.to_dict()
+    rate = outcome.comparison.fmr
     return {
         "distance": figures["distance"],
         "similarity": figures["similarity"],

@@ -72,7 +72,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     capture = verifier.acquire(arguments.card, Role.DOCUMENT)
     policy = Policy(allow_several_faces=arguments.allow_several_faces)
     found = list(findings.of_capture("document", capture, policy))
-    refusals = [each for each in found if each.effect is Severity.REFUSAL]
+    refusals = [each for each in found if each.severity is Severity.REFUSAL]
     written = None
     if not refusals:
         cut = portrait.cut(capture, arguments.height)
@@ -94,6 +94,6 @@ def _portrait(arguments: argparse.Namespace) -> int:
         if written is not None and capture.choice is not None:
             width, height = written["size"]
             print(f"{arguments.out}: {width} x {height} px; {capture.choice.reason}")
-            for step in capture.preparation.steps:
+            for step in capture.rectification.steps:
                 print(f"  {step}")
     return EXIT_CODES["not_comparable"] if refusals else 0

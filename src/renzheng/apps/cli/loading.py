@@ -74,7 +74,7 @@ def verifier(
         from renzheng.verification.verifier import Verifier
 
         instruments = FaceModels.of(pack, embedder, detector_pack, detector.result())
-    return Verifier(instruments=instruments, threads=threads, backend=backend, **told)
+    return Verifier(face_models=instruments, threads=threads, backend=backend, **told)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def _text(result: Verification) -> str:
     ]
     if result.liveness is not None:
         lines.append(f"liveness    {result.liveness.score:.3f}  (0 to 1; no proof by itself)")
-    lines += [f"{f.effect!s:<12}{f.side}: {f.message}" for f in result.findings]
+    lines += [f"{f.severity!s:<12}{f.side}: {f.message}" for f in result.findings]
     lines.append(f"time        {result.timings_ms['total']:.0f} ms")
     return "\n".join(lines)
 
@@ -174,4 +174,4 @@ def _side(capture: Capture) -> str:
     ]
     if len(capture.faces) > 1 and capture.choice is not None:
         words.append(f"chosen: {capture.choice.reason}")
-    return "; ".join((*words, *capture.preparation.steps))
+    return "; ".join((*words, *capture.rectification.steps))

@@ -119,7 +119,7 @@ def save_check(
         told = f"distance {pair.distance:.4f}, FMR {pair.fmr}, FPIR {pair.fpir}"
         if pair.same_file:
             told += ". The files are the same, byte for byte"
-        elif pair.same_picture is not None and pair.same_picture.same:
+        elif pair.same_photo is not None and pair.same_photo.same:
             told += ". They are one photograph"
         parts.append(f'<section><h2>{escape(told)}</h2>\n<div class="shelf">\n')
         parts += [_entry(entry, []) for entry in pair.entries]
@@ -173,7 +173,7 @@ def _warnings(found: Identification) -> str:
     if not found.findings:
         return ""
     items = "".join(
-        f"<li><strong>{escape(str(each.effect))}:</strong> {escape(each.message)}</li>"
+        f"<li><strong>{escape(str(each.severity))}:</strong> {escape(each.message)}</li>"
         for each in found.findings
     )
     return f'<section><h2>Warnings</h2>\n<ul class="warnings">{items}</ul></section>\n'

@@ -140,7 +140,7 @@ def _warm(verifier: Verifier) -> None:
     """Do once what takes longer the first time, so that nobody waits for it."""
     grey = np.full((480, 640, 3), 128, np.uint8)
     verifier.acquire(grey, Role.DOCUMENT)
-    size = verifier.instruments.template.size
+    size = verifier.face_models.template.size
     verifier.embed_crops(np.zeros((2, size, size, 3), np.uint8))
 
 

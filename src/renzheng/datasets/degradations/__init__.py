@@ -76,9 +76,9 @@ class Channel:
             If the picture is not RGB, or the face's eyes are in one place.
         """
         pixels = portrait(image, face, self.height).astype(np.float32)
-        chance = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         for effect in self.effects:
-            pixels = effect(pixels, chance)
+            pixels = effect(pixels, rng)
         return np.asarray(np.clip(pixels + 0.5, 0, 255), np.uint8)
 
 

@@ -31,7 +31,7 @@ _INKS_PASS = ((0.05, 0.65, 0.85), (0.85, 0.1, 0.5), (0.97, 0.9, 0.1), (0.1, 0.1,
 class Effect(Protocol):
     """One step of a channel."""
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
 
 
@@ -42,7 +42,7 @@ class Resize:
     width: int
     height: int
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         how = cv2.INTER_AREA if self.height < portrait.shape[0] else cv2.INTER_CUBIC
         return _pixels(cv2.resize(portrait, (self.width, self.height), interpolation=how))
@@ -54,7 +54,7 @@ class Jpeg:
 
     quality: int
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         pixels = np.clip(portrait + 0.5, 0, 255).astype(np.uint8)
         _, coded = cv2.imencode(
@@ -79,7 +79,7 @@ class Halftone:
     cell: float = 2.3
     gain: float = 1.08  # dots spread in the paper
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         fine = 4  # dots are drawn four times as fine and seen through the scanner's pixels
         height, width = portrait.shape[:2]
@@ -93,7 +93,7 @@ class Halftone:
             step = 2 * np.pi / (self.cell * fine)
             # Python's floats, since numpy's would turn the plates into float64.
             a, b = step * math.cos(math.radians(angle)), step * math.sin(math.radians(angle))
-            phase = [float(p) for p in chance.uniform(0, 2 * np.pi, 2)]
+            phase = [float(p) for p in rng.uniform(0, 2 * np.pi, 2)]
             screen = np.cos(x * a + y * b + phase[0]) + np.cos(y * a - x * b + phase[1])
             # A soft threshold: ink has edges, but not of one pixel.
             dot = np.clip(plates[:, :, k] * 4 - screen - 1.5, 0, 1)[:, :, None]
@@ -109,7 +109,7 @@ class Defocus:
     radius: float = 0.010
     motion: float = 0.012
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height = portrait.shape[0]
         out = portrait
@@ -121,7 +121,7 @@ class Defocus:
             out = _spread(out, disc)
         length = self.motion * height
         if length > 0:
-            angle = chance.uniform(0, np.pi)
+            angle = rng.uniform(0, np.pi)
             reach = max(1, int(np.ceil(length / 2)))
             y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
             along = x * np.cos(angle) + y * np.sin(angle)
@@ -141,15 +141,15 @@ class Glare:
     strength: float = 1.0
     veil: float = 0.12
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         y, x = np.mgrid[0:height, 0:width].astype(np.float32) / height
         light = np.full((height, width), self.veil, np.float32)
         for _ in range(self.streaks):
-            cx, cy = chance.uniform(0.1, 0.9) * width / height, chance.uniform(0.1, 0.9)
-            turn = chance.uniform(0, np.pi)
-            long, short = chance.uniform(0.14, 0.3), chance.uniform(0.03, 0.06)
+            cx, cy = rng.uniform(0.1, 0.9) * width / height, rng.uniform(0.1, 0.9)
+            turn = rng.uniform(0, np.pi)
+            long, short = rng.uniform(0.14, 0.3), rng.uniform(0.03, 0.06)
             along = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)
             beside = (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
             light += self.strength * np.exp(-((along / long) ** 2) - (beside / short) ** 2)
@@ -166,14 +166,14 @@ class ColourCast:
     saturation: float = 0.5
     gamma: float = 0.35
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         # Along the blue-yellow line mostly, as lamps differ; a little along green-magenta.
-        warm = chance.choice((-1, 1)) * chance.uniform(0.6, 1) * self.balance
-        green = chance.uniform(-0.4, 0.4) * self.balance
+        warm = rng.choice((-1, 1)) * rng.uniform(0.6, 1) * self.balance
+        green = rng.uniform(-0.4, 0.4) * self.balance
         gains = np.array((1 + warm, 1 + green, 1 - warm), np.float32)
-        exponent = float(np.exp(chance.uniform(-1, 1) * np.log1p(self.gamma)))
-        colour = 1 + chance.uniform(-1, 0.6) * self.saturation
+        exponent = float(np.exp(rng.uniform(-1, 1) * np.log1p(self.gamma)))
+        colour = 1 + rng.uniform(-1, 0.6) * self.saturation
         out = np.clip(portrait * gains, 0, 255)
         grey = (out @ _GREY)[:, :, None]
         out = np.clip(grey + colour * (out - grey), 0, 255)
@@ -186,11 +186,11 @@ class Hologram:
 
     strength: float = 0.3
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         y, x = np.mgrid[0:height, 0:width].astype(np.float32) / height
-        turn, phase = chance.uniform(0, np.pi), chance.uniform(0, 2 * np.pi, 4)
+        turn, phase = rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi, 4)
         across = x * np.cos(turn) + y * np.sin(turn)
         hue = (0.9 * across + 0.06 * np.sin(9 * y + phase[0]) + phase[1] / (2 * np.pi)) % 1.0
         angles = 2 * np.pi * (hue[:, :, None] + np.array((0, 1 / 3, 2 / 3), np.float32))
@@ -212,7 +212,7 @@ class Photocopy:
     contrast: float = 1.5
     speckle: float = 0.0015  # share of the pixels, black and white each
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height = portrait.shape[0]
         grey = _pixels(cv2.GaussianBlur(portrait @ _GREY, (0, 0), 0.0022 * height))
@@ -220,11 +220,11 @@ class Photocopy:
         tone = (grey - low) / max(float(high - low), 1.0)
         tone = 1 / (1 + np.exp(-4 * self.contrast * (tone - 0.45)))
         bands = 1 + 0.05 * np.sin(
-            2 * np.pi * np.arange(height) / height * chance.uniform(9, 16) + chance.uniform(0, 6)
+            2 * np.pi * np.arange(height) / height * rng.uniform(9, 16) + rng.uniform(0, 6)
         )
-        tone = tone * bands[:, None] + chance.normal(0, 0.03, grey.shape)
-        dots = chance.random(grey.shape) < self.speckle
-        light = chance.random(grey.shape) < self.speckle
+        tone = tone * bands[:, None] + rng.normal(0, 0.03, grey.shape)
+        dots = rng.random(grey.shape) < self.speckle
+        light = rng.random(grey.shape) < self.speckle
         tone = np.where(dots, 0.08, np.where(light, 0.95, tone))
         return _pixels(np.repeat(np.clip(255 * tone, 0, 255)[:, :, None], 3, axis=2))
 
@@ -237,17 +237,17 @@ class Scan:
     blur: float = 0.6
     noise: float = 2.5
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         turn = cv2.getRotationMatrix2D(
-            (width / 2, height / 2), float(chance.uniform(-self.skew, self.skew)), 1.0
+            (width / 2, height / 2), float(rng.uniform(-self.skew, self.skew)), 1.0
         )
         out = cv2.warpAffine(
             portrait, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         out = cv2.GaussianBlur(out, (0, 0), self.blur)
-        return _pixels(out + chance.normal(0, self.noise, out.shape))
+        return _pixels(out + rng.normal(0, self.noise, out.shape))
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class Print:
     cell: float = 2.3
     gain: float = 1.08
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         fine = min(6, max(1, math.ceil(4.5 / self.cell)))  # a dot needs 4 to 5 samples across
         height, width = portrait.shape[:2]
@@ -270,7 +270,7 @@ class Print:
         plates = np.concatenate([(inks - black) / (1 - black + 1e-6), black], axis=2)
         plates = plates * (4 * self.gain) - 1.5
         plates = np.concatenate([plates[:1], plates, plates[-1:]])
-        screens = [self._screen(width * fine, height * fine, fine, k, chance) for k in range(4)]
+        screens = [self._screen(width * fine, height * fine, fine, k, rng) for k in range(4)]
         out = np.empty((height, width, 3), np.float32)
         for start in range(0, height, _STRIP):
             stop = min(start + _STRIP, height)
@@ -290,13 +290,13 @@ class Print:
         return _pixels(out * 255)
 
     def _screen(
-        self, width: int, height: int, fine: int, plate: int, chance: np.random.Generator
+        self, width: int, height: int, fine: int, plate: int, rng: np.random.Generator
     ) -> tuple[Pixels, Pixels]:
         """cos(ax + by + p) + cos(ay - bx + q) as (height, 4) times (4, width)."""
         step = 2 * math.pi / (self.cell * fine)
         angle = math.radians(_SCREEN_ANGLES[plate])
         a, b = step * math.cos(angle), step * math.sin(angle)
-        p, q = (float(phase) for phase in chance.uniform(0, 2 * np.pi, 2))
+        p, q = (float(phase) for phase in rng.uniform(0, 2 * np.pi, 2))
         x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         rows = np.stack((np.cos(b * y), -np.sin(b * y), np.cos(a * y), np.sin(a * y)), axis=1)
         columns = np.stack(
@@ -312,17 +312,17 @@ class Moire:
     strength: float = 0.1
     period: float = 0.05  # of the stripes
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         y = (np.arange(height, dtype=np.float32) / height)[:, None]
         x = (np.arange(width, dtype=np.float32) / height)[None, :]
         gain = np.ones((height, width, 3), np.float32)
-        start = float(chance.uniform(0, np.pi))
-        for turn, share in ((start, 1.0), (start + float(chance.uniform(1.2, 1.9)), 0.6)):
-            step = 2 * math.pi / (self.period * float(chance.uniform(0.7, 1.4)))
+        start = float(rng.uniform(0, np.pi))
+        for turn, share in ((start, 1.0), (start + float(rng.uniform(1.2, 1.9)), 0.6)):
+            step = 2 * math.pi / (self.period * float(rng.uniform(0.7, 1.4)))
             # Perspective and the lens bend the beat: a phase of second order.
-            bend = [float(v) * 0.35 * step for v in chance.uniform(-1, 1, 3)]
+            bend = [float(v) * 0.35 * step for v in rng.uniform(-1, 1, 3)]
             phase = (step * math.cos(turn) * x + bend[0] * x * x) + (
                 step * math.sin(turn) * y + bend[1] * y * y
             )
@@ -332,7 +332,7 @@ class Moire:
                 third = 2 * math.pi * channel / 3
                 wave = cosine * np.float32(math.cos(third)) - sine * np.float32(math.sin(third))
                 gain[:, :, channel] += np.float32(self.strength * share) * wave
-        cell = float(chance.uniform(2.2, 3.2))
+        cell = float(rng.uniform(2.2, 3.2))
         lines = [
             0.5 * self.strength * np.cos(2 * np.pi / cell * np.arange(n)) for n in (height, width)
         ]
@@ -349,22 +349,22 @@ class Laminate:
     strength: float = 1.2
     veil: float = 0.06
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         y, x = np.mgrid[0:height, 0:width].astype(np.float32) / height
-        turn = float(chance.uniform(0, np.pi))
+        turn = float(rng.uniform(0, np.pi))
         across, along = math.cos(turn), math.sin(turn)
-        ripple = _smooth(chance, (height, width), 7) * 0.03
+        ripple = _smooth(rng, (height, width), 7) * 0.03
         distance = (x - width / height / 2) * across + (y - 0.5) * along + ripple
         light = np.full((height, width), self.veil, np.float32)
-        at = float(chance.uniform(-0.35, 0.35))
+        at = float(rng.uniform(-0.35, 0.35))
         for _ in range(self.streaks):
-            wide = float(chance.uniform(0.015, 0.035))
+            wide = float(rng.uniform(0.015, 0.035))
             beside = np.abs(distance - np.float32(at)) / np.float32(wide)
             light += np.float32(self.strength) * np.exp(-(np.minimum(beside, 6) ** 2))
             light += np.float32(0.12 * self.strength) * np.exp(-np.minimum(beside / 4, 6))
-            at += float(chance.uniform(0.2, 0.45)) * (1 if at < 0 else -1)
+            at += float(rng.uniform(0.2, 0.45)) * (1 if at < 0 else -1)
         # Mirrored light adds to what the paper gives, as in `Glare`.
         return _pixels(np.clip(portrait * (1 - self.veil) + 255 * light[:, :, None], 0, 255))
 
@@ -375,7 +375,7 @@ class TwoTone:
 
     ways: tuple[str, ...] = ("diffused", "screened", "threshold")
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         from PIL import Image as Pictures  # slow to import, and this alone needs it
 
@@ -383,7 +383,7 @@ class TwoTone:
         # Copiers stretch what they see first; paper white must not be screened.
         low, high = np.percentile(grey[::4, ::4], (2, 90))
         grey = np.clip((grey - low) * (255 / max(float(high - low), 1.0)), 0, 255)
-        way = self.ways[int(chance.integers(len(self.ways)))]
+        way = self.ways[int(rng.integers(len(self.ways)))]
         if way == "diffused":  # Floyd and Steinberg 1976
             black = Pictures.fromarray(grey.astype(np.uint8)).convert("1")
             tone = np.asarray(black, np.float32) * 255
@@ -392,7 +392,7 @@ class TwoTone:
             screen = np.tile(_bayer(8), (-(-height // 8), -(-width // 8)))[:height, :width]
             tone = np.where(grey > screen * 255, 255, 0).astype(np.float32)
         else:
-            level = float(chance.uniform(105, 140))
+            level = float(rng.uniform(105, 140))
             tone = np.where(grey > level, 255, 0).astype(np.float32)
         return _pixels(np.repeat(tone[:, :, None], 3, axis=2))
 
@@ -405,32 +405,32 @@ class Scratches:
     spots: int = 12
     strength: float = 0.6
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         light, dark = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
-        turn = chance.uniform(0, np.pi)
+        turn = rng.uniform(0, np.pi)
         for _ in range(self.lines):
-            start = chance.uniform(0, 1, 2) * (width, height)
+            start = rng.uniform(0, 1, 2) * (width, height)
             # Cards are pushed into slots and wallets one way mostly.
-            angle = turn + chance.normal(0, 0.35)
-            length = chance.exponential(0.25) * height
-            bow = chance.normal(0, 0.02) * length
+            angle = turn + rng.normal(0, 0.35)
+            length = rng.exponential(0.25) * height
+            bow = rng.normal(0, 0.02) * length
             t = np.linspace(0, 1, 9)
             x = start[0] + t * length * np.cos(angle) + bow * np.sin(np.pi * t)
             y = start[1] + t * length * np.sin(angle) + bow * np.sin(np.pi * t)
             points = np.round(np.stack((x, y), axis=-1) * 16).astype(np.int32)
-            mark = light if chance.random() < 0.75 else dark
-            level = int(chance.uniform(60, 255) * (1 if mark is light else 0.5))
-            thick = max(1, round(chance.uniform(0.0005, 0.003) * height))
+            mark = light if rng.random() < 0.75 else dark
+            level = int(rng.uniform(60, 255) * (1 if mark is light else 0.5))
+            thick = max(1, round(rng.uniform(0.0005, 0.003) * height))
             cv2.polylines(mark, [points], False, level, thick, cv2.LINE_AA, shift=4)
         for _ in range(self.spots):
-            place = chance.uniform(0, 1, 2) * (width, height)
-            axes = chance.uniform(0.002, 0.012, 2) * height
+            place = rng.uniform(0, 1, 2) * (width, height)
+            axes = rng.uniform(0.002, 0.012, 2) * height
             centre = (round(float(place[0])), round(float(place[1])))
             size = (max(1, round(float(axes[0]))), max(1, round(float(axes[1]))))
-            level = int(chance.uniform(60, 200))
-            cv2.ellipse(light, centre, size, float(chance.uniform(0, 180)), 0, 360, level, -1)
+            level = int(rng.uniform(60, 200))
+            cv2.ellipse(light, centre, size, float(rng.uniform(0, 180)), 0, 360, level, -1)
         marks = [
             cv2.GaussianBlur(m, (0, 0), 0.6).astype(np.float32)[:, :, None] * (self.strength / 255)
             for m in (light, dark)
@@ -445,13 +445,13 @@ class Faded:
 
     strength: float = 0.35
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
-        amount = self.strength * float(chance.uniform(0.6, 1))
+        amount = self.strength * float(rng.uniform(0.6, 1))
         height, width = portrait.shape[:2]
         grey = (portrait @ _GREY)[:, :, None]
         out = grey + np.float32(1 - 1.2 * amount) * (portrait - grey)
-        rubbed = np.float32(amount) * (1 + 0.5 * _smooth(chance, (height, width), 5))[:, :, None]
+        rubbed = np.float32(amount) * (1 + 0.5 * _smooth(rng, (height, width), 5))[:, :, None]
         paper = np.array((240, 234, 216), np.float32)
         return _pixels(out + rubbed * (paper - out))
 
@@ -463,19 +463,19 @@ class UnevenLight:
     strength: float = 0.22
     cast: float = 0.08
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
-        turn = float(chance.uniform(0, 2 * np.pi))
+        turn = float(rng.uniform(0, 2 * np.pi))
         # Light has no edges: a coarse grid is enough, and a hundred times as fast.
         y, x = np.mgrid[-1:1:24j, -1:1:32j]
         slope = x * math.cos(turn) + y * math.sin(turn)
         lamp = np.exp(-((x - 0.8 * math.cos(turn)) ** 2) - (y - 0.8 * math.sin(turn)) ** 2)
         # Exposed for the brightest place, so the rest is darker.
-        strength = self.strength * float(chance.uniform(0.5, 1.5))
+        strength = self.strength * float(rng.uniform(0.5, 1.5))
         gain = 1 + strength * (0.35 * slope + 0.5 * lamp - 0.2 * (x**2 + y**2) - 0.5)
         whole = cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-        warm, green = chance.uniform(-1, 1) * self.cast, chance.uniform(-0.3, 0.3) * self.cast
+        warm, green = rng.uniform(-1, 1) * self.cast, rng.uniform(-0.3, 0.3) * self.cast
         colour = np.array((1 + warm, 1 + green, 1 - warm), np.float32)
         return _pixels(portrait * whole[:, :, None] * colour)
 
@@ -486,7 +486,7 @@ class SensorNoise:
 
     level: float = 3.0
 
-    def __call__(self, portrait: Pixels, chance: np.random.Generator) -> Pixels:
+    def __call__(self, portrait: Pixels, rng: np.random.Generator) -> Pixels:
         """The portrait after the step."""
         height, width = portrait.shape[:2]
         # 256 quantiles of the normal distribution, drawn by bytes: ten times as fast as numpy's.
@@ -494,7 +494,7 @@ class SensorNoise:
         normal = np.array([NormalDist().inv_cdf(float(q)) for q in steps], np.float32)
 
         def draw(rows: int, columns: int, sigma: float) -> Pixels:
-            drawn = np.frombuffer(chance.bytes(rows * columns), np.uint8).reshape(rows, columns)
+            drawn = np.frombuffer(rng.bytes(rows * columns), np.uint8).reshape(rows, columns)
             return _floats(cv2.LUT(drawn, normal * np.float32(sigma)))
 
         grain = draw(height, width, self.level)
@@ -519,9 +519,9 @@ def _floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
-def _smooth(chance: np.random.Generator, size: tuple[int, int], cells: int) -> Pixels:
+def _smooth(rng: np.random.Generator, size: tuple[int, int], cells: int) -> Pixels:
     """Gentle hills of -1 to 1: (height, width), about `cells` across."""
-    coarse = chance.uniform(-1, 1, (cells, cells)).astype(np.float32)
+    coarse = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
     whole = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
     return _floats(np.clip(whole, -1, 1))
 

@@ -130,17 +130,17 @@ class Scanned:
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
         """The scan; see `Camera.apply`."""
-        chance = _begin(specimen, seed)
-        card = _surface(specimen, self.lines, self.surface, chance)
+        rng = _begin(specimen, seed)
+        card = _surface(specimen, self.lines, self.surface, rng)
         height, width = card.shape[:2]
         scale = self.dpi / specimen.dpi
-        turn = scaled(scale) @ rolled(float(chance.uniform(-self.skew, self.skew)))
+        turn = scaled(scale) @ rolled(float(rng.uniform(-self.skew, self.skew)))
         corners = project(turn, [[0, 0], [width, 0], [width, height], [0, height]])
         low, extent = corners.min(axis=0), np.ptp(corners, axis=0)
-        rooms = chance.uniform(*self.room, 4) * max(width, height) * scale
+        rooms = rng.uniform(*self.room, 4) * max(width, height) * scale
         matrix = moved(rooms[0] - low[0], rooms[1] - low[1]) @ turn
         size = round(rooms[0] + extent[0] + rooms[2]), round(rooms[1] + extent[1] + rooms[3])
-        bed = self.beds[int(chance.integers(len(self.beds)))]
+        bed = self.beds[int(rng.integers(len(self.beds)))]
         ground = np.full((size[1], size[0], 3), bed, np.uint8)
         # The lamp moves along the glass on one side of the lens: a thin shadow on the other.
         pixels = lay(
@@ -151,7 +151,7 @@ class Scanned:
             reach=0.9 * self.dpi / MM_AN_INCH,
             towards=math.pi / 2,
         )
-        return _end(specimen, _through(pixels, self.device, chance), matrix)
+        return _end(specimen, _through(pixels, self.device, rng), matrix)
 
 
 @dataclass(frozen=True)
@@ -197,35 +197,35 @@ class Photographed:
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
         """The photograph; see `Camera.apply`."""
-        chance = _begin(specimen, seed)
-        card = _surface(specimen, self.lines, self.surface, chance)
+        rng = _begin(specimen, seed)
+        card = _surface(specimen, self.lines, self.surface, rng)
         height, width = card.shape[:2]
         # One phone for all cards: 5.4 x 4.05 inches of print at the card's resolution.
         sides = round(5.4 * specimen.dpi), round(4.05 * specimen.dpi)
         size = sides if width >= height else sides[::-1]
-        focal = float(chance.uniform(0.75, 1.0)) * max(size)  # 27 to 36 mm on 35 mm film
-        tilts = chance.uniform(-self.tilt, self.tilt, 2)
+        focal = float(rng.uniform(0.75, 1.0)) * max(size)  # 27 to 36 mm on 35 mm film
+        tilts = rng.uniform(-self.tilt, self.tilt, 2)
         matrix = PinholeCamera(focal, *size).frame(
             (width, height),
             (float(tilts[0]), float(tilts[1])),
-            float(chance.uniform(-self.roll, self.roll)),
-            float(chance.uniform(*self.fill)),
-            (float(chance.uniform(0.15, 0.85)), float(chance.uniform(0.15, 0.85))),
+            float(rng.uniform(-self.roll, self.roll)),
+            float(rng.uniform(*self.fill)),
+            (float(rng.uniform(0.15, 0.85)), float(rng.uniform(0.15, 0.85))),
         )
         if self.screen:
-            page = int(chance.choice((24, 60, 235)))
+            page = int(rng.choice((24, 60, 235)))
             ground = np.full((size[1], size[0], 3), page, np.uint8)
         else:
-            ground = desk(matrix, size, chance)
+            ground = desk(matrix, size, rng)
         pixels = lay(
             warp(card, matrix, size, border=cv2.BORDER_REPLICATE),
             warp(_mask(specimen), matrix, size, border=cv2.BORDER_CONSTANT),
             ground,
-            shadow=0.0 if self.screen else float(chance.uniform(0.35, 0.65)),
-            reach=float(chance.uniform(0.008, 0.02)) * max(size),
-            towards=float(chance.uniform(0, 2 * np.pi)),
+            shadow=0.0 if self.screen else float(rng.uniform(0.35, 0.65)),
+            reach=float(rng.uniform(0.008, 0.02)) * max(size),
+            towards=float(rng.uniform(0, 2 * np.pi)),
         )
-        return _end(specimen, _through(pixels, self.device, chance), matrix)
+        return _end(specimen, _through(pixels, self.device, rng), matrix)
 
 
 def _check(specimen: Specimen) -> None:
@@ -244,17 +244,17 @@ def _begin(specimen: Specimen, seed: int) -> np.random.Generator:
 
 
 def _surface(
-    specimen: Specimen, lines: float, effects: Sequence[Effect], chance: np.random.Generator
+    specimen: Specimen, lines: float, effects: Sequence[Effect], rng: np.random.Generator
 ) -> Image:
     steps = (Print(cell=specimen.dpi / lines), *effects) if lines else effects
     if not steps:
         return specimen.image
-    return _through(specimen.image.astype(np.float32), steps, chance)
+    return _through(specimen.image.astype(np.float32), steps, rng)
 
 
-def _through(pixels: Pixels, effects: Sequence[Effect], chance: np.random.Generator) -> Image:
+def _through(pixels: Pixels, effects: Sequence[Effect], rng: np.random.Generator) -> Image:
     for effect in effects:
-        pixels = effect(pixels, chance)
+        pixels = effect(pixels, rng)
     return np.asarray(np.clip(pixels + 0.5, 0, 255), np.uint8)
 
 

@@ -60,11 +60,11 @@ def draw(
     if min(portrait.shape[:2]) == 0:
         raise InvalidInput("the portrait is empty")
     check_dpi(dpi)
-    chance = generator(seed)
-    form = _layout(layout, chance)
-    scheme_name = form.schemes[int(chance.integers(len(form.schemes)))]
+    rng = generator(seed)
+    form = _layout(layout, rng)
+    scheme_name = form.schemes[int(rng.integers(len(form.schemes)))]
     scheme, scale = SCHEMES[scheme_name], dpi / MM_AN_INCH
-    holder = invent(chance)
+    holder = invent(rng)
 
     pixels = _blank(form.name, scheme_name, float(dpi)).copy()
     left, top, width, height = portrait_place(form, dpi)
@@ -74,7 +74,7 @@ def draw(
     pixels[top : top + height, left : left + width] = fitted
     ghost = None
     if form.ghost is not None:
-        ghost = rectangle(*_draw_ghost(pixels, fitted, form, scheme, scale, chance))
+        ghost = rectangle(*_draw_ghost(pixels, fitted, form, scheme, scale, rng))
 
     card = Pictures.fromarray(pixels)
     pen = _Pen(card, scale)
@@ -82,7 +82,7 @@ def draw(
     _write_machine_lines(pen, form, holder)
     image = np.array(card, np.uint8)
     if form.signature is not None:
-        ornaments.signature(image, form.signature, scheme.ink, scale, chance)
+        ornaments.signature(image, form.signature, scheme.ink, scale, rng)
     return Specimen(
         image=image,
         layout=form.name,
@@ -156,9 +156,9 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _layout(name: str | None, chance: np.random.Generator) -> Layout:
+def _layout(name: str | None, rng: np.random.Generator) -> Layout:
     if name is None:
-        return tuple(LAYOUTS.values())[int(chance.integers(len(LAYOUTS)))]
+        return tuple(LAYOUTS.values())[int(rng.integers(len(LAYOUTS)))]
     if name not in LAYOUTS:
         raise InvalidInput(
             f"no layout is called {name!r}", remedy=f"there are: {', '.join(LAYOUTS)}"
@@ -247,13 +247,13 @@ def _draw_ghost(
     form: Layout,
     scheme: Scheme,
     scale: float,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> tuple[int, int, int, int]:
     """The portrait once more, small and faint; returns left, top, width and height in pixels."""
     assert form.ghost is not None
-    size, opacity = chance.uniform(*GHOST_SIZES), chance.uniform(*GHOST_OPACITIES)
-    tint = ("grey", "tinted", "coloured")[int(chance.choice(3, p=(0.45, 0.35, 0.2)))]
-    oval, threaded = chance.random() < 0.4, chance.random() < 0.5
+    size, opacity = rng.uniform(*GHOST_SIZES), rng.uniform(*GHOST_OPACITIES)
+    tint = ("grey", "tinted", "coloured")[int(rng.choice(3, p=(0.45, 0.35, 0.2)))]
+    oval, threaded = rng.random() < 0.4, rng.random() < 0.5
     width = round(form.portrait[2] * size * scale)
     height = round(width / PORTRAIT_RATIO)
     left = round(form.ghost[0] * scale - width / 2)

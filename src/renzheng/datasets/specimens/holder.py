@@ -87,19 +87,19 @@ class Holder:
         )
 
 
-def invent(chance: np.random.Generator) -> Holder:
+def invent(rng: np.random.Generator) -> Holder:
     """Draw a holder."""
-    birth = date(1950, 1, 1) + timedelta(days=int(chance.integers(50 * 365)))
-    issued = date(2018, 1, 1) + timedelta(days=int(chance.integers(7 * 365)))
+    birth = date(1950, 1, 1) + timedelta(days=int(rng.integers(50 * 365)))
+    issued = date(2018, 1, 1) + timedelta(days=int(rng.integers(7 * 365)))
     return Holder(
-        surname=_SURNAMES[chance.integers(len(_SURNAMES))],
-        given=_GIVEN[chance.integers(len(_GIVEN))],
+        surname=_SURNAMES[rng.integers(len(_SURNAMES))],
+        given=_GIVEN[rng.integers(len(_GIVEN))],
         sex="X",
         birth=birth,
         issued=issued,
         expires=issued + 10 * _YEAR,
-        number=f"SPC{int(chance.integers(10**6)):06d}",
-        place=_PLACES[chance.integers(len(_PLACES))],
+        number=f"SPC{int(rng.integers(10**6)):06d}",
+        place=_PLACES[rng.integers(len(_PLACES))],
     )
 
 

@@ -63,11 +63,11 @@ def round_corners(width: int, height: int, radius: int) -> Image:
 
 
 def signature(
-    image: Image, spot: Spot, ink: Colour, scale: float, chance: np.random.Generator
+    image: Image, spot: Spot, ink: Colour, scale: float, rng: np.random.Generator
 ) -> None:
     """Draw a scribble of four waves, as pens make."""
     t = np.linspace(0, 1, 240)
-    phase, strength = chance.uniform(0, 2 * np.pi, 4), chance.uniform(0.4, 1, 4)
+    phase, strength = rng.uniform(0, 2 * np.pi, 4), rng.uniform(0.4, 1, 4)
     y = sum(
         strength[k] / (k + 1) * np.sin(2 * np.pi * (2 + 2.6 * k) * t + phase[k]) for k in range(4)
     )

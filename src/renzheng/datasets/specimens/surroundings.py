@@ -17,7 +17,7 @@ _STONES = ((188, 188, 184), (120, 122, 126), (226, 224, 218), (66, 68, 72))
 _PAINTS = ((236, 236, 232), (52, 54, 58), (204, 196, 182), (150, 166, 178))
 
 
-def desk(matrix: Matrix, size: tuple[int, int], chance: np.random.Generator) -> Image:
+def desk(matrix: Matrix, size: tuple[int, int], rng: np.random.Generator) -> Image:
     """The top of a desk: wood, cloth, stone or paint.
 
     Parameters
@@ -38,7 +38,7 @@ def desk(matrix: Matrix, size: tuple[int, int], chance: np.random.Generator) -> 
     rows = 480
     columns = max(64, min(1600, round(rows * extent[0] / extent[1])))
     kinds = (_wood, _cloth, _stone, _paint)
-    texture = kinds[int(chance.integers(len(kinds)))](rows, columns, chance)
+    texture = kinds[int(rng.integers(len(kinds)))](rows, columns, rng)
     plane = np.array([[extent[0] / columns, 0, low[0]], [0, extent[1] / rows, low[1]], [0, 0, 1]])
     return warp(texture, matrix @ plane, size, border=cv2.BORDER_REFLECT)
 
@@ -88,16 +88,16 @@ def lay(
 
 
 def _pick(
-    colours: tuple[tuple[int, int, int], ...], chance: np.random.Generator
+    colours: tuple[tuple[int, int, int], ...], rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    colour = np.array(colours[int(chance.integers(len(colours)))], np.float64)
-    return colour * chance.uniform(0.85, 1.1) + chance.uniform(-6, 6, 3)
+    colour = np.array(colours[int(rng.integers(len(colours)))], np.float64)
+    return colour * rng.uniform(0.85, 1.1) + rng.uniform(-6, 6, 3)
 
 
 def _noise(
-    rows: int, columns: int, cells: tuple[int, int], chance: np.random.Generator
+    rows: int, columns: int, cells: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    coarse = chance.uniform(-1, 1, (max(2, cells[0]), max(2, cells[1]))).astype(np.float32)
+    coarse = rng.uniform(-1, 1, (max(2, cells[0]), max(2, cells[1]))).astype(np.float32)
     return np.asarray(
         cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32
     )
@@ -107,33 +107,33 @@ def _shaded(colour: npt.NDArray[np.float64], tone: npt.NDArray[np.float32]) -> I
     return np.asarray(np.clip(tone[:, :, None] * colour.astype(np.float32), 0, 255), np.uint8)
 
 
-def _wood(rows: int, columns: int, chance: np.random.Generator) -> Image:
-    bend = _noise(rows, columns, (6, 4), chance) * 3
+def _wood(rows: int, columns: int, rng: np.random.Generator) -> Image:
+    bend = _noise(rows, columns, (6, 4), rng) * 3
     y = np.arange(rows, dtype=np.float32)[:, None] / rows
-    rings = np.sin(2 * np.pi * (float(chance.uniform(7, 13)) * y + 0.5 * bend))
-    fibres = _noise(rows, columns, (rows // 2, 14), chance)
-    tone = 1 + 0.07 * rings + 0.07 * fibres + 0.05 * _noise(rows, columns, (5, 3), chance)
+    rings = np.sin(2 * np.pi * (float(rng.uniform(7, 13)) * y + 0.5 * bend))
+    fibres = _noise(rows, columns, (rows // 2, 14), rng)
+    tone = 1 + 0.07 * rings + 0.07 * fibres + 0.05 * _noise(rows, columns, (5, 3), rng)
     joints = np.ones((rows, 1), np.float32)
-    joints[:: max(2, rows // int(chance.integers(2, 5)))] = 0.6
-    return _shaded(_pick(_WOODS, chance), tone * joints)
+    joints[:: max(2, rows // int(rng.integers(2, 5)))] = 0.6
+    return _shaded(_pick(_WOODS, rng), tone * joints)
 
 
-def _cloth(rows: int, columns: int, chance: np.random.Generator) -> Image:
+def _cloth(rows: int, columns: int, rng: np.random.Generator) -> Image:
     y, x = np.arange(rows)[:, None], np.arange(columns)[None, :]
     weave = np.sin(2 * np.pi * x / 5) * np.sin(2 * np.pi * y / 5)
-    tone = 1 + 0.1 * weave + 0.1 * _noise(rows, columns, (rows // 3, columns // 3), chance)
-    folds = _noise(rows, columns, (4, 5), chance)
-    return _shaded(_pick(_CLOTHS, chance), np.asarray(tone + 0.1 * folds, np.float32))
+    tone = 1 + 0.1 * weave + 0.1 * _noise(rows, columns, (rows // 3, columns // 3), rng)
+    folds = _noise(rows, columns, (4, 5), rng)
+    return _shaded(_pick(_CLOTHS, rng), np.asarray(tone + 0.1 * folds, np.float32))
 
 
-def _stone(rows: int, columns: int, chance: np.random.Generator) -> Image:
+def _stone(rows: int, columns: int, rng: np.random.Generator) -> Image:
     tone = np.ones((rows, columns), np.float32)
     for cells, share in ((6, 0.06), (24, 0.05), (90, 0.05), (rows // 2, 0.07)):
-        tone += share * _noise(rows, columns, (cells, cells * columns // rows), chance)
-    return _shaded(_pick(_STONES, chance), tone)
+        tone += share * _noise(rows, columns, (cells, cells * columns // rows), rng)
+    return _shaded(_pick(_STONES, rng), tone)
 
 
-def _paint(rows: int, columns: int, chance: np.random.Generator) -> Image:
-    tone = 1 + 0.02 * _noise(rows, columns, (5, 7), chance)
-    tone += 0.015 * _noise(rows, columns, (rows // 2, columns // 2), chance)
-    return _shaded(_pick(_PAINTS, chance), tone)
+def _paint(rows: int, columns: int, rng: np.random.Generator) -> Image:
+    tone = 1 + 0.02 * _noise(rows, columns, (5, 7), rng)
+    tone += 0.015 * _noise(rows, columns, (rows // 2, columns // 2), rng)
+    return _shaded(_pick(_PAINTS, rng), tone)

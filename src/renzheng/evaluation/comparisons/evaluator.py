@@ -401,7 +401,7 @@ def provenance(verifier: Verifier, settings: Settings, data_digest: str) -> dict
         "limits": list(verifier.pack.manifest.get("limits", [])),
         "data_digest": data_digest,
         "min_face_size": verifier.min_face_size,
-        "backend": f"{verifier.backend} {verifier.instruments.backend_version}",
+        "backend": f"{verifier.backend} {verifier.face_models.backend_version}",
         "aligned": settings.aligned,
         "channel": settings.channel,
         "seed": settings.seed,

@@ -121,7 +121,7 @@ def quantise(
     model = onnx_graph.read(file)
     quantisation.check(model)
     seen, unseen = _faces(evaluator, people, crops, hold_out)
-    embedder = evaluator.verifier.instruments.embedder
+    embedder = evaluator.verifier.face_models.embedder
 
     def batches() -> Iterator[Floats]:
         for first in range(0, len(seen), _BATCH):
@@ -177,15 +177,15 @@ def _faces(
     """Crops of people to measure ranges on, and of people held out to compare embeddings on."""
     settings = evaluator.settings
     tested = split_people(people.person, hold_out, settings.seed)
-    chance = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(settings.seed)
     extract = Extractor(Extraction.of(evaluator.verifier, aligned=settings.aligned))
     tell = evaluator.step("cutting faces")
-    size = evaluator.verifier.instruments.template.size
+    size = evaluator.verifier.face_models.template.size
     kinds: list[Crops] = []
     found = 0
     whole = min(crops, int((~tested).sum())) + min(_COMPARED, int(tested.sum()))
     for chosen, most in ((~tested, crops), (tested, _COMPARED)):
-        order = chance.permutation(np.flatnonzero(chosen))
+        order = rng.permutation(np.flatnonzero(chosen))
         kept: list[Image] = []
         for i in order[: 2 * most]:  # one picture in two shows a face, or the data is no good
             picture = people.pictures[i]

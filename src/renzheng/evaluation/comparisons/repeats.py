@@ -11,7 +11,7 @@ from renzheng.datasets.types import People
 from renzheng.errors import NoFace, UnreadableImage
 from renzheng.faces.selection import choose_face
 from renzheng.types import Floats
-from renzheng.verification.same_photo import PhotoDetail, compare_heads, head
+from renzheng.verification.same_photo import PhotoDetail, compare_details, detail_of
 from renzheng.verification.verifier import Verifier
 
 # Pairs that are looked at: versions of one photograph are nearer than anybody else. Where more
@@ -62,7 +62,7 @@ def find(verifier: Verifier, people: People, rows: Floats) -> dict[int, int]:
             if index not in heads:
                 heads[index] = _head(verifier, people.pictures[index].source)
         first, second = heads[one], heads[other]
-        if first is not None and second is not None and compare_heads(first, second).same:
+        if first is not None and second is not None and compare_details(first, second).same:
             found[other] = one
     return found
 
@@ -88,7 +88,7 @@ def _nearest(rows: Floats, most: int) -> list[tuple[int, int]]:
 def _head(verifier: Verifier, source: Path | bytes) -> PhotoDetail | None:
     try:
         image = images.read(source, limits=verifier.limits)
-        face = choose_face(verifier.instruments.detect(image), image.shape[1::-1])
+        face = choose_face(verifier.face_models.detect(image), image.shape[1::-1])
     except (NoFace, UnreadableImage):
         return None
-    return head(image, face)
+    return detail_of(image, face)

@@ -129,10 +129,10 @@ def draw_people(
     progress
         Told after each draw.
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     known = np.union1d(scores.mated_person, scores.nonmated_person)
     for done in range(count):
-        drawn = known[chance.integers(len(known), size=len(known))]
+        drawn = known[rng.integers(len(known), size=len(known))]
         yield np.bincount(drawn, minlength=int(known[-1]) + 1).astype(np.float64)
         if progress:
             progress(done + 1, count)

@@ -166,8 +166,8 @@ def search_parts(
     ends = sorted({min(size, whole) for size in sizes})
     if not ends or ends[0] < 1 or galleries < 1:
         raise InvalidInput("databases of 1 person or more are drawn, one or more of each size")
-    chance = np.random.default_rng(seed)
-    orders = [chance.permutation(whole)[: ends[-1]] for _ in range(galleries)]
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(whole)[: ends[-1]] for _ in range(galleries)]
     probes = searches.nonmated[acquired[searches.nonmated]]
     nearest = np.empty((len(ends), galleries, len(probes)), np.float32)
     mate = np.empty(len(probes), np.float32)

@@ -230,9 +230,9 @@ class _Pooled:
 
 def _draws(people: int, count: int, seed: int) -> Iterator[Array]:
     """How often each person is drawn, draw by draw."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for _ in range(count):
-        yield np.bincount(chance.integers(people, size=people), minlength=people).astype(float)
+        yield np.bincount(rng.integers(people, size=people), minlength=people).astype(float)
 
 
 def _one(nearest: Floats) -> bool:

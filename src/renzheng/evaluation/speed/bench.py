@@ -130,7 +130,7 @@ def run(
             "python": platform.python_version(),
             "renzheng": renzheng.__version__,
         },
-        backends={each.backend: each.instruments.backend_version for _, each in variants},
+        backends={each.backend: each.face_models.backend_version for _, each in variants},
         missing=tuple(name for name in BACKENDS if not installed(name)),
         picture=latency.scenes()[0].what,
         rates={number: (each.floating, each.integer) for number, each in rates.items()},

@@ -82,7 +82,7 @@ def tasks(
     pair
         The files of a document's portrait and of a live picture.
     """
-    size = verifier.instruments.template.size
+    size = verifier.face_models.template.size
     crops = np.random.default_rng(0).integers(0, 256, (16, size, size, 3), np.uint8)
     small, large = scenes
     works: list[Work] = [

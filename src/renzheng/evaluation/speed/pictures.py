@@ -70,8 +70,8 @@ def painted(side: int) -> Image:
         blob(eye, -2, 12, 2, (66, 48, 38))  # brow
     blob(0, 36, 7, 2.5, (150, 112, 92))
     blob(0, 61, 18, 5, (172, 84, 84))
-    chance = np.random.default_rng(0)
-    grain = cv2.GaussianBlur(chance.normal(0, 1, (side, side, 1)), (0, 0), max(0.4 * unit, 0.4))
+    rng = np.random.default_rng(0)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (side, side, 1)), (0, 0), max(0.4 * unit, 0.4))
     x, y = np.meshgrid(np.arange(side), np.arange(side))
     shade = 1 - 0.25 * (np.hypot(x - 128 * unit, y - 140 * unit) / (90 * unit)) ** 2
     light = np.clip(shade, 0.5, 1) * (1 + 0.06 * grain)

@@ -93,8 +93,8 @@ class Rates:
 
 
 def _floating(threads: int | None, side: int) -> Iterator[_Product]:
-    chance = np.random.default_rng(0)
-    one, other = chance.standard_normal((2, side, side), np.float32)
+    rng = np.random.default_rng(0)
+    one, other = rng.standard_normal((2, side, side), np.float32)
     for backend in filter(installed, BACKENDS):
         network = Network(_model("MatMul", other), threads, backend=backend)
         yield _Product(backend, side**3, partial(network, one))
@@ -104,9 +104,9 @@ def _floating(threads: int | None, side: int) -> Iterator[_Product]:
 
 
 def _integer(threads: int | None, side: int) -> Iterator[_Product]:
-    chance = np.random.default_rng(0)
-    one = chance.integers(0, 256, (side, side), np.uint8)
-    other = chance.integers(-128, 128, (side, side), np.int8)
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, (side, side), np.uint8)
+    other = rng.integers(-128, 128, (side, side), np.int8)
     for operator in ("MatMulInteger", "QLinearMatMul"):
         network = Network(_model(operator, other), threads, backend="onnxruntime")
         yield _Product(f"onnxruntime, {operator}", side**3, partial(network, one))

@@ -123,9 +123,9 @@ def cases(
         what = f"{width} x {height} px, {len(first)} call(s)"
         found.append(Case(first[0].network, what, tuple(call.batch for call in first)))
         samples |= {calls[0].name: (calls[0].network, calls[0].batch) for calls in rest}
-    size = verifier.instruments.template.size
+    size = verifier.face_models.template.size
     crop = np.random.default_rng(0).standard_normal((1, 3, size, size), np.float32)
-    embedding = verifier.instruments.embedder.network
+    embedding = verifier.face_models.embedder.network
     samples[str(embedding.path)] = embedding, crop
     for network, sample in samples.values():
         for many in batches:

@@ -185,11 +185,11 @@ def replicates(
     progress
         Told after each draw.
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     known = np.unique(scores.person)
     size = int(scores.person.max()) + 1
     for done in range(count):
-        drawn = known[chance.integers(len(known), size=len(known))]
+        drawn = known[rng.integers(len(known), size=len(known))]
         weight = np.bincount(drawn, minlength=size).astype(np.float64)
         yield Weighted(scores, weight, per_person=per_person)
         if progress:

@@ -283,8 +283,8 @@ def _last(graph: Any, count: int = 8) -> list[str]:
 
 def _try(network: bytes, side: int, source: str) -> tuple[int, bool]:
     """How many features it gives, and whether it takes several pictures at once."""
-    chance = np.random.default_rng(0)
-    pictures = chance.normal(size=(2, 3, side, side)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(size=(2, 3, side, side)).astype(np.float32)
     try:
         ready = Network(network)
         one = ready(pictures[:1])[0]

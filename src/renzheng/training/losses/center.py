@@ -46,7 +46,7 @@ class CenterLoss(nn.Module):
         self.register_buffer("centers", torch.zeros(classes, dimension))
 
     def forward(
-        self, embeddings: Tensor, labels: Tensor, chance: torch.Generator | None = None
+        self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
     ) -> Outcome:
         """The loss of a batch: float (n, d) and int64 (n,). In training mode the centers move."""
         rows = unit(embeddings) if self.normalise else embeddings

@@ -32,7 +32,7 @@ class ContrastiveLoss(nn.Module):
         self.margin, self.normalise = margin, normalise
 
     def forward(
-        self, embeddings: Tensor, labels: Tensor, chance: torch.Generator | None = None
+        self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
     ) -> Outcome:
         """The loss of a batch: float (n, d) and int64 (n,)."""
         rows = unit(embeddings) if self.normalise else embeddings

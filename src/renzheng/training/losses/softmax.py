@@ -30,7 +30,7 @@ class SoftmaxLoss(nn.Module):
         self.classifier = nn.Linear(dimension, classes)
 
     def forward(
-        self, embeddings: Tensor, labels: Tensor, chance: torch.Generator | None = None
+        self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
     ) -> Outcome:
         """The loss of a batch: float (n, d) and int64 (n,)."""
         logits = self.classifier(embeddings.to(self.classifier.weight.dtype))
@@ -88,7 +88,7 @@ class MarginSoftmaxLoss(nn.Module):
         self.register_buffer("norm_spread", torch.tensor(100.0))
 
     def forward(
-        self, embeddings: Tensor, labels: Tensor, chance: torch.Generator | None = None
+        self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
     ) -> Outcome:
         """The loss of a batch: float (n, d) and int64 (n,)."""
         rows = unit(embeddings)

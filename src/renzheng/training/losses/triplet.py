@@ -53,7 +53,7 @@ class TripletLoss(nn.Module):
         self.mining, self.margin, self.squared, self.normalise = mining, margin, squared, normalise
 
     def forward(
-        self, embeddings: Tensor, labels: Tensor, chance: torch.Generator | None = None
+        self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
     ) -> Outcome:
         """The loss of a batch.
 
@@ -63,7 +63,7 @@ class TripletLoss(nn.Module):
             float (n, d).
         labels
             int64 (n,): who it is.
-        chance
+        rng
             For the miners that draw.
 
         Returns
@@ -82,7 +82,7 @@ class TripletLoss(nn.Module):
         seen = batch
         if self.mining == "distance-weighted" and not self.squared:
             seen = Batch.of(squared, labels, rows.shape[1])
-        mined = MINERS[self.mining](seen, margin, chance)
+        mined = MINERS[self.mining](seen, margin, rng)
         watch = {"triplets": torch.tensor(float(len(mined))), "active": _active(batch, margin)}
         if not len(mined):
             return Outcome(rows.sum() * 0, watch)  # a step without gradient, not an error

@@ -17,10 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.types import Face, Floats, Image, SamePhoto
-from renzheng.verification.same_photo.photo_detail import WINDOW, Level, PhotoDetail, head
+from renzheng.verification.same_photo.photo_detail import WINDOW, Level, PhotoDetail, detail_of
 from renzheng.verification.same_photo.registration import register, sampled, together, window
 
-__all__ = ["THRESHOLD", "PhotoDetail", "SamePhoto", "compare_heads", "compare_pictures", "head"]
+__all__ = [
+    "THRESHOLD",
+    "PhotoDetail",
+    "SamePhoto",
+    "compare_details",
+    "compare_pictures",
+    "detail_of",
+]
 
 # Flags 9 of the 242,239 pairs of different photographs of one person in LFW: shots of one moment
 # or one pose; nobody's picture comes nearer than 0.58 to a stranger's (benchmarks/same_picture.py).
@@ -56,10 +63,10 @@ def compare_pictures(
     who uploads the photograph that was printed in it is flagged as well, and a video frame a moment
     later is not.
     """
-    return compare_heads(head(reference, reference_face), head(probe, probe_face))
+    return compare_details(detail_of(reference, reference_face), detail_of(probe, probe_face))
 
 
-def compare_heads(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
+def compare_details(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
     """As `compare_pictures`, where heads are kept for many comparisons."""
     # One of the two stays and the other is resampled; which one must not hang on the order.
     fixed, moving = sorted((reference, probe), key=_order)

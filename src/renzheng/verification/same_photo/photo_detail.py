@@ -90,7 +90,7 @@ class PhotoDetail:
         )
 
 
-def head(image: Image, face: Face) -> PhotoDetail:
+def detail_of(image: Image, face: Face) -> PhotoDetail:
     """Cut out one head and keep its detail.
 
     Parameters

@@ -120,7 +120,7 @@ def _print_search(picture: str, found: Identification, measured: str) -> None:
     print(f"{picture}: {str(found.decision).replace('_', ' ')}")
     print(f"  {found.reason}")
     for finding in found.findings:
-        print(f"  {finding.effect}: {finding.message}")
+        print(f"  {finding.severity}: {finding.message}")
     if not found.candidates:
         return
     how = "" if found.exact else ", by an index"
@@ -169,7 +169,7 @@ def _check(arguments: argparse.Namespace) -> int:
         same = ""
         if pair.same_file:
             same = "  the same file"
-        elif pair.same_picture is not None and pair.same_picture.same:
+        elif pair.same_photo is not None and pair.same_photo.same:
             same = "  one photograph"
         print(f"{pair.distance:>8.4f}  {pair.fmr!s:>16}  {pair.fpir!s:>16}  {one}, {other}{same}")
     if more:

@@ -109,7 +109,7 @@ def faces(capture: Capture) -> str:
 
 def preparation(capture: Capture) -> str:
     """What was done to the picture before its faces were found; empty where nothing was."""
-    return "; ".join(capture.preparation.steps)
+    return "; ".join(capture.rectification.steps)
 
 
 def problem(capture: Capture) -> str | None:
@@ -150,7 +150,7 @@ def quality(verification: Verification) -> list[tuple[str, str, str]]:
 def warnings(verification: Verification) -> list[tuple[str, str]]:
     """Side and message of each finding, and what follows from it."""
     return [
-        (plain(f.side).capitalize(), plain(f.message) + _EFFECTS[f.effect])
+        (plain(f.side).capitalize(), plain(f.message) + _EFFECTS[f.severity])
         for f in verification.findings
     ]
 
@@ -159,8 +159,8 @@ def provenance(verification: Verification) -> list[tuple[str, str]]:
     """Which networks said so, under which policy, and how long it took."""
     pack = {key: plain(value) for key, value in verification.pack.items()}
     rows = [("Policy", policy(verification)), *_demands(verification)]
-    if verification.same_picture is not None:
-        same = verification.same_picture
+    if verification.same_photo is not None:
+        same = verification.same_photo
         rows.append(
             (
                 "Same photograph",

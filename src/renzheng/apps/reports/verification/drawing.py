@@ -46,7 +46,7 @@ def marked(capture: Capture) -> Image | None:
     canvas = np.ascontiguousarray(cv2.resize(capture.image, size, interpolation=how), np.uint8)
     candidates = () if capture.choice is None else capture.choice.candidates
     for candidate in reversed(candidates):  # the chosen one last, so that nothing lies over it
-        _mark(canvas, candidate.face, scale, candidate.part)
+        _mark(canvas, candidate.face, scale, candidate.kind)
     return canvas
 
 

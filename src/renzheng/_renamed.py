@@ -1,0 +1,125 @@
+"""Old names of modules, classes and attributes, kept for one release with a warning.
+
+Everything here goes with version 0.3.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # importlib.abc takes a millisecond of every start
+
+# By old name under ``renzheng``: what documentation and error messages of 0.1 named.
+MODULES = {
+    "alignment": "faces.alignment",
+    "batch": "apps.batch",
+    "channels": "datasets.degradations",
+    "comparison": "verification",
+    "demo": "datasets.demo",
+    "detection": "faces.detection",
+    "documents": "faces.documents",
+    "duplicates": "images.duplicates",
+    "embedding": "faces.embedding",
+    "extracts": "verification.templates",
+    "findings": "verification.findings",
+    "liveness": "faces.liveness",
+    "networks": "models.graph",
+    "packs": "models.packs",
+    "performance": "evaluation.speed",
+    "pictures": "images.similarity",
+    "quality": "faces.quality",
+    "report": "apps.reports.verification",
+    "runtime": "models.runtime",
+    "same_picture": "verification.same_photo",
+    "service": "apps.service",
+    "specimens": "datasets.specimens",
+    "verifier": "verification.verifier",
+}
+
+CLASSES = {
+    "Candidate": "FaceCandidate",
+    "Effect": "Severity",
+    "Extract": "FaceTemplate",
+    "Part": "FaceKind",
+    "Preparation": "Rectification",
+    "SamePicture": "SamePhoto",
+    "Verdict": "Outcome",
+}
+
+_IMPORT = "<frozen importlib"
+_PASSED_OVER = (_IMPORT, __file__, __file__.replace("_renamed", "__init__"))
+
+
+def warn(old: str, new: str) -> None:
+    """Warn whoever uses an old name, at the line where it stands."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):
+        frame = frame.f_back
+        if not frame.f_code.co_filename.startswith(_IMPORT):  # warnings does not count these
+            level += 1
+    warnings.warn(
+        f"{old} is now {new}; the old name goes with renzheng 0.3",
+        DeprecationWarning,
+        stacklevel=level,
+    )
+
+
+class RenamedAttribute:
+    """An attribute under its old name.
+
+    Parameters
+    ----------
+    new
+        The name that it has now.
+    """
+
+    def __init__(self, new: str):
+        self.new = new
+        self.old = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.old = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        warn(f"{owner.__name__}.{self.old}", f"{owner.__name__}.{self.new}")
+        return getattr(owner if instance is None else instance, self.new)
+
+
+class _OldModules(Loader):
+    """Finds a module under its old name: the new module itself, so that classes stay the same."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        old = fullname.removeprefix("renzheng.")
+        if old == fullname or old.partition(".")[0] not in MODULES:
+            return None
+        return ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        old, _, rest = spec.name.removeprefix("renzheng.").partition(".")
+        new = ".".join(("renzheng", MODULES[old], *filter(None, [rest])))
+        warn(spec.name, new)
+        module = import_module(new)
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its own specification back, which the import system has replaced."""
+        assert module.__spec__ is not None
+        module.__spec__ = module.__spec__.loader_state
+
+
+def install() -> None:
+    """Let the import system find modules under their old names; twice is once."""
+    if not any(isinstance(each, _OldModules) for each in sys.meta_path):
+        sys.meta_path.append(_OldModules())
