@@ -30,7 +30,7 @@ from renzheng.models.runtime import BACKENDS, Network
 
 LOAD = """
 import os
-from renzheng.runtime import compiled
+from renzheng.models.runtime import compiled
 from pathlib import Path
 compiled.folder = lambda: Path(os.environ["KEPT"])
 from renzheng import Verifier

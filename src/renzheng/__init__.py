@@ -38,12 +38,14 @@ if TYPE_CHECKING:
         Severity,
         Verification,
     )
-    from renzheng.verification.comparison import Calibration, Policy
+    from renzheng.verification.calibration import Calibration
+    from renzheng.verification.policy import Policy
     from renzheng.verification.templates import FaceTemplate
     from renzheng.verification.verifier import Verifier, align, compare, detect, embed, verify
 
 _HOMES = {
-    "verification.comparison": ("Calibration", "Policy"),
+    "verification.calibration": ("Calibration",),
+    "verification.policy": ("Policy",),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
     "verification.templates": ("FaceTemplate",),
     "faces.liveness": ("Liveness",),

@@ -20,29 +20,19 @@ else:
 
 # By old name under ``renzheng``: what documentation and error messages of 0.1 named.
 MODULES = {
-    "alignment": "faces.alignment",
     "batch": "apps.batch",
     "channels": "datasets.degradations",
-    "comparison": "verification",
     "demo": "datasets.demo",
-    "detection": "faces.detection",
-    "documents": "faces.documents",
     "duplicates": "images.duplicates",
-    "embedding": "faces.embedding",
-    "extracts": "verification.templates",
-    "findings": "verification.findings",
     "liveness": "faces.liveness",
     "networks": "models.graph",
     "packs": "models.packs",
     "performance": "evaluation.speed",
     "pictures": "images.similarity",
     "quality": "faces.quality",
-    "report": "apps.reports.verification",
-    "runtime": "models.runtime",
     "same_picture": "verification.same_photo",
     "service": "apps.service",
     "specimens": "datasets.specimens",
-    "verifier": "verification.verifier",
 }
 
 CLASSES = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from renzheng import Calibration, InvalidInput
 from renzheng.gallery import NearestStrangers, rates
 from renzheng.gallery.rates import Rates
-from renzheng.verification.comparison import promised_fpir
+from renzheng.verification.calibration import promised_fpir
 
 CALIBRATION = Calibration(
     distance=np.array([0.2, 0.4, 0.6]),

@@ -113,7 +113,7 @@ def test_threads_and_repeats_give_the_same_bits(
 _AT_ONCE = """
 import sys, threading
 import numpy as np
-from renzheng.runtime import Network
+from renzheng.models.runtime import Network
 sys.setswitchinterval(1e-6)  # as on a busy machine
 run = Network(sys.stdin.buffer.read(), 1, calls=2, backend=sys.argv[1])
 together = threading.Barrier(8)

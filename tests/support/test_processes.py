@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,17 +18,18 @@ from renzheng._support import processes
 # One process is at work for a minute, the other waits for some.
 PARENT = """
 import os, time
-from renzheng import processes
+from renzheng._support import processes
 
-def start():
+def make_worker(threads):
     print(f"{os.getpid()}\\n", end="", flush=True)
+    return work
 
 def work(seconds):
     print("at work\\n", end="", flush=True)
     time.sleep(seconds)
 
 if __name__ == "__main__":
-    done = processes.in_order([60, 0], int, work, workers=2, start=start, settings=())
+    done = processes.map_in_order([60, 0], make_worker, load=int, workers=2)
     list(done)
 """
 
@@ -64,15 +65,34 @@ def test_workers_end_when_their_parent_is_killed(parent: subprocess.Popen[str]) 
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:
-    done = processes.in_order(range(5), str, len, workers=2, start=_start, settings=(1,))
-    assert list(done) == [(task, 1) for task in range(5)]
+    done = processes.map_in_order(range(5), _make_lengths, load=str, workers=2)
+    assert list(done) == [(task, (1, 1)) for task in range(5)]
+
+
+def test_few_tasks_start_no_processes_and_threads_are_free() -> None:
+    for worth, workers in ((6, 2), (0, 1)):
+        done = processes.map_in_order(
+            range(5), lambda threads: lambda text: (threads, text), load=str, workers=workers,
+            worth=worth,
+        )  # fmt: skip
+        assert list(done) == [(task, (None, str(task))) for task in range(5)]
+
+
+def test_no_tasks_make_no_worker() -> None:
+    made: list[int | None] = []
+    assert list(processes.map_in_order([], made.append, load=str, workers=2)) == []
+    assert made == []
 
 
 def test_a_process_that_dies_is_an_error_in_words() -> None:
-    done = processes.in_order([3], int, os._exit, workers=1, start=_start, settings=(1,))
+    done = processes.map_in_order([3], _make_death, load=int, workers=2)
     with pytest.raises(RenzhengError, match="--workers 1"):
         list(done)
 
 
-def _start(setting: int) -> None:
-    assert setting == 1
+def _make_lengths(threads: int | None) -> Callable[[str], tuple[int | None, int]]:
+    return lambda text: (threads, len(text))
+
+
+def _make_death(threads: int | None) -> Callable[[int], None]:
+    return os._exit

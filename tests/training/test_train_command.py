@@ -151,7 +151,7 @@ def test_backbones_are_listed_with_their_cost() -> None:
 def test_verify_imports_no_torch() -> None:
     program = (
         "import sys\n"
-        "from renzheng import cli\n"
+        "from renzheng.apps import cli\n"
         "cli.build_parser()\n"
         "print(sorted(m for m in ('torch', 'matplotlib', 'onnx') if m in sys.modules))\n"
     )

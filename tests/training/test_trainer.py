@@ -136,7 +136,7 @@ def test_two_processes_learn_what_one_learns(people: Path, tmp_path: Path) -> No
         "import sys, torch, json\n"
         "from pathlib import Path\n"
         "from torch import nn\n"
-        "from renzheng.training import backbones, learner, ranks\n"
+        "from renzheng.training import backbones, distributed, training_module\n"
         "from renzheng.training.recipe import parse\n"
         "from renzheng.training.trainer import Trainer\n"
         "torch.set_num_threads(1)\n"
@@ -146,7 +146,7 @@ def test_two_processes_learn_what_one_learns(people: Path, tmp_path: Path) -> No
         "recipe = parse(json.loads(Path(sys.argv[1]).read_text()))\n"
         "folder = Path(sys.argv[2]); folder.mkdir(exist_ok=True)\n"
         "Trainer(recipe, folder).run()\n"
-        "ranks.stop()\n"
+        "distributed.stop()\n"
     )
     import json
 

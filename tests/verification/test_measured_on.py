@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from renzheng import Calibration
 from renzheng.apps.cli import main
 from renzheng.models import packs
-from renzheng.verification.comparison import Population
+from renzheng.verification.calibration import Population
 
 MEASURED = (
     "LFW's people (extrapolated below 4e-06), East <Asian> women (extrapolated below 0.0002); "

@@ -1,14 +1,15 @@
-"""Work for several processes, its results in order and little of it held at a time."""
+"""Work in several processes: results in the order of the tasks, few of them held at a time."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from renzheng.errors import RenzhengError
@@ -17,32 +18,35 @@ Task = TypeVar("Task")
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
+# Makes what does the work. It is called once in every process, with the number of threads that each
+# call of a network may use (None: as many as the runtime likes).
+MakeWorker = Callable[[int | None], Callable[[Payload], Result]]
 
-def in_order(
+
+def map_in_order(
     tasks: Iterable[Task],
-    load: Callable[[Task], Payload],
-    work: Callable[[Payload], Result],
+    make_worker: MakeWorker[Payload, Result],
     *,
+    load: Callable[[Task], Payload],
     workers: int,
-    start: Callable[..., None],
-    settings: tuple[Any, ...],
+    worth: int = 0,
 ) -> Iterator[tuple[Task, Result]]:
-    """Do tasks in processes of their own.
+    """Do tasks, in this process or in several of their own.
 
     Parameters
     ----------
     tasks
-        What to do.
+        The tasks; they may be more than memory holds.
+    make_worker
+        Makes the function that does the work. It is sent to other processes, so it is a function
+        or a dataclass of a module, or a `functools.partial` of one.
     load
-        Makes a task's payload, here, when its turn comes near.
-    work
-        Does it, there; a function of a module.
+        Makes a task's payload, in this process, when its turn comes near.
     workers
-        Processes.
-    start
-        Called once in every process, with `settings`.
-    settings
-        Plain values.
+        Processes; below 2 the work is done in this one.
+    worth
+        Tasks from which on processes of their own are started; with fewer, starting them takes
+        longer than it saves.
 
     Yields
     ------
@@ -54,21 +58,30 @@ def in_order(
     RenzhengError
         If a process dies.
     """
+    queue = iter(tasks)
+    first = list(islice(queue, max(worth, 1)))
+    if not first:
+        return
+    everything = chain(first, queue)
+    if workers < 2 or len(first) < worth:
+        work = make_worker(None)
+        for task in everything:
+            yield task, work(load(task))
+        return
     # spawn: a forked copy of the runtime's threads would hang.
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _begin, (start, settings)
+        workers, multiprocessing.get_context("spawn"), _begin, (make_worker,)
     ) as pool:
 
-        def submit(task: Task) -> tuple[Task, Future[Result]]:
-            return task, pool.submit(work, load(task))
+        def submit(task: Task) -> tuple[Task, Future[Any]]:
+            return task, pool.submit(_work, load(task))
 
         try:
-            queue = iter(tasks)
-            running = [submit(task) for task in islice(queue, 2 * workers)]
+            running = [submit(task) for task in islice(everything, 2 * workers)]
             while running:
                 task, future = running.pop(0)
                 result = future.result()
-                running.extend(submit(task) for task in islice(queue, 1))
+                running.extend(submit(task) for task in islice(everything, 1))
                 yield task, result
         except BrokenProcessPool as error:
             raise RenzhengError(
@@ -79,10 +92,24 @@ def in_order(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(start: Callable[..., None], settings: tuple[Any, ...]) -> None:
-    """What a process does first."""
+_worker: Callable[[Any], Any] | None = None  # one in each process
+
+
+def _begin(make_worker: MakeWorker[Any, Any]) -> None:
+    """Prepare a process of the pool."""
+    global _worker
     end_with_parent()
-    start(*settings)
+    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2  # with the pictures that are read here, and not where nobody starts a pool
+
+    cv2.setNumThreads(1)
+    _worker = make_worker(1)
+
+
+def _work(payload: Any) -> Any:
+    assert _worker is not None
+    return _worker(payload)
 
 
 def end_with_parent() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 
@@ -302,30 +303,16 @@ def _work(
     workers: int,
 ) -> Iterator[tuple[list[int], list[Acquired]]]:
     """Results task by task, in order; few pictures are held at a time."""
-    if not tasks:
-        return
-    if workers < 2 or sum(map(len, tasks)) < _WORTH_A_POOL:
-        extractor = Extractor(extraction)
-        for part in tasks:
-            yield part, [extractor(read_content(pictures[i]), pictures[i].name) for i in part]
-        return
-    yield from processes.in_order(
+    return processes.map_in_order(
         tasks,
-        lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
-        _extract,
-        workers=workers,
-        start=_start,
-        settings=(extraction,),
+        partial(_many, extraction),
+        load=lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
+        workers=workers if sum(map(len, tasks)) >= _WORTH_A_POOL else 1,
     )
 
 
-_extractor: Extractor
-
-
-def _start(extraction: Extraction) -> None:
-    global _extractor
-    _extractor = Extractor(extraction, threads=1)
-
-
-def _extract(pictures: list[tuple[bytes, str]]) -> list[Acquired]:
-    return [_extractor(content, name) for content, name in pictures]
+def _many(
+    extraction: Extraction, threads: int | None
+) -> Callable[[list[tuple[bytes, str]]], list[Acquired]]:
+    extractor = Extractor(extraction, threads)
+    return lambda pictures: [extractor(content, name) for content, name in pictures]

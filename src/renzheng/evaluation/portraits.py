@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from renzheng.faces.portrait import EYES_APART, EYES_DOWN, RATIO
 from renzheng.faces.selection import choose_face
 from renzheng.models import packs
 from renzheng.types import Capture, Face, FaceKind, Role, Severity
-from renzheng.verification.comparison import Policy
 from renzheng.verification.findings import of_capture
+from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # trials done, trials in all
@@ -352,36 +353,29 @@ def _work(
     def load(trial: Trial) -> tuple[bytes | Path, Trial]:
         return pictures[trial.picture].source, trial
 
-    if settings.workers < 2 or len(trials) < 16:
-        _start(settings.min_face_size, None)
-        return ((trial, _search(load(trial))) for trial in trials)
-    return processes.in_order(
+    return processes.map_in_order(
         trials,
-        load,
-        _search,
+        partial(_searcher, settings.min_face_size),
+        load=load,
         workers=settings.workers,
-        start=_start,
-        settings=(settings.min_face_size, 1),
+        worth=16,
     )
 
 
-_verifier: Verifier
+def _searcher(
+    min_face_size: int, threads: int | None
+) -> Callable[[tuple[bytes | Path, Trial]], Outcome | str]:
+    verifier = Verifier(min_face_size=min_face_size, threads=threads)
+    return lambda task: _search(verifier, task)
 
 
-def _start(min_face_size: int, threads: int | None) -> None:
-    global _verifier
-    _verifier = Verifier(min_face_size=min_face_size, threads=threads)
-    if threads is not None:
-        cv2.setNumThreads(threads)
-
-
-def _search(task: tuple[bytes | Path, Trial]) -> Outcome | str:
+def _search(verifier: Verifier, task: tuple[bytes | Path, Trial]) -> Outcome | str:
     source, trial = task
     try:
         photograph = images.read(source)
     except UnreadableImage as error:
         return error.reason
-    faces = _verifier.detect(photograph)
+    faces = verifier.detect(photograph)
     if not faces:
         return "no face was found to print"
     face = choose_face(faces, (photograph.shape[1], photograph.shape[0]))
@@ -389,7 +383,7 @@ def _search(task: tuple[bytes | Path, Trial]) -> Outcome | str:
     made = specimens.get(trial.capture).apply(made, trial.seed)
     made = specimens.turned(made, trial.turns)
     begun = time.perf_counter()
-    capture = _verifier.acquire(made.image, Role.DOCUMENT)
+    capture = verifier.acquire(made.image, Role.DOCUMENT)
     seconds = time.perf_counter() - begun
     steps = "; ".join(capture.rectification.steps)
     return Outcome(trial, made.layout, *judge(made, capture), steps, seconds)

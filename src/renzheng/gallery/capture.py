@@ -14,7 +14,7 @@ from renzheng.gallery.conditions import Value
 from renzheng.gallery.entries import Entry
 from renzheng.types import Role, Severity
 from renzheng.verification import findings
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from renzheng.errors import RenzhengError
 from renzheng.gallery.capture import Enrolment, Outcome, acquire
 from renzheng.gallery.entries import Entry
 from renzheng.types import Role
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
 
 if TYPE_CHECKING:
@@ -93,6 +96,23 @@ def _known(wanted: Enrolment, held: Entry) -> Outcome:
     )
 
 
+@dataclass(frozen=True)
+class _Enrolling:
+    """Makes what turns a picture into an entry."""
+
+    verifier: VerifierConfig
+    role: Role
+    accept_doubtful: bool
+
+    def __call__(self, threads: int | None) -> Callable[[Enrolment], Outcome]:
+        return partial(
+            acquire,
+            verifier=self.verifier.verifier(threads),
+            role=self.role,
+            accept_doubtful=self.accept_doubtful,
+        )
+
+
 def _acquired(
     enrolments: Iterator[Enrolment],
     verifier: Verifier,
@@ -106,38 +126,14 @@ def _acquired(
         for each in everyone:
             yield acquire(each, verifier, role, accept_doubtful=accept_doubtful)
         return
-    settings = (
+    config = VerifierConfig(
         str(verifier.pack.folder),
         str(verifier.detector_pack.folder),
-        verifier.min_face_size,
-        verifier.backend,
-        str(role),
-        accept_doubtful,
+        min_face_size=verifier.min_face_size,
+        backend=verifier.backend,
     )
-    for _, outcome in processes.in_order(
-        everyone, _as_is, _work, workers=workers, start=_start, settings=settings
+    enrolling = _Enrolling(config, role, accept_doubtful)
+    for _, outcome in processes.map_in_order(
+        everyone, enrolling, load=lambda each: each, workers=workers
     ):
         yield outcome
-
-
-def _as_is(enrolment: Enrolment) -> Enrolment:
-    return enrolment
-
-
-_worker: tuple[Verifier, Role, bool] | None = None  # one in each process
-
-
-def _start(
-    pack: str, detector: str, min_face_size: int, backend: str, role: str, accept_doubtful: bool
-) -> None:
-    global _worker
-    verifier = Verifier(
-        pack, detector=detector, min_face_size=min_face_size, threads=1, backend=backend
-    )
-    _worker = verifier, Role(role), accept_doubtful
-
-
-def _work(enrolment: Enrolment) -> Outcome:
-    assert _worker is not None
-    verifier, role, accept_doubtful = _worker
-    return acquire(enrolment, verifier, role, accept_doubtful=accept_doubtful)

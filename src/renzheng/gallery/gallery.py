@@ -34,7 +34,8 @@ from renzheng.gallery.search import SearchPolicy
 from renzheng.models import packs
 from renzheng.types import Capture, Finding, Floats, Role, SamePhoto, Severity
 from renzheng.verification import findings as speaking
-from renzheng.verification.comparison import Calibration, Policy
+from renzheng.verification.calibration import Calibration
+from renzheng.verification.policy import Policy
 from renzheng.verification.populations import of_calibration
 from renzheng.verification.verifier import Verifier
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.types import FalseMatchRate
-from renzheng.verification.comparison import Calibration, fmr_for_fpir, promised_fpir
+from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).

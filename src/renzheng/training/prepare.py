@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -261,28 +262,17 @@ def _content(source: Source, index: int) -> bytes:
 def _work(
     tasks: Sequence[list[int]], source: Source, settings: Settings, workers: int
 ) -> Iterator[tuple[list[int], list[Result]]]:
-    if workers < 2 or len(tasks) < 3:
-        cutter = _Cutter(settings)
-        for part in tasks:
-            yield part, [cutter(_content(source, i), source.name(i)) for i in part]
-        return
-    yield from processes.in_order(
+    return processes.map_in_order(
         tasks,
-        lambda part: [(_content(source, i), source.name(i)) for i in part],
-        _cut,
+        partial(_many, settings),
+        load=lambda part: [(_content(source, i), source.name(i)) for i in part],
         workers=workers,
-        start=_start,
-        settings=(settings,),
+        worth=3,
     )
 
 
-_cutter: _Cutter
-
-
-def _start(settings: Settings) -> None:
-    global _cutter
-    _cutter = _Cutter(settings, threads=1)
-
-
-def _cut(pictures: list[tuple[bytes, str]]) -> list[Result]:
-    return [_cutter(content, name) for content, name in pictures]
+def _many(
+    settings: Settings, threads: int | None
+) -> Callable[[list[tuple[bytes, str]]], list[Result]]:
+    cutter = _Cutter(settings, threads)
+    return lambda pictures: [cutter(content, name) for content, name in pictures]

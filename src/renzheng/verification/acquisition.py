@@ -15,7 +15,7 @@ from renzheng.faces import alignment, quality
 from renzheng.faces.documents import DetectedFaces, Homography, mapped, search_faces, turn_matrix
 from renzheng.faces.selection import Alike, choose_person, choose_portrait
 from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Rectification, Role
-from renzheng.verification.comparison import distances
+from renzheng.verification.distance import distances
 from renzheng.verification.face_models import FaceModels
 
 _REMEDIES = {

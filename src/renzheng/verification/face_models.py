@@ -12,7 +12,7 @@ from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
 from renzheng.models.packs import Named, Pack
 from renzheng.types import Face, Image
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 
 @dataclass(frozen=True, eq=False)

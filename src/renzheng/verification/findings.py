@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from renzheng.faces import quality
 from renzheng.types import Capture, FaceKind, Finding, LivenessScore, Role, SamePhoto, Severity
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 
 _LOW_SCORE = 0.9
 # Shares of the crop that lie in the picture: below the first a warning, below the second no match,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from renzheng.types import PopulationRate
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 
 def measured_on(rates: Sequence[PopulationRate]) -> str:

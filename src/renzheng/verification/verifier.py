@@ -31,9 +31,9 @@ from renzheng.types import (
     Verification,
 )
 from renzheng.verification import acquisition, findings
-from renzheng.verification.comparison import Policy
-from renzheng.verification.comparison import compare as compare_embeddings
+from renzheng.verification.distance import compare as compare_embeddings
 from renzheng.verification.face_models import FaceModels
+from renzheng.verification.policy import Policy
 from renzheng.verification.same_photo import PhotoDetail, compare_details, detail_of
 from renzheng.verification.templates import FaceTemplate
 

@@ -169,7 +169,7 @@ def test_parquet_holds_the_same_rows(
 
     rows = [{name: text(value) for name, value in row.items()} for row in table.to_pylist()]
     assert rows == rows_of(tmp_path / "a.csv")
-    assert b"renzheng.faces.embedding pack" in table.schema.metadata
+    assert b"renzheng.embedding pack" in table.schema.metadata
     # And it is taken for a table itself, whose columns then clash.
     again = here("batch", tmp_path / "a.parquet", "-o", tmp_path / "b.csv", "--root", shots)
     assert again.returncode == 2

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image as Pillow
 
 from renzheng import InvalidInput, Policy, Role, Verification, Verifier
-from renzheng.apps.batch import Settings, compare, extract
+from renzheng.apps.batch import compare, extract
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate, unread
 
 
@@ -84,7 +85,7 @@ def test_an_extract_survives_a_pickle_and_holds_no_picture(pictures: dict[str, b
 
 def test_settings_make_the_same_verifier_elsewhere(pictures: dict[str, bytes]) -> None:
     verifier = Verifier(policy=Policy(max_fmr=1e-3), roles=("photo", "photo"), min_face_size=50)
-    settings = pickle.loads(pickle.dumps(Settings.of(verifier)))
+    settings = pickle.loads(pickle.dumps(VerifierConfig.of(verifier)))
     there = settings.verifier()
     assert there.policy == verifier.policy
     assert there.roles == verifier.roles

@@ -15,13 +15,14 @@ from fatal_pictures import Fatal
 from PIL import Image as Pillow
 
 from renzheng import InvalidInput, RenzhengError, UnreadableImage, Verifier
-from renzheng.apps.batch import Begin, Settings, cluster, pairs, verify_pairs, workers
+from renzheng.apps.batch import Begin, cluster, pairs, verify_pairs, workers
 from renzheng.apps.batch.cluster import actors, nodes
 from renzheng.apps.batch.cluster.plan import plan
 from renzheng.apps.batch.pairs import Picture
 from renzheng.apps.batch.run import Extraction, Plan
 from renzheng.apps.cli import main
 from renzheng.models import packs
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'renzheng[ray]'")
@@ -214,7 +215,7 @@ def test_a_dead_process_loses_no_picture_and_doubles_none(
     names = [str(folder / f"{name}.png") for name in ("portrait", "again", "dark", "light")] * 3
     steps = [Fatal(path, str(tmp_path), int("dark" in path)) for path in names]
     engine = cluster.Engine(pictures=2)
-    found = [result for _, _, result in engine.each(steps, Settings.of(verifier))]
+    found = [result for _, _, result in engine.each(steps, VerifierConfig.of(verifier))]
     assert found == names
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -224,13 +225,13 @@ def test_a_picture_that_ends_every_process_ends_the_run_and_is_named(
 ) -> None:
     steps = [Fatal(str(folder / "dark.png"), str(tmp_path), 99)]
     with pytest.raises(RenzhengError, match=r"died 4 times .*dark\.png"):
-        list(cluster.Engine().each(steps, Settings.of(verifier)))
+        list(cluster.Engine().each(steps, VerifierConfig.of(verifier)))
 
 
 def test_a_node_that_would_answer_otherwise_is_refused(
     verifier: Verifier, instance: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings.of(verifier)
+    settings = VerifierConfig.of(verifier)
     with cluster.Cluster() as here:
         # By names, since a node has its packs in a cache of its own.
         named = here.check(settings)
@@ -257,7 +258,7 @@ def test_an_extract_that_was_lost_with_a_node_is_made_again(
     for module, read in ((ray, set()), (gone, {5})):
         monkeypatch.setattr(actors, "require", lambda module=module: module)
         stamps: dict[int, tuple[int, int]] = {}
-        comparer = actors.Comparer(Settings.of(verifier), None, [part])
+        comparer = actors.Comparer(VerifierConfig.of(verifier), None, [part])
         found = comparer._extract(5, work, stamps)
         assert found.embedding is not None
         assert extract.embedding is not None
@@ -274,7 +275,7 @@ def test_a_node_without_renzheng_is_told(
     monkeypatch.setitem(sys.modules, absent.__name__, absent)
     monkeypatch.setattr(nodes, "inspect", absent.inspect)
     with cluster.Cluster() as here, pytest.raises(RenzhengError, match="pip install"):
-        here.check(Settings.of(verifier))
+        here.check(VerifierConfig.of(verifier))
 
 
 def test_an_address_where_nobody_answers_is_an_error_and_soon() -> None:

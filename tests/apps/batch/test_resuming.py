@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from renzheng import InvalidInput, Policy, Role, Verifier
 from renzheng.apps.batch import Begin, outputs, pairs, steps, store, verify_pairs
 from renzheng.apps.batch import run as running
-from renzheng.apps.batch.settings import Settings
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate, unread
 
 
@@ -41,7 +41,7 @@ def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
 @pytest.fixture
 def quick(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that take no time, write after every row and hold next to nothing in memory."""
-    monkeypatch.setattr(Settings, "verifier", lambda self: verifier)
+    monkeypatch.setattr(VerifierConfig, "verifier", lambda self: verifier)
     monkeypatch.setattr(steps, "extract", made_up)
     monkeypatch.setattr(running, "_EVERY", 0)
     monkeypatch.setattr(running, "_MOST_HELD", 1)

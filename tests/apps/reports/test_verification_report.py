@@ -33,7 +33,8 @@ from renzheng.types import (
     Verification,
 )
 from renzheng.verification import populations
-from renzheng.verification.comparison import Calibration, Policy, Population
+from renzheng.verification.calibration import Calibration, Population
+from renzheng.verification.policy import Policy
 
 HOSTILE = "<script>alert('x')</script>\"&\u202egpj.\udcff\n人脸.jpg"
 VOID = {"meta", "img", "br", "link", "line", "rect", "path"}

@@ -19,7 +19,7 @@ from renzheng.evaluation.comparisons.calibration import (
 )
 from renzheng.evaluation.comparisons.measurement import measure
 from renzheng.evaluation.comparisons.scores import Scores
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from renzheng.evaluation.searches.protocol import (
 )
 from renzheng.evaluation.searches.ranking import SearchScores, search, search_parts
 from renzheng.evaluation.searches.sizes import by_size, gallery_promises, spoken_rates
-from renzheng.verification.comparison import Calibration, fmr_for_fpir, promised_fpir
+from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
 
 CUTS = np.linspace(0, 2, 41)
 

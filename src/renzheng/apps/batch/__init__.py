@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
+from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.embedding import Embedded, embed_picture, embed_pictures
-from renzheng.apps.batch.settings import Settings, conditions
 from renzheng.apps.batch.steps import Answer, columns, compare, extract, unreadable
 from renzheng.apps.batch.store import Begin
 from renzheng.apps.batch.summary import Summary, summarise
 from renzheng.apps.batch.verification import verify_pairs
+from renzheng.verification.config import VerifierConfig
 
 __all__ = [
     "Answer",
     "Begin",
     "Embedded",
-    "Settings",
     "Summary",
+    "VerifierConfig",
     "columns",
     "compare",
     "conditions",

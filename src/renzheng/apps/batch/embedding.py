@@ -17,12 +17,13 @@ import numpy as np
 from renzheng._support import files
 from renzheng.apps.batch import outputs, parquet
 from renzheng.apps.batch import workers as working
-from renzheng.apps.batch.settings import Settings, conditions
+from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.store import Begin, Progress, Store
 from renzheng.errors import InvalidInput, UnreadableImage
 from renzheng.images import file_list
 from renzheng.types import Floats, Role
 from renzheng.verification import acquisition
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
 
 KINDS = (".parquet", ".csv")
@@ -64,7 +65,7 @@ def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
     Parameters
     ----------
     verifier
-        Made by `Settings.verifier` in every process.
+        Made by `VerifierConfig.verifier` in every process.
     content
         The bytes of the picture's file.
     name
@@ -173,7 +174,7 @@ def embed_pictures(
         if not paths:
             store.finish()
             raise InvalidInput("there are no pictures", source=", ".join(map(str, sources)))
-        _run(paths, Settings.of(verifier), store, workers, tell, engine)
+        _run(paths, VerifierConfig.of(verifier), store, workers, tell, engine)
         failed = tuple(
             (os.fsdecode(path), one.error)
             for path, one in zip(paths, _rows(store), strict=True)
@@ -190,7 +191,7 @@ def embed_pictures(
 
 def _run(
     paths: Sequence[bytes],
-    settings: Settings,
+    settings: VerifierConfig,
     store: Store,
     workers: int,
     tell: working.Tell | None,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from renzheng.apps.batch import steps as comparing
 from renzheng.apps.batch import workers as working
 from renzheng.apps.batch.pairs import Pairs, Picture, refusal
-from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.steps import Answer
 from renzheng.apps.batch.store import Progress, Stamp, Store
 from renzheng.errors import UnreadableImage
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
@@ -113,7 +113,7 @@ def run(
     RenzhengError
         If the store cannot be written or a process dies; what was done is kept.
     """
-    settings = Settings.of(verifier)
+    settings = VerifierConfig.of(verifier)
     held = _Held(plan, store, wrote, tell)
     first = held.row
     needed = dict.fromkeys(number for sides in plan.sides[first:] for number in sides)

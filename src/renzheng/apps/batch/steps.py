@@ -58,7 +58,8 @@ def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
     Parameters
     ----------
     verifier
-        In one of whose roles the picture is taken; made by `Settings.verifier` in every process.
+        The verifier; `VerifierConfig.verifier` makes the same one in every process. The picture
+        is in one of its roles.
     content
         The bytes of the picture's file.
     name

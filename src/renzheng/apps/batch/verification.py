@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from renzheng.apps.batch import outputs, run, steps
+from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.outputs import Partial
 from renzheng.apps.batch.pairs import Pairs
-from renzheng.apps.batch.settings import conditions
 from renzheng.apps.batch.steps import Answer, Cell
 from renzheng.apps.batch.store import Begin, Store, place
 from renzheng.apps.batch.summary import Summary, summarise

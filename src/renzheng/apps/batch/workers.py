@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,9 +12,9 @@ import cv2
 
 from renzheng import images
 from renzheng._support import processes
-from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.store import Stamp
 from renzheng.errors import RenzhengError, UnreadableImage
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
 
 Tell = Callable[[str, int, int], None]  # what, how many are done, how many there are
@@ -51,7 +50,7 @@ def stamp(path: str) -> Stamp:
 
 
 def each(
-    steps: Iterable[Step[Result]], settings: Settings, workers: int
+    steps: Iterable[Step[Result]], settings: VerifierConfig, workers: int
 ) -> Iterator[tuple[Step[Result], Stamp, Result]]:
     """Do all steps.
 
@@ -69,20 +68,12 @@ def each(
     (step, how the picture's file was, what came of it)
         In the order of the steps.
     """
-    rest = iter(steps)
-    first = list(islice(rest, WORTH_A_POOL if workers > 1 else 1))
-    if not first:
-        return
-    everything = chain(first, rest)
-    if workers <= 1 or len(first) < WORTH_A_POOL:
-        verifier = settings.verifier()
-        for step in everything:
-            with _one_thread():
-                done = do(step, verifier)
-            yield step, *done
-        return
-    for step, done in processes.in_order(
-        everything, _as_is, _work, workers=workers, start=_start, settings=(settings,)
+    for step, done in processes.map_in_order(
+        steps,
+        partial(_doer, settings),
+        load=lambda step: step,
+        workers=workers,
+        worth=WORTH_A_POOL if workers > 1 else 0,
     ):
         yield step, *done
 
@@ -132,21 +123,14 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-_verifier: Verifier | None = None  # one in each process
+def _doer(
+    settings: VerifierConfig, threads: int | None
+) -> Callable[[Step[Result]], tuple[Stamp, Result]]:
+    # One thread here as there: the results are the same bits.
+    verifier = settings.verifier()
 
+    def work(step: Step[Result]) -> tuple[Stamp, Result]:
+        with _one_thread():
+            return do(step, verifier)
 
-def _start(settings: Settings) -> None:
-    global _verifier
-    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    _verifier = settings.verifier()
-
-
-def _work(step: Step[Result]) -> tuple[Stamp, Result]:
-    assert _verifier is not None
-    return do(step, _verifier)
-
-
-def _as_is(step: Step[Result]) -> Step[Result]:
-    return step
+    return work

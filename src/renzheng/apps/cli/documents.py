@@ -61,7 +61,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     from renzheng.faces.documents import portrait
     from renzheng.types import Role, Severity
     from renzheng.verification import findings
-    from renzheng.verification.comparison import Policy
+    from renzheng.verification.policy import Policy
 
     if arguments.out.suffix.lower() != ".png":
         raise InvalidInput("the portrait is written as .png", source=str(arguments.out))

@@ -91,7 +91,7 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
         )
 
     def more() -> dict[str, Any]:
-        from renzheng.verification.comparison import Policy
+        from renzheng.verification.policy import Policy
 
         document: Mapping[str, int] = {}
         live: Mapping[str, int] = {}

@@ -176,7 +176,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from renzheng.apps.service import Settings, serve
     from renzheng.apps.service.settings import LOOPBACK
     from renzheng.models.runtime import chosen
-    from renzheng.verification.comparison import Policy
+    from renzheng.verification.policy import Policy
 
     _check_place(arguments)
     if arguments.workers is not None and arguments.workers < 1:

@@ -222,7 +222,7 @@ def _shown(cell: str, root: Path) -> str:
 
 
 def _rule(done: Done, verifier: Verifier, command: str) -> str:
-    from renzheng.apps.batch.settings import conditions
+    from renzheng.apps.batch.conditions import conditions
 
     rows = [("Command", command), *conditions(verifier).items(), ("table", done.pairs.digest)]
     measured = of_calibration(verifier.calibration)

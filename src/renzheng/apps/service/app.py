@@ -32,7 +32,7 @@ from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.types import Role
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 Result = TypeVar("Result")
 

@@ -15,7 +15,7 @@ from renzheng import images
 from renzheng.apps.service import replies
 from renzheng.errors import RenzhengError
 from renzheng.types import Role
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 Reply = TypeVar("Reply", bound=BaseModel)

@@ -10,7 +10,7 @@ import numpy as np
 
 from renzheng.apps.reports.verification import distributions, drawing
 from renzheng.types import Capture, Image, Verification
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 _LARGEST = 900  # px of the longer side
 

@@ -12,7 +12,7 @@ from renzheng.apps.service.uploads import Form
 from renzheng.errors import InvalidInput
 from renzheng.faces.quality import MEASURES, read_demands
 from renzheng.types import Role
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 
 _DEMAND = rf"^(document|live)\.({'|'.join(MEASURES)})=([0-9]|[1-9][0-9]|100)$"
 _ROLES = "^(document|photo),(document|live|photo)$"

@@ -9,7 +9,7 @@ from renzheng._support.cpu import cores
 from renzheng.errors import InvalidInput
 from renzheng.images import Limits
 from renzheng.models.defaults import DEFAULT_EMBEDDER
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 
 _MIB = 1 << 20
 MOST_WORKERS = 256

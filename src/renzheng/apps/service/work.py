@@ -17,7 +17,7 @@ from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.faces.liveness import Liveness
 from renzheng.types import Capture, Role
 from renzheng.verification import findings
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
 

@@ -14,7 +14,7 @@ from renzheng.evaluation.comparisons.measurement import count_genuine_people, fi
 from renzheng.evaluation.comparisons.scores import CELL, Array, Scores
 from renzheng.evaluation.statistics.bootstrap import Weighted
 from renzheng.evaluation.statistics.tails import extrapolate
-from renzheng.verification.comparison import Calibration, Population
+from renzheng.verification.calibration import Calibration, Population
 
 _FINE = 0.002  # cells that the likelihood ratio is fitted on
 _STEP = 5  # of them between the curve's points; FMR about doubles over it at the tail

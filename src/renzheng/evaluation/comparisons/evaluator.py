@@ -32,7 +32,7 @@ from renzheng.evaluation.searches.enrolment import enrol_templates, first_of_eac
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Weighted, interval, replicates
 from renzheng.models.packs import Pack
 from renzheng.types import Floats
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[str, int, int], None]  # what is being done, done so far, in all

@@ -19,7 +19,7 @@ from renzheng.evaluation.statistics.bootstrap import (
     interval,
     replicates,
 )
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 _RULE_OF_30 = 30

@@ -25,7 +25,7 @@ from renzheng.evaluation.statistics.bootstrap import (
     interval,
     replicates,
 )
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 # Fewer have fewer than 30 pairs, the least that a rate can be told from.
 _FEWEST_FITTED = 9

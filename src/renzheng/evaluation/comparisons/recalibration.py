@@ -30,7 +30,7 @@ from renzheng.evaluation.comparisons.study import Study
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.types import Floats
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from renzheng.datasets.types import Indices, Pairs
 from renzheng.evaluation.comparisons.error_rates import ErrorCurve
 from renzheng.types import Floats
-from renzheng.verification.comparison import distances
+from renzheng.verification.distance import distances
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ from renzheng.evaluation.searches.error_rates import (
 )
 from renzheng.evaluation.searches.ranking import SearchScores
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate, Progress, interval
-from renzheng.verification.comparison import Calibration, fmr_for_fpir
+from renzheng.verification.calibration import Calibration, fmr_for_fpir
 
 MAX_RANK = 50  # of the CMC
 MAX_FPIRS = (0.1, 0.01, 0.001)

@@ -13,7 +13,7 @@ from renzheng.evaluation.comparisons.scores import Array
 from renzheng.evaluation.searches.ranking import SubGalleries
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate, interval
 from renzheng.types import Floats
-from renzheng.verification.comparison import Calibration, promised_fpir
+from renzheng.verification.calibration import Calibration, promised_fpir
 
 _STEPS = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
 _MOST_STEPS = 5  # above what the calibration can speak for; higher rates promise a search nothing

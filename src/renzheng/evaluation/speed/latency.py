@@ -19,7 +19,7 @@ from renzheng.evaluation.speed.inputs import record
 from renzheng.evaluation.speed.rates import Rates
 from renzheng.models.runtime import Call, watched
 from renzheng.types import Image
-from renzheng.verification.comparison import Policy
+from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[int, int], None]  # done, wanted

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import cv2
 
 from renzheng import images
 from renzheng._support import files, processes
@@ -259,25 +256,10 @@ def compute(content: bytes, name: str) -> Entry | str:
 
 
 def _work(tasks: Iterator[_Read], workers: int) -> Iterator[tuple[_Read, Entry | str]]:
-    if workers < 2:
-        for one in tasks:
-            yield one, compute(one.content, str(one.path))
-        return
-    yield from processes.in_order(
-        tasks,
-        lambda one: (one.content, str(one.path)),
-        _compute,
-        workers=workers,
-        start=_start,
-        settings=(),
+    return processes.map_in_order(
+        tasks, _computer, load=lambda one: (one.content, str(one.path)), workers=workers
     )
 
 
-def _start() -> None:
-    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-
-
-def _compute(picture: tuple[bytes, str]) -> Entry | str:
-    return compute(*picture)
+def _computer(threads: int | None) -> Callable[[tuple[bytes, str]], Entry | str]:
+    return lambda read: compute(*read)

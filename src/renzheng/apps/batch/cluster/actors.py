@@ -15,9 +15,9 @@ from renzheng.apps.batch import pairs, records, run, workers
 from renzheng.apps.batch import steps as comparing
 from renzheng.apps.batch.cluster import places
 from renzheng.apps.batch.cluster.nodes import require
-from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.store import Stamp
 from renzheng.errors import RenzhengError
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 
 MOST_ATTEMPTS = 4
@@ -128,7 +128,7 @@ class Worker:
         A handle of `Attempts`.
     """
 
-    def __init__(self, settings: Settings, attempts: Any):
+    def __init__(self, settings: VerifierConfig, attempts: Any):
         cv2.setNumThreads(1)
         self.verifier = settings.verifier()
         self._attempts = attempts
@@ -195,7 +195,7 @@ class Comparer(Worker):
         References to what `Extractor` made.
     """
 
-    def __init__(self, settings: Settings, attempts: Any, parts: Sequence[Any]):
+    def __init__(self, settings: VerifierConfig, attempts: Any, parts: Sequence[Any]):
         super().__init__(settings, attempts)
         self._parts = parts
         self._held: OrderedDict[int, FaceTemplate] = OrderedDict()

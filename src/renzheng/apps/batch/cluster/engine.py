@@ -15,9 +15,9 @@ from renzheng.apps.batch.cluster import actors
 from renzheng.apps.batch.cluster.nodes import Cluster, failure, require
 from renzheng.apps.batch.cluster.plan import PICTURES, Numbers, plan
 from renzheng.apps.batch.run import Extraction, Plan
-from renzheng.apps.batch.settings import Settings
 from renzheng.apps.batch.store import Progress, Stamp, Store
 from renzheng.errors import RenzhengError
+from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
@@ -72,11 +72,16 @@ class Engine:
         if not len(sides):
             return
         with Cluster(self.address, self.workers) as cluster:
-            settings = cluster.check(Settings.of(verifier))
+            settings = cluster.check(VerifierConfig.of(verifier))
             self._run(cluster, settings, table, sides, _Writer(table, store, first, tell, wrote))
 
     def _run(
-        self, cluster: Cluster, settings: Settings, table: Plan, sides: Numbers, writer: _Writer
+        self,
+        cluster: Cluster,
+        settings: VerifierConfig,
+        table: Plan,
+        sides: Numbers,
+        writer: _Writer,
     ) -> None:
         steps = [Extraction(number, one) for number, one in enumerate(table.pictures)]
         cut = plan(sides, self.pictures)
@@ -96,7 +101,7 @@ class Engine:
             writer.flush()
 
     def each(
-        self, steps: Iterable[working.Step[Any]], settings: Settings, workers: int = 1
+        self, steps: Iterable[working.Step[Any]], settings: VerifierConfig, workers: int = 1
     ) -> Iterator[tuple[working.Step[Any], Stamp, Any]]:
         """Do all steps; as `renzheng.apps.batch.workers.each`.
 
@@ -117,7 +122,7 @@ class Engine:
     def _extract(
         self,
         cluster: Cluster,
-        settings: Settings,
+        settings: VerifierConfig,
         steps: Mapping[int, Extraction],
         writer: _Writer,
     ) -> tuple[list[Any], dict[int, tuple[int, int]]]:
@@ -154,7 +159,7 @@ def _map(
     cluster: Cluster,
     actor: type[actors.Worker],
     blocks: Iterable[Any],
-    settings: Settings,
+    settings: VerifierConfig,
     *more: Any,
 ) -> Iterator[tuple[int, Any]]:
     """What comes of blocks, each with its number, in their order."""
@@ -181,7 +186,7 @@ def _mapped(
     cluster: Cluster,
     actor: type[actors.Worker],
     blocks: Iterable[Any],
-    settings: Settings,
+    settings: VerifierConfig,
     *more: Any,
 ) -> Any:
     """The data set that a class makes of blocks; nothing is done yet."""

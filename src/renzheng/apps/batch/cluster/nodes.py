@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from renzheng._support.cpu import cores
-from renzheng.apps.batch.settings import Settings, conditions
+from renzheng.apps.batch.conditions import conditions
 from renzheng.errors import InvalidInput, PackError, RenzhengError
 from renzheng.models import packs
+from renzheng.verification.config import VerifierConfig
 
 _PATIENCE = 10.0  # seconds for an address to answer at all
 _START = 300.0  # seconds for a node to start a process and, the first time, to build the packs
@@ -78,7 +79,7 @@ class Cluster:
         except (Exception, SystemExit) as error:
             raise _unreachable(address, str(error)) from error
 
-    def check(self, settings: Settings) -> Settings:
+    def check(self, settings: VerifierConfig) -> VerifierConfig:
         """Make sure that every node would give the same answers as this machine.
 
         The packs are made from installed packages on each node, once, into its own
@@ -86,7 +87,7 @@ class Cluster:
 
         Returns
         -------
-        Settings
+        VerifierConfig
             The same, by names that every node has.
 
         Raises
@@ -155,12 +156,12 @@ def require() -> Any:
     return ray
 
 
-def inspect(settings: Settings) -> dict[str, str]:
+def inspect(settings: VerifierConfig) -> dict[str, str]:
     """What results would depend on, where this is called; builds packs that are not there yet."""
     return conditions(settings.verifier())
 
 
-def portable(settings: Settings) -> Settings:
+def portable(settings: VerifierConfig) -> VerifierConfig:
     """Packs that renzheng can build are named instead of the folders where they lie here."""
     known = {str(packs.location(name)): name for name in packs.names()}
     return replace(

@@ -7,7 +7,7 @@ from pathlib import Path
 from renzheng._support import files
 from renzheng.errors import InvalidInput
 from renzheng.types import Verification
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 __all__ = ["check_suffix", "save"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 Curve = npt.NDArray[np.float64]
 

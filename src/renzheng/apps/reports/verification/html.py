@@ -11,7 +11,7 @@ from renzheng.apps.reports import page
 from renzheng.apps.reports.verification import content, distributions, drawing
 from renzheng.apps.reports.verification.distributions import Curve, Distributions
 from renzheng.types import Capture, Image, Verification
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 _WIDE, _HIGH, _TOP, _BOTTOM, _SIDE = 920.0, 330.0, 60.0, 270.0, 12.0  # the plot's geometry
 

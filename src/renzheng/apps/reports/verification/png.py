@@ -10,7 +10,7 @@ import numpy as np
 from renzheng.apps.reports.verification import content, distributions, drawing
 from renzheng.apps.reports.verification.distributions import Distributions
 from renzheng.types import Capture, Verification
-from renzheng.verification.comparison import Calibration
+from renzheng.verification.calibration import Calibration
 
 if TYPE_CHECKING:
     from PIL import Image as Pictures

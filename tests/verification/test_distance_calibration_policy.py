@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from renzheng import Calibration, Decision, InvalidInput, PackError, Policy
 from renzheng.types import Comparison, FalseMatchRate, Finding, PopulationRate, Role, Severity
-from renzheng.verification.comparison import Population, compare, distances
+from renzheng.verification.calibration import Population
+from renzheng.verification.distance import compare, distances
 
 CURVE = Calibration(
     distance=np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2]),

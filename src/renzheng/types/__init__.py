@@ -1,0 +1,51 @@
+"""The types that flow through the pipeline: small, frozen, arrays of documented shape."""
+
+from renzheng.types.faces import (
+    Capture,
+    Choice,
+    Crops,
+    Face,
+    FaceCandidate,
+    FaceKind,
+    Floats,
+    Image,
+    Measurement,
+    Rectification,
+    Role,
+)
+from renzheng.types.results import (
+    Comparison,
+    Decision,
+    FalseMatchRate,
+    Finding,
+    LivenessScore,
+    Outcome,
+    PopulationRate,
+    SamePhoto,
+    Severity,
+    Verification,
+)
+
+__all__ = [
+    "Capture",
+    "Choice",
+    "Comparison",
+    "Crops",
+    "Decision",
+    "Face",
+    "FaceCandidate",
+    "FaceKind",
+    "FalseMatchRate",
+    "Finding",
+    "Floats",
+    "Image",
+    "LivenessScore",
+    "Measurement",
+    "Outcome",
+    "PopulationRate",
+    "Rectification",
+    "Role",
+    "SamePhoto",
+    "Severity",
+    "Verification",
+]

@@ -1,0 +1,63 @@
+"""Distances between embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+from renzheng.types import Comparison, Floats
+
+if TYPE_CHECKING:
+    from renzheng.verification.calibration import Calibration
+
+
+def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
+    """Euclidean distances between embeddings, row by row.
+
+    Parameters
+    ----------
+    references, probes
+        float (n, d) or (d,), rows of unit length.
+
+    Returns
+    -------
+    float64 (n,) or scalar array
+        0 to 2 for unit rows. Computed from the difference, not from the cosine, so that near
+        embeddings lose no digits.
+    """
+    difference = np.asarray(references, np.float64) - np.asarray(probes, np.float64)
+    return np.asarray(np.sqrt(np.sum(difference * difference, axis=-1)))
+
+
+def compare(reference: Floats, probe: Floats, calibration: Calibration | None = None) -> Comparison:
+    """Compare two embeddings of unit length.
+
+    Parameters
+    ----------
+    reference, probe
+        float32 (d,), unit length.
+    calibration
+        Of the pack that made them; without it `fmr` is None.
+
+    Raises
+    ------
+    InvalidInput
+        If the two differ in shape, are not finite or not of unit length.
+    """
+    a, b = (np.asarray(side, np.float64) for side in (reference, probe))
+    if a.ndim != 1 or a.shape != b.shape or a.size == 0:
+        raise InvalidInput(f"embeddings of shape (d,) wanted, got {a.shape} and {b.shape}")
+    for side in (a, b):
+        if not abs(float(np.linalg.norm(side)) - 1) < 1e-3:  # also catches NaN
+            raise InvalidInput("an embedding is not of unit length", remedy="divide it by its norm")
+    distance = float(distances(reference, probe))
+    return Comparison(
+        distance=distance,
+        similarity=1 - distance * distance / 2,
+        fmr=None if calibration is None else calibration.fmr_at(distance),
+        llr=None if calibration is None else calibration.llr_at(distance),
+        populations=() if calibration is None else calibration.rates_at(distance),
+    )
