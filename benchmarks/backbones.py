@@ -5,9 +5,8 @@
 
 Speed: weights are random, normalisations have seen two batches. torch runs eagerly in inference
 mode; the exported networks run by `renzheng.models.runtime.Network`. All run in turn in one process
-with
-the same number of threads, and medians of the rounds are compared. With `--operators NAME` instead:
-where onnxruntime's time goes.
+with the same number of threads, and medians of the rounds are compared. With `--operators NAME` it
+prints where onnxruntime's time goes instead.
 
 Accuracy: LFW View 2 with each pack in float and in 8 bits. Ranges are measured on faces of
 `--people` (never on LFW). Both see the same folds, so the difference has a standard error too.
@@ -34,14 +33,14 @@ _SPAN_S = 0.12  # a measurement repeats a call for as long
 
 
 def networks(name: str, folder: Path) -> tuple[object, int, list[Path]]:
-    """The module, its pictures' side, and its files.
+    """Return the module, its input side in pixels, and its files.
 
-    As torch writes it, rewritten, with fewer products, in 8 bits.
+    The files are the network as torch writes it, rewritten, and in 8 bits.
     """
     import onnx
     import torch
 
-    from renzheng.models.graph import quantisation as quantising
+    from renzheng.models.graph import quantisation
     from renzheng.training import backbones, export
 
     torch.manual_seed(0)
@@ -59,13 +58,12 @@ def networks(name: str, folder: Path) -> tuple[object, int, list[Path]]:
         for _ in range(2):
             network(torch.randn(8, 3, side, side) * 0.5)
     network.eval()
-    files = [folder / f"{kind}.onnx" for kind in ("plain", "rewritten", "winograd", "int8")]
+    files = [folder / f"{kind}.onnx" for kind in ("plain", "rewritten", "int8")]
     export.write_onnx(network, side, files[0], rewrite=False)
     export.write_onnx(network, side, files[1])
-    export.write_onnx(network, side, files[2], winograd=True)
     rng = np.random.default_rng(0)
     crops = [rng.normal(0, 0.5, (4, 3, side, side)).astype(np.float32) for _ in range(4)]
-    onnx.save(quantising.quantise(onnx.load(files[0]), lambda: crops), files[3])
+    onnx.save(quantisation.quantise(onnx.load(files[0]), lambda: crops), files[2])
     return network, side, files
 
 
@@ -97,10 +95,9 @@ def speed(arguments: argparse.Namespace) -> None:
         print(f"\nThreads: {threads}\n")
         print(
             "| backbone | multiply-adds | batch | torch, ms a picture | as exported by torch "
-            "| rewritten | with `--winograd` | int8 | torch / rewritten | torch / winograd "
-            "| torch / int8 |"
+            "| rewritten | int8 | torch / rewritten | torch / int8 |"
         )
-        print("|---|---|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|")
         torch.set_num_threads(threads)
         for name in names:
             cost = backbones.get(name.partition(":")[0]).cost()

@@ -127,7 +127,6 @@ def test_one_command_goes_from_two_folders_to_a_pack(tmp_path: Path) -> None:
         (["train", "run", "RECIPE", "loss.0.margn=1", "--out", "x"], "margn"),
         (["train", "run", "RECIPE", "batch.people=4000", "--out", "x"], "a batch wants 4000"),
         (["train", "export", "nowhere", "--pack", "y"], "cannot be read"),
-        (["train", "export", "run", "--pack", "y", "--int8", "--winograd"], "--int8 or --winograd"),
         (["train", "prepare", "nowhere", "y"], "nothing here"),
         (["train", "prepare", "crops/train", "crops/train/out"], "among the pictures"),
         (["train", "prepare", "crops/train", "y", "--workers", "0"], "--workers"),

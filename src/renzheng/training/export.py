@@ -61,7 +61,6 @@ def export(
     calibrate: Path | None = None,
     terms: str = "",
     int8: bool = False,
-    winograd: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> Export:
@@ -83,8 +82,6 @@ def export(
     int8
         Whether weights and activations become 8-bit: see `networks.quantising`. Ranges are measured
         on 512 training crops.
-    winograd
-        As in `write_onnx`; not with `int8`.
     command
         For the provenance.
     progress
@@ -100,18 +97,13 @@ def export(
     from renzheng.models.graph import quantisation
 
     recalibration.check(output, 0.5)
-    if int8 and winograd:
-        raise InvalidInput(
-            "convolutions with fewer products are for float networks alone",
-            remedy="say --int8 or --winograd",
-        )
     recipe, network, state = load(run / BEST)
     kind = backbones.get(recipe.model.backbone)
     size = recipe.model.size or kind.input_size
     crops = _some_crops(recipe, size, _CHECKED)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
-        write_onnx(network, size, plain, winograd=winograd)
+        write_onnx(network, size, plain)
         wanted = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
         difference = _difference(plain, crops, wanted, kind)
         if not difference <= _TOLERANCE:
@@ -164,9 +156,7 @@ def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, A
     return recipe, network, state
 
 
-def write_onnx(
-    network: nn.Module, size: int, path: Path, *, rewrite: bool = True, winograd: bool = False
-) -> None:
+def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = True) -> None:
     """Write a network as ONNX with a free batch, rewritten so that it runs fast.
 
     Parameters
@@ -180,14 +170,10 @@ def write_onnx(
     rewrite
         Whether the exact rewrites of `renzheng.models.graph` are done: PReLU in operators that are
         fast, batch normalisation folded wherever it can be.
-    winograd
-        Whether wide 3 x 3 convolutions are written with fewer products besides: see
-        `networks.winograd`.
     """
     import onnx
 
     from renzheng.models.graph import rewrites
-    from renzheng.models.graph import winograd as products
 
     with warnings.catch_warnings():
         # The exporter that needs no further library is called old by torch; it is the one whose
@@ -205,8 +191,7 @@ def write_onnx(
             dynamo=False,
         )
     if rewrite:
-        fast = rewrites.faster(onnx.load(path))
-        onnx.save(products.fewer_products(fast) if winograd else fast, path)
+        onnx.save(rewrites.faster(onnx.load(path)), path)
 
 
 def _some_crops(recipe: Recipe, size: int, most: int) -> np.ndarray:

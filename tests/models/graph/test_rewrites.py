@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from renzheng.errors import InvalidInput
-from renzheng.models.graph import quantisation, rewrites, winograd
+from renzheng.models.graph import quantisation, rewrites
 from renzheng.models.runtime import Network
 from renzheng.training import backbones, export
 
@@ -197,79 +197,3 @@ def agree(plain: onnx.ModelProto, fast: onnx.ModelProto, network: nn.Module) -> 
     for model in (plain, fast):
         found = Network(model.SerializeToString())(pictures.numpy())[0]
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-
-
-def convolution(
-    inputs: int, outputs: int, rows: int, columns: int, *, bias: bool = True, **more: object
-) -> onnx.ModelProto:
-    rng = np.random.default_rng(rows)
-    groups = int(more.get("group", 1))  # type: ignore[call-overload]
-    weight = rng.normal(size=(outputs, inputs // groups, 3, 3)) / np.sqrt(9 * inputs)
-    constants = {"w": weight, **({"b": rng.normal(size=outputs)} if bias else {})}
-    value = helper.make_tensor_value_info
-    given = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], **more}
-    graph = helper.make_graph(
-        [
-            helper.make_node("Conv", ["x", *constants], ["c"], name="conv", **given),
-            helper.make_node("Relu", ["c"], ["y"], name="relu"),
-        ],
-        "convolution",
-        [value("x", TensorProto.FLOAT, ["n", inputs, rows, columns])],
-        [value("y", TensorProto.FLOAT, ["n", outputs, "rows", "columns"])],
-        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in constants.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "rows", "columns", "bias"),
-    [
-        (128, 8, 8, True),
-        (144, 2, 5, False),
-        (256, 14, 7, True),
-        (128, 7, 7, True),
-        (128, 9, 4, False),
-    ],
-)
-def test_fewer_products_give_the_same(outputs: int, rows: int, columns: int, bias: bool) -> None:
-    plain = convolution(128, outputs, rows, columns, bias=bias)
-    fast = winograd.fewer_products(plain)
-    assert winograd.is_rewritten(fast)
-    # Four products of 3 numbers for two rows, where six were.
-    widths = [a.ints[1] for n in fast.graph.node for a in n.attribute if a.name == "kernel_shape"]
-    assert widths.count(3) == 4
-    given = np.random.default_rng(1).normal(size=(2, 128, rows, columns)).astype(np.float32)
-    wanted, found = (Network(m.SerializeToString())(given)[0] for m in (plain, fast))
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        convolution(64, 64, 8, 8),
-        convolution(128, 128, 5, 8),
-        convolution(128, 128, 8, 8, strides=[2, 2]),
-        convolution(128, 128, 8, 8, pads=[0, 0, 0, 0]),
-        convolution(128, 128, 8, 8, dilations=[2, 2]),
-        convolution(256, 256, 8, 8, group=2),
-        convolution(136, 136, 8, 8),
-    ],
-)
-def test_other_convolutions_are_left_alone(model: onnx.ModelProto) -> None:
-    assert kinds(winograd.fewer_products(model)) == {"Conv": 1, "Relu": 1}
-
-
-def test_a_backbone_with_fewer_products_embeds_as_torch_and_is_not_for_8_bits(
-    tmp_path: Path,
-) -> None:
-    network = settled(backbones.get("resnet-18").build(), 112)
-    export.write_onnx(network, 112, tmp_path / "network.onnx", winograd=True)
-    pictures = torch.randn(2, 3, 112, 112)
-    with torch.inference_mode():
-        wanted = unit(network(pictures).numpy())
-    found = unit(Network(tmp_path / "network.onnx")(pictures.numpy())[0])
-    assert np.abs(found - wanted).max() < 1e-5
-    model = onnx.load(tmp_path / "network.onnx")
-    assert kinds(model)["Concat"] > 3
-    with pytest.raises(InvalidInput, match="fewer products"):
-        quantisation.quantise(model, lambda: [pictures.numpy()])

@@ -135,13 +135,6 @@ def register(commands: Any) -> None:
         "where the processor has 8-bit dot products; ranges are measured on 512 training crops, "
         "false match rates fitted on the 8-bit network (docs/quantising.md)",
     )
-    export.add_argument(
-        "--winograd",
-        action="store_true",
-        help="in float, write wide 3 x 3 convolutions with fewer multiplications: VGG and IResNet "
-        "become up to a fifth faster with one thread or in batches, slower with several threads "
-        "picture by picture; files grow, and such a pack cannot be quantised later",
-    )
     options.add_json(export)
     export.set_defaults(run=_export)
 
@@ -323,7 +316,7 @@ def _pack(arguments: argparse.Namespace) -> int:
     arguments.resume = (arguments.out / LAST).exists()
     _run(argparse.Namespace(**vars(arguments)), quiet=True)
     arguments.folder, arguments.name = arguments.out, None
-    arguments.calibrate, arguments.int8, arguments.winograd = None, False, False
+    arguments.calibrate, arguments.int8 = None, False
     return _export(arguments)
 
 
@@ -339,7 +332,6 @@ def _export(arguments: argparse.Namespace) -> int:
             calibrate=arguments.calibrate,
             terms=arguments.terms,
             int8=arguments.int8,
-            winograd=arguments.winograd,
             command=studies.command(),
             progress=tell,
         )

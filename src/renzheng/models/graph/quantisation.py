@@ -29,7 +29,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from renzheng.errors import InvalidInput, PackError
-from renzheng.models.graph import rewrites, winograd
+from renzheng.models.graph import rewrites
 from renzheng.models.graph.onnx_graph import Graph, attributes, branches
 from renzheng.models.runtime import Network
 
@@ -162,11 +162,6 @@ def check(model: ModelProto) -> None:
         raise InvalidInput(
             "the network has branches (If, Loop)",
             remedy="export it anew for a fixed size of pictures",
-        )
-    if winograd.is_rewritten(model):
-        raise InvalidInput(
-            "the network's convolutions are written with fewer products, which 8 bits cannot use",
-            remedy="export it again without --winograd",
         )
     if len(model.graph.input) != 1 and len(model.graph.input) != 1 + len(model.graph.initializer):
         raise InvalidInput(f"a network of one input is wanted, not of {len(model.graph.input)}")
