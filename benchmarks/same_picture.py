@@ -158,10 +158,10 @@ ALTERATIONS: dict[str, Callable[[Image, Face, Chance], Image]] = {
     "seen aslant, JPEG 70": lambda image, face, rng: coded(aslant(image, rng), 70),
     "cropped, mirrored, smaller, toned, JPEG 50": lambda image, face, rng: everything(image, rng),
     **{
-        f"document: {name}": lambda image, face, rng, channel=channel: channel.apply(
+        f"document: {name}": lambda image, face, rng, degradation=degradation: degradation.apply(
             image, face, int(rng.integers(2**31))
         )
-        for name, channel in degradations.CHANNELS.items()
+        for name, degradation in degradations.DEGRADATIONS.items()
     },
 }
 

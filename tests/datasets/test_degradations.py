@@ -1,4 +1,4 @@
-"""What document channels do to a portrait."""
+"""Degradations of document portraits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, Verifier
-from renzheng.datasets.degradations import CHANNELS, effects, get
+from renzheng.datasets.degradations import DEGRADATIONS, effects, get
 from renzheng.faces.portrait import EYES_APART, EYES_DOWN, placement, portrait
 from renzheng.types import Face
 
@@ -61,8 +61,8 @@ def test_small_and_large_photographs_give_the_same_portrait(photograph: np.ndarr
     assert np.abs(one.astype(int) - other).mean() < 2
 
 
-@pytest.mark.parametrize("name", CHANNELS)
-def test_a_channel_is_seeded_and_leaves_the_photograph_alone(
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_a_degradation_is_seeded_and_leaves_the_photograph_alone(
     name: str, photograph: np.ndarray
 ) -> None:
     before = photograph.copy()
@@ -83,15 +83,15 @@ def change(name: str, photograph: np.ndarray) -> float:
     return float(np.abs(plain.astype(int) - shown).mean())
 
 
-@pytest.mark.parametrize("name", [n for n in CHANNELS if n != "none"])
-def test_every_channel_changes_the_portrait_and_keeps_it_recognisable(
+@pytest.mark.parametrize("name", [n for n in DEGRADATIONS if n != "none"])
+def test_every_degradation_changes_the_portrait_and_keeps_it_recognisable(
     name: str, photograph: np.ndarray
 ) -> None:
     assert 0.5 < change(name, photograph) < 80
 
 
-def test_what_each_channel_is_named_for(photograph: np.ndarray) -> None:
-    shown = {name: c.apply(photograph, STRAIGHT, seed=2) for name, c in CHANNELS.items()}
+def test_what_each_degradation_is_named_for(photograph: np.ndarray) -> None:
+    shown = {name: c.apply(photograph, STRAIGHT, seed=2) for name, c in DEGRADATIONS.items()}
     plain = shown["none"].astype(float)
     assert shown["chip"].shape == (126, 102, 3)
     grey = shown["photocopy"].astype(int)
@@ -208,7 +208,7 @@ def test_what_is_no_picture_or_no_face_is_refused(photograph: np.ndarray) -> Non
         get("fax")
 
 
-@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("name", DEGRADATIONS)
 def test_the_same_person_is_still_found_on_the_document(name: str) -> None:
     data = pytest.importorskip("skimage.data", reason="needs scikit-image's public-domain portrait")
     photograph = data.astronaut()

@@ -161,7 +161,7 @@ def test_what_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match="alignment template"):
         Extraction.of(verifier, aligned="arcface")
-    with pytest.raises(InvalidInput, match="document channel"):
+    with pytest.raises(InvalidInput, match="unknown document degradation"):
         Extraction.of(verifier, channel="fax")
     with pytest.raises(InvalidInput, match="cannot be read"):
         acquire([Picture("gone", tmp_path / "gone.png")], extraction)

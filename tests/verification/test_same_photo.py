@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, Verifier, images
-from renzheng.datasets.degradations import CHANNELS, get
+from renzheng.datasets.degradations import DEGRADATIONS, get
 from renzheng.faces.alignment import to_crop
 from renzheng.faces.selection import choose_face
 from renzheng.types import Face, Image
@@ -311,7 +311,7 @@ def the_face(verifier: Verifier, image: Image) -> Face:
     return choose_face(verifier.detect(image), (image.shape[1], image.shape[0]))
 
 
-@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("name", DEGRADATIONS)
 def test_a_document_made_from_the_live_picture_is_caught(
     name: str, portrait: Image, verifier: Verifier
 ) -> None:

@@ -1,7 +1,7 @@
-"""Documents made from photographs: a portrait through a channel, or a whole card through a capture.
+"""Documents made from photographs: a degraded portrait, or a captured specimen card.
 
-Channels keep their names (`renzheng.datasets.degradations.CHANNELS`); captures of whole cards
-(`renzheng.datasets.specimens.CAPTURES`) are called ``card-`` and their name.
+Degradations keep their names (`renzheng.datasets.degradations.DEGRADATIONS`); captures of whole
+cards (`renzheng.datasets.specimens.CAPTURES`) are called ``card-`` and their name.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ CARD = "card-"
 
 
 def names() -> dict[str, str]:
-    """Every way to make a document, with its description."""
+    """Return every way to make a document, with its description."""
     cards = {
         f"{CARD}{name}": f"a whole specimen card: {capture.description}"
         for name, capture in specimens.CAPTURES.items()
     }
-    return {name: c.description for name, c in degradations.CHANNELS.items()} | cards
+    return {name: d.description for name, d in degradations.DEGRADATIONS.items()} | cards
 
 
 def check(name: str) -> None:
-    """Make sure that there is such a way.
+    """Make sure that a way to make documents exists.
 
     Raises
     ------
     InvalidInput
-        If there is not.
+        If the name is unknown.
     """
     if name not in names():
         raise InvalidInput(
-            f"no document channel is called {name!r}", remedy=f"there are: {', '.join(names())}"
+            f"unknown document degradation {name!r}", remedy=f"there are: {', '.join(names())}"
         )
 
 
 def make(name: str, image: Image, face: Face, seed: int) -> Image:
-    """The picture of a document of this face.
+    """Make a document's image from a photograph.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def make(name: str, image: Image, face: Face, seed: int) -> Image:
     image
         uint8 (H, W, 3) RGB, the photograph.
     face
-        Whose document.
+        The face that the document shows.
     seed
-        Of all that varies; 0 or more.
+        Chooses what varies from document to document; 0 or more.
     """
     if not name.startswith(CARD):
         return degradations.get(name).apply(image, face, seed)
@@ -57,8 +57,8 @@ def make(name: str, image: Image, face: Face, seed: int) -> Image:
 
 
 def key(name: str) -> list[object]:
-    """What the documents of this name depend on besides photograph and seed."""
+    """Return what the documents of this name depend on besides photograph and seed."""
     if not name.startswith(CARD):
-        return [repr(degradations.get(name)), degradations.REVISION]
+        return [degradations.get(name).key, degradations.REVISION]
     capture = specimens.get(name.removeprefix(CARD))
     return [repr(capture), degradations.REVISION, specimens.REVISION]

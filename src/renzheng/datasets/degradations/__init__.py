@@ -1,7 +1,7 @@
-"""Document channels: what a good photograph becomes on an identity document.
+"""Degradations: what a good photograph becomes on an identity document.
 
-For measuring how far accuracy falls from photo against photo to document against photo, and for
-training against it. Seeded: the same picture, face, seed and parameters give the same bits.
+They measure how far accuracy falls from photo against photo to document against photo, and networks
+are trained against them. Seeded: equal photograph, face, seed and parameters give equal bits.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from renzheng._renamed import warn
 from renzheng.datasets.degradations.effects import (
     REVISION,
     ColourCast,
@@ -22,6 +24,7 @@ from renzheng.datasets.degradations.effects import (
     Hologram,
     Jpeg,
     Photocopy,
+    Pixels,
     Resize,
     Scan,
 )
@@ -29,24 +32,25 @@ from renzheng.errors import InvalidInput
 from renzheng.faces.portrait import portrait
 from renzheng.types import Face, Image
 
-__all__ = ["CHANNELS", "REVISION", "Channel", "get", "portrait"]
+__all__ = ["DEGRADATIONS", "REVISION", "Degradation", "get", "portrait"]
 
 _DPI_300 = 378  # pixels: a portrait of 32 mm on a card at 300 dpi
 _DPI_200 = 252
 
 
 @dataclass(frozen=True)
-class Channel:
-    """A way from a photograph to a document's portrait.
+class Degradation:
+    """The steps from a photograph to a document's portrait.
 
     Attributes
     ----------
     name, description
-        For people.
+        Texts for people.
     effects
-        What happens to the portrait, in order; `dataclasses.replace` varies their strengths.
+        The steps after the portrait was cut out, in order; `dataclasses.replace` varies their
+        strengths.
     height
-        Of the portrait before them, in pixels.
+        The portrait's height before the effects, in pixels.
     """
 
     name: str
@@ -55,14 +59,14 @@ class Channel:
     height: int = 420
 
     def apply(self, image: Image, face: Face, seed: int = 0) -> Image:
-        """What the document shows.
+        """Make the document's portrait.
 
         Parameters
         ----------
         image
             uint8 (H, W, 3) RGB, the photograph; it is not changed.
         face
-            Whose portrait to make.
+            The face to cut out.
         seed
             Chooses what varies from document to document; 0 or more.
 
@@ -73,73 +77,80 @@ class Channel:
         Raises
         ------
         InvalidInput
-            If the picture is not RGB, or the face's eyes are in one place.
+            If the image is not RGB, or the face's eyes are in one place.
         """
         pixels = portrait(image, face, self.height).astype(np.float32)
-        rng = np.random.default_rng(seed)
-        for effect in self.effects:
-            pixels = effect(pixels, rng)
-        return np.asarray(np.clip(pixels + 0.5, 0, 255), np.uint8)
+        return through(self.effects, pixels, np.random.default_rng(seed))
+
+    @property
+    def key(self) -> str:
+        """The text under which caches know these steps; stored ones begin with ``Channel``."""
+        return repr(self).replace(type(self).__name__, "Channel", 1)
 
 
-CHANNELS: Mapping[str, Channel] = MappingProxyType(
-    {
-        channel.name: channel
-        for channel in (
-            Channel("none", "the portrait cut out, nothing else: what the others compare with"),
-            Channel(
-                "chip",
-                "the face image of a chip: 102 x 126 px, strong JPEG",
-                (Resize(102, 126), Jpeg(25)),
-            ),
-            Channel(
-                "chip-50",
-                "the face image of a chip: 102 x 126 px, JPEG of quality 50",
-                (Resize(102, 126), Jpeg(50)),
-            ),
-            Channel(
-                "printed-scanned",
-                "printed in four screens on a card, scanned at 300 dpi, JPEG",
-                (Halftone(), Scan(), Jpeg(75)),
-                _DPI_300,
-            ),
-            Channel("glare", "lamination mirrors a lamp: burnt-out streaks, a veil", (Glare(),)),
-            Channel("blur", "out of focus and moved", (Defocus(),)),
-            Channel("colour-cast", "wrong white balance, saturation and gamma", (ColourCast(),)),
-            Channel("hologram", "a diffractive overlay lights up over the face", (Hologram(),)),
-            Channel(
-                "photocopy",
-                "a grey photocopy: hard contrast, speckles, bands",
-                (Photocopy(), Jpeg(70)),
-                _DPI_300,
-            ),
-            Channel(
-                "worn-card",
-                "a worn card at 200 dpi: print, hologram, glare, blur, JPEG, each mild",
-                (
-                    Halftone(cell=2.0),
-                    Hologram(0.18),
-                    Glare(1, 0.5, 0.08),
-                    Scan(2.0, 0.7, 4.0),
-                    Jpeg(60),
-                ),
-                _DPI_200,
-            ),
-        )
-    }
+def through(effects: tuple[Effect, ...], pixels: Pixels, rng: np.random.Generator) -> Image:
+    """Apply effects in order to float32 (H, W, 3) RGB, and round to uint8."""
+    for effect in effects:
+        pixels = effect(pixels, rng)
+    return np.asarray(np.clip(pixels + 0.5, 0, 255), np.uint8)
+
+
+_DEGRADATIONS = (
+    Degradation("none", "the portrait cut out, nothing else: what the others compare with"),
+    Degradation(
+        "chip",
+        "the face image of a chip: 102 x 126 px, strong JPEG",
+        (Resize(102, 126), Jpeg(25)),
+    ),
+    Degradation(
+        "chip-50",
+        "the face image of a chip: 102 x 126 px, JPEG of quality 50",
+        (Resize(102, 126), Jpeg(50)),
+    ),
+    Degradation(
+        "printed-scanned",
+        "printed in four screens on a card, scanned at 300 dpi, JPEG",
+        (Halftone(), Scan(), Jpeg(75)),
+        _DPI_300,
+    ),
+    Degradation("glare", "lamination mirrors a lamp: burnt-out streaks, a veil", (Glare(),)),
+    Degradation("blur", "out of focus and moved", (Defocus(),)),
+    Degradation("colour-cast", "wrong white balance, saturation and gamma", (ColourCast(),)),
+    Degradation("hologram", "a diffractive overlay lights up over the face", (Hologram(),)),
+    Degradation(
+        "photocopy",
+        "a grey photocopy: hard contrast, speckles, bands",
+        (Photocopy(), Jpeg(70)),
+        _DPI_300,
+    ),
+    Degradation(
+        "worn-card",
+        "a worn card at 200 dpi: print, hologram, glare, blur, JPEG, each mild",
+        (Halftone(cell=2.0), Hologram(0.18), Glare(1, 0.5, 0.08), Scan(2.0, 0.7, 4.0), Jpeg(60)),
+        _DPI_200,
+    ),
 )
+DEGRADATIONS: Mapping[str, Degradation] = MappingProxyType({d.name: d for d in _DEGRADATIONS})
 
 
-def get(name: str) -> Channel:
-    """A channel by name.
+def get(name: str) -> Degradation:
+    """Return a degradation by name.
 
     Raises
     ------
     InvalidInput
-        If there is none of that name.
+        If the name is unknown.
     """
-    if name not in CHANNELS:
+    if name not in DEGRADATIONS:
         raise InvalidInput(
-            f"no document channel is called {name!r}", remedy=f"there are: {', '.join(CHANNELS)}"
+            f"unknown document degradation {name!r}", remedy=f"there are: {', '.join(DEGRADATIONS)}"
         )
-    return CHANNELS[name]
+    return DEGRADATIONS[name]
+
+
+def __getattr__(name: str) -> Any:
+    renamed = {"CHANNELS": "DEGRADATIONS", "Channel": "Degradation"}
+    if name in renamed:
+        warn(f"{__name__}.{name}", f"{__name__}.{renamed[name]}")
+        return globals()[renamed[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
