@@ -17,7 +17,7 @@ from renzheng.types import Floats
 def suppress(
     boxes: npt.NDArray[Any], scores: npt.NDArray[Any], threshold: float, *, by_smaller: bool = False
 ) -> npt.NDArray[np.intp]:
-    """Non-maximum suppression.
+    """Suppress boxes that overlap a better one (non-maximum suppression).
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def suppress(
     scores
         (n,)
     threshold
-        A box that shares more than this with a better one is dropped, 0 to 1.
+        The largest overlap with a better box that is kept, 0 to 1.
     by_smaller
-        Divide what two boxes share by the smaller box and not by their union.
+        Divide the intersection of two boxes by the smaller box instead of their union.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def suppress(
     order = np.argsort(-np.asarray(scores), kind="stable")
     corners = np.asarray(boxes, np.float64)[order]
     corner_and_size = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2] + 1], axis=1)
-    # It takes no scores below 0, and of them only the order counts.
+    # NMSBoxes takes no scores below 0 and uses only their order.
     ranks = np.arange(len(order), 0, -1, dtype=np.float32)
     keep = cv2.dnn.NMSBoxes(corner_and_size, ranks, 0.0, threshold)  # type: ignore[arg-type]
     kept: npt.NDArray[np.intp] = order[np.asarray(keep, np.intp).reshape(-1)]
@@ -52,7 +52,7 @@ def suppress(
 def _suppress_by_smaller(
     boxes: npt.NDArray[Any], scores: npt.NDArray[Any], threshold: float
 ) -> npt.NDArray[np.intp]:
-    """For the few boxes of the last stage; OpenCV divides by the union only."""
+    """Suppress the few boxes of the last stage; OpenCV divides by the union only."""
     order = np.argsort(-np.asarray(scores), kind="stable")
     x1, y1, x2, y2 = np.asarray(boxes, np.float64)[order].T
     areas = (x2 - x1 + 1) * (y2 - y1 + 1)
@@ -71,7 +71,7 @@ def _suppress_by_smaller(
 
 
 def square(boxes: Floats) -> Floats:
-    """Boxes (n, 4) grown to squares about their centres."""
+    """Grow boxes (n, 4) to squares about their centres."""
     sides = boxes[:, 2:] - boxes[:, :2]
     side = sides.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + sides / 2 - side / 2
@@ -79,7 +79,7 @@ def square(boxes: Floats) -> Floats:
 
 
 def regress(boxes: Floats, offsets: Floats, extra: float = 1.0) -> Floats:
-    """Boxes (n, 4) moved by offsets (n, 4) in units of their sides."""
+    """Move boxes (n, 4) by offsets (n, 4), in units of their sides plus `extra`."""
     sides = boxes[:, 2:] - boxes[:, :2] + extra
     moved: Floats = boxes + offsets * np.concatenate([sides, sides], axis=1)
     return moved

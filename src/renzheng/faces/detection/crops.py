@@ -1,4 +1,4 @@
-"""What candidate boxes hold of their picture."""
+"""Crops of a picture by candidate boxes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from renzheng.faces.detection.pyramid import GREY, Octaves, border, sees_border
 from renzheng.types import Floats, Image
 
-# A crop is scaled to 24 or 48 pixels, each the mean of what it covers. One of more than twice this
-# side is cut from the picture at half the size, or a quarter, and so on: it keeps at least this.
+# A crop is scaled to 24 or 48 pixels, each the mean of what it covers. A crop of more than twice
+# this side is cut from the picture at half its size, or a quarter, and so on, and so keeps at least
+# this many pixels a side.
 _SIDE = 96
 
 
@@ -20,9 +21,10 @@ class Crops:
     Parameters
     ----------
     octaves
-        Of the picture.
+        The picture.
     exact
-        Cut large boxes out of the picture itself too, which takes time as their area.
+        Cut large boxes, too, out of the picture itself, which takes time in proportion to their
+        area.
     """
 
     def __init__(self, octaves: Octaves, exact: bool):
@@ -30,11 +32,11 @@ class Crops:
         self._exact = exact
 
     def cut(self, boxes: Floats) -> tuple[Floats, list[Image]]:
-        """The boxes (n, 4) that lie in the picture, and what they hold of it.
+        """Return the boxes (n, 4) that lie in the picture, and their crops.
 
-        A box over the edge is cut off there, as in training; one that is large beside the picture
-        is filled up with grey. Large boxes are returned as they were cut: with their edges on
-        pixels of the smaller picture, not farther away than 1/192 of their side.
+        A box over the edge is cut off there, as in training; a box that is large compared with the
+        picture is filled up with grey. Large boxes are returned as they were cut: with their edges
+        on pixels of the smaller picture, at most 1/192 of their side away.
         """
         corners = np.trunc(boxes).astype(np.int64)
         corners[:, :2] -= 1  # both corner pixels belong to a box, and are counted from 1
@@ -63,9 +65,9 @@ class Crops:
         inside = left == x1 and top == y1 and x2 <= width and y2 <= height
         if inside or not view.size or not sees_border(max(x2 - x1, y2 - y1), height, width):
             return view
-        most = border(height, width)
-        x1, y1 = max(x1, -most), max(y1, -most)
-        x2, y2 = min(x2, width + most), min(y2, height + most)
+        margin = border(height, width)
+        x1, y1 = max(x1, -margin), max(y1, -margin)
+        x2, y2 = min(x2, width + margin), min(y2, height + margin)
         filled = np.full((y2 - y1, x2 - x1, 3), GREY, np.uint8)
         filled[top - y1 :, left - x1 :][: view.shape[0], : view.shape[1]] = view
         return filled

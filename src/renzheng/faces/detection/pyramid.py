@@ -17,26 +17,27 @@ Resample = Callable[[Image, int, int], npt.NDArray[Any]]  # picture, height, wid
 
 CELL, STRIDE = 12, 2  # P-Net's window and the step between windows, in pixels of a level
 
-# A face may be so much wider than the picture's shorter side: what the picture lacks of it is grey.
-# Without that, a face that fills the picture is seen by smaller windows alone, and its landmarks
-# come out wrong.
+# The largest face over the picture's shorter side: the part outside the picture is filled with
+# grey. Without that border, only smaller windows see a face that fills the picture, and its
+# landmarks come out wrong.
 _LARGEST = 1.5
-# Windows and boxes of at least these shares of the shorter side see such a border, as wide as the
-# third. With smaller ones the half of a face that the frame cuts off would look like a whole one,
-# and faces that lie in the picture would be found by other windows than in the plain cascade.
+# Windows and boxes of at least the first two shares of the shorter side see the grey border, whose
+# width is the third share. With a border around smaller ones, the half of a face that the frame
+# cuts off would look like a whole face, and faces inside the picture would be found by other
+# windows than in the plain cascade.
 _LARGE_WINDOW, _LARGE_BOX, _BORDER = 1.0, 0.8, 0.4
 GREY = 128
 
-# Levels of a larger scale than this are sampled between the pixels of the picture, or of it at half
-# its size, if they have as many to a side as this share of its: averaging what a pixel covers takes
-# OpenCV seven times as long, but at fewer pixels sampling would pass some over.
+# Levels above the first scale are sampled between the pixels of the picture, or of the picture at
+# half its size, if they have at least the second share of its pixels per side: averaging takes
+# OpenCV seven times as long, but at a smaller share sampling would skip pixels.
 _SAMPLED_FROM, _SAMPLED_SHARE = 1 / 3, 0.58
-# Levels for which there is a level of so many times their scale are made from that.
+# A level is made from another level if there is one of at least this many times its scale.
 _FINER = 3.9
 
-# What a P-Net call works on, in pixels of a level: so few that its maps stay in the processor's
-# cache, so many that the overlap with the next strip is little.
-_LEAST, _MOST = 20_000, 100_000
+# Pixels of a level per P-Net call: few enough that the network's maps stay in the processor's
+# cache, enough that the overlap with the next strip is small.
+_MIN_STRIP, _MAX_STRIP = 20_000, 100_000
 
 
 def area(image: Image, height: int, width: int) -> npt.NDArray[Any]:
@@ -45,14 +46,14 @@ def area(image: Image, height: int, width: int) -> npt.NDArray[Any]:
 
 
 def _sampled(image: Image, height: int, width: int) -> npt.NDArray[Any]:
-    """Resample to a size, each new pixel from the four around its middle."""
+    """Resample to a size, each new pixel from the four around its centre."""
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def scales(height: int, width: int, min_face_size: int, factor: float) -> list[float]:
-    """Return the scales at which faces from `min_face_size` on meet P-Net's window.
+    """Return the scales at which faces of `min_face_size` px and more fit P-Net's window.
 
-    The largest of these faces are half as large again as the picture's shorter side.
+    The largest of these faces are 1.5 times the picture's shorter side.
     """
     scale = CELL / min_face_size
     found = []
@@ -63,17 +64,17 @@ def scales(height: int, width: int, min_face_size: int, factor: float) -> list[f
 
 
 def sees_border(box: float, height: int, width: int) -> bool:
-    """Return whether a box of this side sees grey beyond a picture of this size."""
+    """Return whether a box with this side sees the grey border of a picture of this size."""
     return box >= _LARGE_BOX * min(height, width)
 
 
 def border(height: int, width: int) -> int:
-    """Return how far beyond a picture of this size boxes see grey, in its pixels."""
+    """Return the width of the grey border that boxes see, in pixels of the picture."""
     return math.ceil(_BORDER * min(height, width))
 
 
 def border_of_level(height: int, width: int, scale: float) -> int:
-    """Return the border of a level in its pixels: even, and 0 where its window is small."""
+    """Return the border of a level in its pixels: even, and 0 if a window is smaller than it."""
     side = min(height, width) * scale
     return 0 if _LARGE_WINDOW * side > CELL else 2 * math.ceil(_BORDER * side / 2)
 
@@ -89,7 +90,7 @@ def framed(level: npt.NDArray[Any], border: int) -> npt.NDArray[Any]:
 
 
 class Octaves:
-    """A picture, uint8 (H, W, 3), and it at half its size, a quarter and so on, each made once."""
+    """A picture, uint8 (H, W, 3), at its size, half of it, a quarter and so on, each made once."""
 
     def __init__(self, image: Image):
         self._made = [image]
@@ -101,7 +102,7 @@ class Octaves:
 
 
 def _halved(image: Image) -> Image:
-    """Half the size, rounded up."""
+    """Return a picture at half its size, rounded up."""
     below, beside = (side % 2 for side in image.shape[:2])
     even = image
     if below or beside:
@@ -112,21 +113,22 @@ def _halved(image: Image) -> Image:
 def levels(
     octaves: Octaves, at: Sequence[float], resample: Resample, *, exact: bool
 ) -> Iterator[npt.NDArray[Any]]:
-    """The picture at every scale, one after another.
+    """Yield the picture at every scale, one after another.
 
     Parameters
     ----------
     octaves
-        Of the picture.
+        The picture.
     at
         Scales, the largest first.
     resample
         How pictures are scaled where they are not sampled.
     exact
-        Make all from the whole picture by `resample`. Otherwise the large ones are sampled between
-        the pixels of the picture or of it at half its size; later ones are made from a level of at
-        least four times their scale, but none that was sampled from the picture itself, whose
-        finest stripes it shows as coarse ones; and the others from the picture at half its size.
+        Make all levels from the whole picture by `resample`. Otherwise large levels are sampled
+        between the pixels of the picture, or of the picture at half its size. Later levels are
+        made from a level of about four times their scale, but not from a level that was sampled
+        from the picture itself, which shows the picture's finest stripes as coarse ones. The
+        others are made from the picture at half its size.
     """
     height, width = octaves[0].shape[:2]
     sources: list[tuple[float, npt.NDArray[Any]]] = []  # levels that later ones are made from
@@ -149,12 +151,12 @@ def levels(
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Some rows of P-Net's answers for one level, and the pixels that they need.
+    """Consecutive rows of P-Net's answers for one level, and the pixels that they need.
 
     Attributes
     ----------
     level
-        Which level: the number of the picture, and of the level in its pyramid.
+        The number of the picture, and of the level in its pyramid.
     row
         The first row of answers.
     pixels
@@ -167,20 +169,20 @@ class Strip:
 
     @property
     def planes(self) -> Floats:
-        """float32 (1, 3, h, w)"""
+        """The network's input, float32 (1, 3, h, w)."""
         return planes(self.pixels[None])
 
 
 def strip_size(pixels: float, threads: int) -> int:
-    """How large strips should be, in pixels, where a pyramid has so many and threads share it."""
-    return int(min(max(pixels / (3 * threads), _LEAST), _MOST))
+    """Return the size of strips, in pixels, for a pyramid of so many pixels and some threads."""
+    return int(min(max(pixels / (3 * threads), _MIN_STRIP), _MAX_STRIP))
 
 
 def strips(number: tuple[int, int], level: npt.NDArray[Any], size: int) -> Iterator[Strip]:
-    """A level in horizontal strips, whose answers joined are those for the whole level.
+    """Yield a level in horizontal strips, whose joined answers are those for the whole level.
 
-    P-Net has no padding, and every second row starts a window, so strips overlap by what a window
-    is taller than a step and start on even rows.
+    P-Net has no padding, and every second row starts a window, so strips start on even rows and
+    overlap by the height of a window less one step.
     """
     height, width = level.shape[:2]
     overlap = CELL - STRIDE
@@ -193,7 +195,7 @@ def strips(number: tuple[int, int], level: npt.NDArray[Any], size: int) -> Itera
 
 
 def shares(parts: Iterator[Strip], size: int) -> Iterator[list[Strip]]:
-    """Strips in shares of about equal work: small levels go together."""
+    """Yield strips in shares of about equal work: small levels go together."""
     share: list[Strip] = []
     pixels = 0
     for part in parts:
@@ -207,5 +209,5 @@ def shares(parts: Iterator[Strip], size: int) -> Iterator[list[Strip]]:
 
 
 def planes(pictures: npt.NDArray[Any]) -> Floats:
-    """(n, H, W, 3) to float32 (n, 3, H, W)."""
+    """Convert pictures (n, H, W, 3) to float32 (n, 3, H, W)."""
     return pictures.transpose(0, 3, 1, 2).astype(np.float32, order="C")
