@@ -153,7 +153,8 @@ class Detector:
                 )
         pictures = [pyramid.Octaves(image) for image in images]
         scales = [
-            pyramid.scales(*image.shape[:2], self.min_face_size, self._factor) for image in images
+            pyramid.scales(height, width, self.min_face_size, self._factor)
+            for height, width in (image.shape[:2] for image in images)
         ]
         levels = self._calls.sweep(self._pnet, pictures, scales, self._min_log_odds[0])
         boxes = list(map(self._proposed, levels, scales))

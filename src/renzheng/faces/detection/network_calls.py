@@ -123,8 +123,11 @@ class NetworkCalls:
                 picture, level = strip.level
                 rows[picture][level].append(found)
         return [
-            [_in_picture(np.concatenate(r), *size, scale) for r, scale in zip(of, at, strict=True)]
-            for of, size, at in zip(rows, sizes, scales, strict=True)
+            [
+                _in_picture(np.concatenate(parts), height, width, scale)
+                for parts, scale in zip(levels, at, strict=True)
+            ]
+            for levels, (height, width), at in zip(rows, sizes, scales, strict=True)
         ]
 
     def judge(
