@@ -244,13 +244,13 @@ def test_other_processes_are_told_which_it_is(portrait: np.ndarray) -> None:
     assert batch.Settings.of(verifier).verifier().backend == "openvino"
     assert batch.conditions(verifier)["backend"] == "openvino"
     pytest.importorskip("pydantic", reason="needs renzheng[serve]")
-    from renzheng.apps.service import work
+    from renzheng.apps.service import tasks
     from renzheng.apps.service.settings import Settings
 
-    answer = work.start(Settings(backend="openvino"))
+    answer = tasks.make_worker(Settings(backend="openvino"))
     picture = cv2.imencode(".png", portrait[:, :, ::-1])[1].tobytes()
-    done = answer(work.Verify(picture, picture, verifier.pack.name, verifier.policy))
-    assert isinstance(done, work.Done)
+    done = answer(tasks.Verify(picture, picture, verifier.pack.name, verifier.policy))
+    assert isinstance(done, tasks.Done)
     assert done.facts["pack"]["backend"] == "openvino"
 
 

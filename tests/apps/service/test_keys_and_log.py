@@ -15,7 +15,7 @@ import pytest
 from running_service import running, wait_until
 
 from renzheng.apps.service import keys
-from renzheng.apps.service.decisions import DecisionLog
+from renzheng.apps.service.decision_log import DecisionLog
 from renzheng.apps.service.keys import Keys
 from renzheng.errors import InvalidInput
 

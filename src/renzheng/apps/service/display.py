@@ -15,7 +15,7 @@ from renzheng.verification.calibration import Calibration
 _LARGEST = 900  # px of the longer side
 
 
-def of(verification: Verification, calibration: Calibration | None) -> dict[str, Any]:
+def build(verification: Verification, calibration: Calibration | None) -> dict[str, Any]:
     """Pictures, crops and curves as plain values for JSON.
 
     Parameters

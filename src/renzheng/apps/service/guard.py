@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renzheng.apps.service.keys import Keys
 from renzheng.apps.service.metrics import Metrics
-from renzheng.apps.service.problems import MEDIA_TYPE, Problem
+from renzheng.apps.service.problem_responses import send_problem
+from renzheng.apps.service.problems import Problem
 
 _log = logging.getLogger("renzheng.service")
 
@@ -91,7 +92,7 @@ class Guard:
             try:
                 self._admit(scope, state)
             except Problem as problem:
-                await reply(problem, told)
+                await send_problem(problem, told)
                 return
             await self._app(scope, receive, told)
         except Exception as error:
@@ -101,7 +102,7 @@ class Guard:
                 _log.exception("%s", request)
             if status:
                 raise  # in the middle of a reply: the connection has to be closed
-            await reply(Problem("failed", "the service has a defect"), told)
+            await send_problem(Problem("failed", "the service has a defect"), told)
         finally:
             path = scope["path"]
             route = path if path in self._routes else "other"
@@ -145,19 +146,6 @@ class Guard:
                 headers={"WWW-Authenticate": 'Bearer realm="renzheng"'},
             )
         return name
-
-
-async def reply(problem: Problem, send: Send) -> None:
-    """Send a problem."""
-    body = problem.body()
-    headers = {
-        "content-type": MEDIA_TYPE,
-        "content-length": str(len(body)),
-        **{name.lower(): value for name, value in problem.headers.items()},
-    }
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _is_open(scope: Scope) -> bool:

@@ -46,7 +46,7 @@ class DecisionLog:
                 f"the decision log cannot be written: {error.strerror}", source=str(path)
             ) from error
 
-    def note(
+    def append(
         self, request: str, who: str | None, pictures: dict[str, bytes], facts: dict[str, Any]
     ) -> None:
         """Append one decision, in one write.

@@ -88,7 +88,7 @@ class Refused:
     field: str | None = None
 
 
-def start(settings: Settings) -> Callable[[Task], Done | Refused]:
+def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
     """Load the networks; gives what answers tasks.
 
     Raises
@@ -155,7 +155,7 @@ def _verify(task: Verify, verifier: Verifier) -> Done:
     facts = result.to_dict()
     told = dict(facts)
     if task.display:
-        told["display"] = display.of(result, verifier.calibration)
+        told["display"] = display.build(result, verifier.calibration)
     return Done(_json(told), facts)
 
 
