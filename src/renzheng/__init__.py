@@ -1,6 +1,7 @@
-"""renzheng: is the face on the document the face before the camera?
+"""Compare the face on an identity document with the face before the camera.
 
-The public names, nothing else. They load on first use, so that ``import renzheng`` stays light.
+This module holds the public names and nothing else. They load on first use, so that
+``import renzheng`` stays light.
 """
 
 from __future__ import annotations
@@ -39,38 +40,40 @@ if TYPE_CHECKING:
         Verification,
     )
     from renzheng.verification.calibration import Calibration
+    from renzheng.verification.default import align, compare, detect, embed, verify
     from renzheng.verification.policy import Policy
     from renzheng.verification.templates import FaceTemplate
-    from renzheng.verification.verifier import Verifier, align, compare, detect, embed, verify
+    from renzheng.verification.verifier import Verifier
 
 _HOMES = {
-    "verification.calibration": ("Calibration",),
-    "verification.policy": ("Policy",),
     "errors": ("InvalidInput", "NoFace", "PackError", "RenzhengError", "UnreadableImage"),
-    "verification.templates": ("FaceTemplate",),
     "faces.liveness": ("Liveness",),
-    "models.packs": ("Pack",),
     "images.similarity": ("Likeness", "PictureSimilarity", "similarity"),
+    "models.packs": ("Pack",),
     "types": (
-        "FaceCandidate",
         "Capture",
         "Choice",
         "Comparison",
         "Decision",
-        "Severity",
         "Face",
+        "FaceCandidate",
+        "FaceKind",
         "FalseMatchRate",
         "Finding",
         "LivenessScore",
         "Measurement",
         "Outcome",
-        "FaceKind",
         "Rectification",
         "Role",
         "SamePhoto",
+        "Severity",
         "Verification",
     ),
-    "verification.verifier": ("Verifier", "align", "compare", "detect", "embed", "verify"),
+    "verification.calibration": ("Calibration",),
+    "verification.default": ("align", "compare", "detect", "embed", "verify"),
+    "verification.policy": ("Policy",),
+    "verification.templates": ("FaceTemplate",),
+    "verification.verifier": ("Verifier",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

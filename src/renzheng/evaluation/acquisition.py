@@ -51,8 +51,8 @@ class Extraction:
     seed
         For the channel.
     alike
-        As in `renzheng.faces.selection.Alike`, in its order: a calibration has a say in which face
-        of a document is chosen.
+        As in `renzheng.faces.selection.SamePersonLimits`, in its order: a calibration has a say in
+        which face of a document is chosen.
     backend
         What computes the networks: the last digits are each one's own.
     """
@@ -71,7 +71,7 @@ class Extraction:
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
         """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
-        alike = acquisition.alike(verifier.face_models)
+        alike = acquisition.same_person_limits(verifier.face_models)
         extraction = cls(
             alike=None if alike is None else (alike.copy, alike.ghost, alike.possible),
             pack=str(verifier.pack.folder),

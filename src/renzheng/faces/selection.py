@@ -1,4 +1,4 @@
-"""Which face of a picture is meant: one rule for each role, and the evidence for its choice."""
+"""The choice of the face that a picture is about: one rule for each role, with its evidence."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy.typing as npt
 from renzheng.errors import NoFace
 from renzheng.types import Choice, Face, FaceCandidate, FaceKind, Role
 
-# A second face of a quarter of the area, half as wide, could be meant too. Of 1,500 LFW pictures,
-# press photographs with bystanders, 11 % have one.
+# A second face of a quarter of the area, half as wide, could be meant too: 11 % of 1,500 pictures of
+# LFW, press photographs with bystanders, have one.
 _RIVAL_AREA = 0.25
 _RIVAL_SCORE = 0.9  # below, it may not be a face at all
 # A ghost portrait is printed smaller and weaker than the main one: on 35 specimens 0.09 to 0.39 of
 # its area and 0.16 to 0.63 of its contrast.
 _GHOST_AREA, _GHOST_CONTRAST = 0.6, 0.8
-# Contrast over the main portrait's, and area: what is so faint and of a ghost's size is a ghost too
-# weak to be recognised, if its embedding does not speak against it, and nobody else's portrait. Of
-# good portraits of two people of equal size 14 % differ that much in contrast.
+# Contrast over the main portrait's, and area likewise: a face so faint and of a ghost's size is a
+# ghost too weak to be recognised, and not another person's portrait, unless its embedding speaks
+# against that. Among good portraits of two people of equal size 14 % differ that much in contrast.
 _FAINT, _FAINT_AREAS = 0.6, (0.08, 0.5)
 _VERY_FAINT, _VERY_FAINT_AREAS = 0.4, (0.08, 1.0)
 # How far a passport photograph of 35 x 45 mm reaches from the eyes, in distances between them: to
@@ -29,17 +29,17 @@ _BESIDE, _ABOVE, _BELOW = 2.0, 2.3, 2.8
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Up to which distances between embeddings two faces of one document are one person's.
+class SamePersonLimits:
+    """The distances of embeddings up to which two faces of one document count as one person's.
 
     Attributes
     ----------
     copy
-        Of two good portraits.
+        The limit for two good portraits.
     ghost
-        Of a portrait and a smaller, weaker one, which is too faint to lie as near.
+        The limit for a portrait and a smaller, weaker one, which is too faint to lie as near.
     possible
-        Beyond this distance even a faint one is somebody else.
+        The limit beyond which even a faint portrait is somebody else's.
     """
 
     copy: float
@@ -48,14 +48,14 @@ class Alike:
 
 
 def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
-    """The face that a photograph is about: large and near the middle.
+    """Return the face that a photograph is about: large and near the middle.
 
     Parameters
     ----------
     faces
-        At least one.
+        The faces of the picture, at least one.
     size
-        Width and height of the picture.
+        Width and height of the picture in pixels.
 
     Returns
     -------
@@ -80,14 +80,14 @@ def choose_face(faces: Sequence[Face], size: tuple[int, int]) -> Face:
 
 
 def choose_person(faces: Sequence[Face], size: tuple[int, int], role: Role) -> Choice:
-    """The person that a photograph or a live picture shows.
+    """Choose the person that a photograph or a live picture shows.
 
     Parameters
     ----------
     faces, size
         As in `choose_face`.
     role
-        ``photo`` or ``live``; the choice is the same, what follows from rivals is not.
+        ``photo`` or ``live``; the choice is the same, the severity of a rival is not.
 
     Raises
     ------
@@ -110,39 +110,38 @@ def choose_portrait(
     faces: Sequence[Face],
     contrasts: npt.ArrayLike,
     distances: npt.ArrayLike,
-    alike: Alike | None,
+    limits: SamePersonLimits | None,
     *,
     on_document: Sequence[bool] | None = None,
     others: Sequence[Face] = (),
 ) -> Choice:
-    """The main portrait of a document.
+    """Choose the main portrait of a document.
 
     Parameters
     ----------
     faces
-        At least one.
+        The faces that were compared, at least one.
     contrasts
         (n,): standard deviation of each face's luminance, 0 to 255.
     distances
         (n, n): Euclidean distances between the faces' embeddings.
-    alike
-        Up to which distances two faces of one document are taken for one person's; None where
-        nobody knows.
+    limits
+        The distances up to which two faces count as one person's; None without a calibration.
     on_document
-        (n,): whether each face lies on the document; only such a one can be its main portrait. By
+        (n,): whether each face lies on the document; only such a face can be its main portrait. By
         default all do.
     others
-        Faces beyond those that were compared: they can only be rivals or strangers.
+        The faces that were not compared: they can only be rivals, strangers or bystanders.
 
     Returns
     -------
     Choice
-        Chosen is the face with the greatest area times contrast times log-odds of being a face:
+        The chosen face has the greatest product of area, contrast and log-odds of being a face:
         the main portrait is printed larger and stronger than its ghost, and shows a whole face.
-        Another face is a ghost if it is smaller and weaker and
-        its embedding lies near; a copy if it lies very near; an intruder if it is in the same
-        photograph; a rival if it is of a size and strength that a portrait could have; a stranger
-        if it is too small for that, but strong.
+        Another face is a ghost if it is smaller and weaker and its embedding lies near; a copy if
+        the embedding lies very near; an intruder if the face is in the same photograph; a rival if
+        it has the size and strength of a portrait; a stranger if it is too small for that, but
+        strong; a bystander otherwise.
 
     Raises
     ------
@@ -151,33 +150,33 @@ def choose_portrait(
     """
     if not faces:
         raise NoFace("no face was found")
-    strong = np.asarray(contrasts, np.float64)
+    strength = np.asarray(contrasts, np.float64)
     apart = np.asarray(distances, np.float64)
     scores = np.clip([face.score for face in faces], 0.5, 1 - 1e-6)
-    sure = scores >= _RIVAL_SCORE
-    weights = np.array([_area(face) for face in faces]) * strong * np.log(scores / (1 - scores))
+    certain = scores >= _RIVAL_SCORE
+    weights = np.array([_area(face) for face in faces]) * strength * np.log(scores / (1 - scores))
     if on_document is not None:
         weights = np.where(on_document, weights, -1.0)
     main = int(weights.argmax())
 
-    def part(k: int) -> FaceKind:
+    def kind(k: int) -> FaceKind:
         area = _area(faces[k]) / _area(faces[main])
-        strength = strong[k] / max(strong[main], 1e-6)
-        if alike is not None:
-            ghostly = area < _GHOST_AREA and strength < _GHOST_CONTRAST
-            if apart[main, k] <= alike.copy:
+        contrast = strength[k] / max(strength[main], 1e-6)
+        if limits is not None:
+            ghostly = area < _GHOST_AREA and contrast < _GHOST_CONTRAST
+            if apart[main, k] <= limits.copy:
                 return FaceKind.GHOST if ghostly else FaceKind.COPY
-            if ghostly and apart[main, k] <= alike.ghost:
+            if ghostly and apart[main, k] <= limits.ghost:
                 return FaceKind.GHOST
         faint = any(
-            strength < limit and least <= area <= most
-            for limit, (least, most) in (
+            contrast < limit and smallest <= area <= largest
+            for limit, (smallest, largest) in (
                 (_FAINT, _FAINT_AREAS),
                 (_VERY_FAINT, _VERY_FAINT_AREAS),
             )
         )
-        possible = alike is None or apart[main, k] <= alike.possible
-        if not sure[k] or (faint and possible):
+        possible = limits is None or apart[main, k] <= limits.possible
+        if not certain[k] or (faint and possible):
             return FaceKind.BYSTANDER
         if area < _RIVAL_AREA:
             return FaceKind.STRANGER
@@ -186,16 +185,16 @@ def choose_portrait(
     rest = [
         FaceCandidate(
             faces[k],
-            part(k),
+            kind(k),
             _area(faces[k]) / _area(faces[main]),
-            float(strong[k]),
+            float(strength[k]),
             float(apart[main, k]),
         )
         for k in range(len(faces))
         if k != main
     ]
     rest += [_other(face, faces[main], FaceKind.STRANGER) for face in others]
-    chosen = FaceCandidate(faces[main], FaceKind.CHOSEN, 1.0, float(strong[main]), 0.0)
+    chosen = FaceCandidate(faces[main], FaceKind.CHOSEN, 1.0, float(strength[main]), 0.0)
     return Choice(Role.DOCUMENT, (chosen, *rest), _reason(rest))
 
 
@@ -210,9 +209,9 @@ def _reason(others: Sequence[FaceCandidate]) -> str:
         FaceKind.STRANGER: "smaller face(s) of somebody else",
         FaceKind.BYSTANDER: "small, faint or uncertain face(s)",
     }
-    counts = {part: sum(each.kind is part for each in others) for part in words}
-    told = (f"{count} {words[part]}" for part, count in counts.items() if count)
-    return f"the largest and strongest portrait; beside it {', '.join(told)}"
+    counts = {kind: sum(each.kind is kind for each in others) for kind in words}
+    listed = (f"{count} {words[kind]}" for kind, count in counts.items() if count)
+    return f"the largest and strongest portrait; beside it {', '.join(listed)}"
 
 
 def _other(face: Face, chosen: Face, small: FaceKind = FaceKind.BYSTANDER) -> FaceCandidate:
@@ -223,7 +222,7 @@ def _other(face: Face, chosen: Face, small: FaceKind = FaceKind.BYSTANDER) -> Fa
 
 
 def _in_the_photograph_of(main: Face, other: Face) -> bool:
-    """Whether a face lies so near that it must be in the same passport photograph."""
+    """Return whether a face lies so near that it must be in the same passport photograph."""
     left, right = main.landmarks[:2].astype(np.float64)
     across = right - left
     apart = float(np.hypot(*across))

@@ -1,4 +1,4 @@
-"""From a picture to the one face of it that is compared: one side of a comparison."""
+"""Acquisition: from a picture to the one of its faces that is compared."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import cv2
 import numpy as np
 
 from renzheng import images
+from renzheng._support.threads import both
 from renzheng._support.timing import Clock
 from renzheng.errors import NoFace, UnreadableImage
 from renzheng.faces import alignment, quality
 from renzheng.faces.documents import DetectedFaces, Homography, mapped, search_faces, turn_matrix
-from renzheng.faces.selection import Alike, choose_person, choose_portrait
+from renzheng.faces.selection import SamePersonLimits, choose_person, choose_portrait
 from renzheng.types import Capture, Choice, Face, Floats, Image, Measurement, Rectification, Role
 from renzheng.verification.distance import distances
 from renzheng.verification.face_models import FaceModels
+
+SIDES = ("reference", "probe")
 
 _REMEDIES = {
     Role.DOCUMENT: "scan it again, flat and sharp, with the whole portrait in the picture",
@@ -26,16 +29,16 @@ _REMEDIES = {
 # Two faces of one document nearer than the distance of this false match rate are one person's. A
 # ghost portrait is too faint to lie as near: of 37 on specimens, scanned or photographed, 33 lay
 # within the distance of 5e-2 and 30 within that of 1e-2. The others, of 0.07 to 0.14 of the
-# portrait's area, lay up to that of 0.72: as far as strangers do, so that only size and contrast
+# portrait's area, lay up to that of 0.72: as far as impostors do, so that only size and contrast
 # tell such a ghost from a faint portrait of somebody else.
 _COPY_FMR, _GHOST_FMR, _POSSIBLE_FMR = 1e-3, 5e-2, 0.8
-_MOST_COMPARED = 6  # faces of a document, the largest
+_MAX_COMPARED = 6  # faces of a document, the largest
 
 
 def acquire(
     picture: Any,
     role: Role,
-    instruments: FaceModels,
+    models: FaceModels,
     *,
     name: str | None = None,
     clock: Clock | None = None,
@@ -51,13 +54,15 @@ def acquire(
     picture
         Anything that `renzheng.images.read` takes.
     role
-        What it is a picture of.
-    instruments
-        What finds and embeds faces.
+        The picture's role.
+    models
+        The networks.
     name
-        What to call the picture; by default `renzheng.images.describe` says.
+        The picture's name in results; by default that of `renzheng.images.describe`.
     clock
-        Told how long each step takes, under the name of `side`.
+        Takes the time of each step, under a name that begins with `side`.
+    side
+        ``reference``, ``probe``, or ``picture`` where it is neither.
     limits
         The sizes of pictures that are accepted.
 
@@ -72,30 +77,30 @@ def acquire(
         with clock(f"{side}_read"):
             image = images.read(picture, limits=limits)
     except UnreadableImage as error:
-        return Capture(source=name, role=role, error=told(error))
+        return Capture(source=name, role=role, error=error_message(error))
     try:
         with clock(f"{side}_detect"):
-            prepared = find_faces(image, role, instruments)
+            detected = find_faces(image, role, models)
         with clock(f"{side}_choose"):
-            choice, embedding = choose(image, prepared, role, instruments)
+            choice, embedding = choose(image, detected, role, models)
     except NoFace as error:
-        return Capture(source=name, role=role, image=image, error=told(error))
+        return Capture(source=name, role=role, image=image, error=error_message(error))
     with clock(f"{side}_align"):
-        crop = alignment.align(prepared.image, choice.face.landmarks, instruments.template)
-        measures = _measure(image, prepared, choice.face, instruments.template)
+        crop = alignment.align(detected.image, choice.face.landmarks, models.template)
+        measures = _measure(image, detected, choice.face, models.template)
     return Capture(
         source=name,
         role=role,
-        image=prepared.image,
-        faces=prepared.faces,
+        image=detected.image,
+        faces=detected.faces,
         choice=choice,
         rectification=Rectification(
             size=(image.shape[1], image.shape[0]),
-            matrix=prepared.matrix,
-            turns=prepared.turns,
-            outline=None if prepared.outline is None else prepared.outline.corners,
-            steps=prepared.steps,
-            certain=prepared.certain,
+            matrix=detected.matrix,
+            turns=detected.turns,
+            outline=None if detected.outline is None else detected.outline.corners,
+            steps=detected.steps,
+            certain=detected.certain,
         ),
         crop=crop,
         embedding=embedding,
@@ -103,25 +108,63 @@ def acquire(
     )
 
 
-def find_faces(image: Image, role: Role, instruments: FaceModels) -> DetectedFaces:
-    """The faces of a picture that can be aligned, and how it was prepared to find them.
+def acquire_both(
+    pictures: tuple[Any, Any],
+    roles: tuple[Role, Role],
+    models: FaceModels,
+    clock: Clock,
+    limits: images.Limits,
+) -> tuple[Capture, Capture]:
+    """Acquire the reference and the probe, two threads at work.
+
+    Parameters
+    ----------
+    pictures, roles
+        The reference's and the probe's.
+    models, clock, limits
+        As in `acquire`.
+    """
+
+    def side(k: int, picture: Any, name: str | None = None) -> Capture:
+        return acquire(
+            picture, roles[k], models, name=name, clock=clock, side=SIDES[k], limits=limits
+        )
+
+    reference, probe = pictures
+    if reference is not probe:
+        return both(lambda: side(0, reference), lambda: side(1, probe))
+    # A stream gives its bytes once, and a picture that loads lazily must not load in two threads.
+    name = images.describe(reference)
+    try:
+        image = images.read(reference, limits=limits)
+    except UnreadableImage as error:
+        reason = error_message(error)
+        return (
+            Capture(source=name, role=roles[0], error=reason),
+            Capture(source=name, role=roles[1], error=reason),
+        )
+    return side(0, image, name), side(1, image, name)
+
+
+def find_faces(image: Image, role: Role, models: FaceModels) -> DetectedFaces:
+    """Find the faces of a picture that can be aligned, a document's after its rectification.
 
     Raises
     ------
     NoFace
         If there is none.
     """
-    smallest = instruments.detector.min_face_size
+    smallest = models.detector.min_face_size
     if role is Role.DOCUMENT:
-        prepared = search_faces(image, instruments.detect, smallest)
+        detected = search_faces(image, models.detect, smallest)
     else:
-        prepared = DetectedFaces(image, tuple(instruments.detect(image)))
-    if not prepared.faces:
-        # A camera that does not say how it was held is common; a face at a quarter turn is not
-        # compared, since upside down the detector sees faces where there are none.
-        turned = prepared
+        detected = DetectedFaces(image, tuple(models.detect(image)))
+    if not detected.faces:
+        # Many cameras do not record how they were held. A face at a quarter turn is not compared,
+        # since upside down the detector sees faces where there are none.
+        turned = detected
         if role is not Role.DOCUMENT:
-            turned = search_faces(image, instruments.detect, smallest)
+            turned = search_faces(image, models.detect, smallest)
         if turned.turns:
             raise NoFace(
                 "no face stands upright",
@@ -129,52 +172,57 @@ def find_faces(image: Image, role: Role, instruments: FaceModels) -> DetectedFac
                 "lie on its side or head",
             )
         raise NoFace("no face was found", remedy=_REMEDIES[role])
-    return prepared
+    return detected
 
 
 def choose(
-    image: Image, prepared: DetectedFaces, role: Role, instruments: FaceModels
+    image: Image, detected: DetectedFaces, role: Role, models: FaceModels
 ) -> tuple[Choice, Floats | None]:
-    """The face that is compared, and its embedding where it was needed for that.
+    """Choose the face that is compared; return its embedding too where the choice needed it.
 
     Parameters
     ----------
     image
         uint8 (H, W, 3) RGB, as it was read.
-    prepared
-        With at least one face.
+    detected
+        Its faces, at least one.
+    role, models
+        As in `acquire`.
     """
-    faces = prepared.faces
+    faces = detected.faces
     if role is not Role.DOCUMENT:
-        size = prepared.image.shape[1], prepared.image.shape[0]
+        size = detected.image.shape[1], detected.image.shape[0]
         return choose_person(faces, size, role), None
-    compared, rest = faces[:_MOST_COMPARED], faces[_MOST_COMPARED:]
-    crops = alignment.align_all(prepared.image, compared, instruments.template)
-    beside = prepared.beside[:_MOST_COMPARED]
+    compared, rest = faces[:_MAX_COMPARED], faces[_MAX_COMPARED:]
+    crops = alignment.align_all(detected.image, compared, models.template)
+    beside = detected.beside[:_MAX_COMPARED]
     if beside:
         # They lie outside the straightened document: their pixels are in the whole picture.
-        upright, back = _as_read(image, prepared)
-        there = [mapped(face, back) for face in beside]
-        crops = np.concatenate([crops, alignment.align_all(upright, there, instruments.template)])
-    embeddings = instruments.embedder.embed(crops)
+        upright, back = _as_read(image, detected)
+        moved = [mapped(face, back) for face in beside]
+        crops = np.concatenate([crops, alignment.align_all(upright, moved, models.template)])
+    embeddings = models.embedder.embed(crops)
     choice = choose_portrait(
         (*compared, *beside),
         [_contrast(crop) for crop in crops],
         distances(embeddings[:, None], embeddings[None]),
-        alike(instruments),
+        same_person_limits(models),
         on_document=[True] * len(compared) + [False] * len(beside),
-        others=(*rest, *prepared.beside[_MOST_COMPARED:]),
+        others=(*rest, *detected.beside[_MAX_COMPARED:]),
     )
     chosen = next(k for k, face in enumerate(compared) if face is choice.face)
     return choice, embeddings[chosen]
 
 
-def alike(instruments: FaceModels) -> Alike | None:
-    """Up to which distances two faces of one document are one person's; None if nobody knows."""
-    calibration = instruments.calibration
+def same_person_limits(models: FaceModels) -> SamePersonLimits | None:
+    """Return the distances up to which two faces of one document count as one person's.
+
+    None without a calibration.
+    """
+    calibration = models.calibration
     if calibration is None:
         return None
-    return Alike(
+    return SamePersonLimits(
         *(
             calibration.threshold_at(max(rate, calibration.resolution))
             for rate in (_COPY_FMR, _GHOST_FMR, _POSSIBLE_FMR)
@@ -182,32 +230,32 @@ def alike(instruments: FaceModels) -> Alike | None:
     )
 
 
-def told(error: UnreadableImage | NoFace) -> str:
-    """An error about a picture, without the picture's name."""
+def error_message(error: UnreadableImage | NoFace) -> str:
+    """Return the message of an error about a picture, without the picture's name."""
     return f"{error.reason} ({error.remedy})" if error.remedy else error.reason
 
 
 def _measure(
-    image: Image, prepared: DetectedFaces, face: Face, template: alignment.AlignmentTemplate
+    image: Image, detected: DetectedFaces, face: Face, template: alignment.AlignmentTemplate
 ) -> dict[str, Measurement]:
-    """Quality, in the pixels that were handed in: flattening makes up pixels and hides others."""
-    faces: Sequence[Face] = prepared.faces
-    if np.allclose(prepared.matrix, turn_matrix(image.shape, prepared.turns)):
-        return quality.measure(prepared.image, face, template, faces)
-    upright, back = _as_read(image, prepared)
+    """Measure quality in the pixels as read: flattening makes up pixels and hides others."""
+    faces: Sequence[Face] = detected.faces
+    if np.allclose(detected.matrix, turn_matrix(image.shape, detected.turns)):
+        return quality.measure(detected.image, face, template, faces)
+    upright, back = _as_read(image, detected)
     as_read = {id(each): mapped(each, back) for each in faces}
     return quality.measure(upright, as_read[id(face)], template, tuple(as_read.values()))
 
 
-def _as_read(image: Image, prepared: DetectedFaces) -> tuple[Image, Homography]:
-    """The picture as read, but for quarter turns, and the way to it from the prepared one."""
-    turn = turn_matrix(image.shape, prepared.turns)
-    upright = np.ascontiguousarray(np.rot90(image, -prepared.turns))
-    return upright, np.asarray(turn @ np.linalg.inv(prepared.matrix), np.float64)
+def _as_read(image: Image, detected: DetectedFaces) -> tuple[Image, Homography]:
+    """Return the image as read, turned upright, and the map to it from the rectified image."""
+    turn = turn_matrix(image.shape, detected.turns)
+    upright = np.ascontiguousarray(np.rot90(image, -detected.turns))
+    return upright, np.asarray(turn @ np.linalg.inv(detected.matrix), np.float64)
 
 
 def _contrast(crop: Image) -> float:
-    """Standard deviation of the luminance in the middle of an aligned face, 0 to 255."""
+    """Return the standard deviation of the luminance amid an aligned face, 0 to 255."""
     edge = crop.shape[0] // 5
     inner = np.ascontiguousarray(crop[edge:-edge, edge:-edge])
     return float(cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY).std())

@@ -1,4 +1,4 @@
-"""Calibrations: the false match rate and the likelihood ratio by distance, and FPIR from FMR."""
+"""Calibrations: false match rate and likelihood ratio by distance, and FPIR from FMR."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput, PackError
 from renzheng.types import FalseMatchRate, PopulationRate
 
-_ROUNDING = 1e-6  # of rates, relative: how far the sixth digit of the file may lead astray
+_ROUNDING = 1e-6  # relative error of a rate that the file rounds to six digits
 
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """People among whom false match rates were measured, and the rates.
+    """A group of people among whom false match rates were measured, with the rates.
 
     Attributes
     ----------
     name
-        As shown: ``East Asian women``.
+        The name as shown: ``East Asian women``.
     data
-        A sentence on where the people come from.
+        A sentence on the source of the people's pictures.
     people
-        How many of them were compared with one another.
+        The number of people who were compared with one another.
     covered
-        Whether the promised rate is held to this population; else its rates are only stated.
+        Whether the promised rate holds for this population; else its rates are only stated.
     resolution
         The rate at which 30 different pairs of these people match falsely (rule of 30): below it
         the curve is extrapolated.
@@ -48,29 +48,29 @@ class Population:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise InvalidInput(f"a population's name is words on one line, not {self.name!r}")
+            raise InvalidInput(f"a population's name must be words on one line, not {self.name!r}")
         called = f"the population {self.name!r}"
         if not isinstance(self.data, str):
-            raise InvalidInput(f"{called} says in words where its people come from")
+            raise InvalidInput(f"{called} must say in words where its people come from")
         if isinstance(self.people, bool) or not isinstance(self.people, int) or self.people < 2:
             raise InvalidInput(f"{called} needs two people or more, not {self.people!r}")
         if not isinstance(self.covered, bool):
-            raise InvalidInput(f"{called} is covered (true) or not (false), not {self.covered!r}")
+            raise InvalidInput(f"covered must be true or false in {called}, not {self.covered!r}")
         if not 0 < self.resolution <= 1:
             raise InvalidInput(f"the resolution of {called} must lie above 0 and up to 1")
         if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
             raise InvalidInput(f"the rates of {called} must be one finite curve")
         if np.any(np.diff(self.fmr) < 0):
-            raise InvalidInput(f"with the distance the rates of {called} must not fall")
+            raise InvalidInput(f"the rates of {called} must not fall with the distance")
         if self.fmr[0] <= 0 or self.fmr[-1] > 1:
             raise InvalidInput(f"the rates of {called} must lie above 0 and up to 1")
 
     def to_dict(self) -> dict[str, Any]:
-        """The population's part of ``calibration.json``."""
+        """Return the population's part of ``calibration.json``."""
         return {**self.described(), "fmr": _six_digits(self.fmr)}
 
     def described(self) -> dict[str, Any]:
-        """All but its curve, in plain values: for manifests and lists."""
+        """Return all but the curve as plain values, for manifests and lists."""
         return {
             "name": self.name,
             "data": self.data,
@@ -82,7 +82,7 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What a distance means for one pack, measured on pairs of different and of same people.
+    """The error rates at each distance for one pack, measured on impostor and genuine pairs.
 
     Attributes
     ----------
@@ -93,19 +93,19 @@ class Calibration:
         decreasing, above 0. With `populations` it is the promised rate: at no distance below any
         covered population's.
     fnmr
-        float64 (k,): the share of genuine comparisons farther than that distance; for pictures
+        float64 (k,): the share of genuine comparisons farther than that distance; for figures
         and reports, no decision rests on it.
     resolution
-        The lowest false match rate for which the data can speak: below the last distance that
+        The lowest false match rate that the data can support: below the last distance that
         reaches it the answer is "at most `resolution`".
     provenance
-        How, on what and when it was measured.
+        The method, data and date of the measurement.
     llr
         float64 (k,): the natural logarithm of the likelihood ratio at that distance, one person
         over different people; never rising. None where it was not fitted.
     populations
-        On whom the false match rates were measured, with the rates of each; empty where nobody
-        wrote it down.
+        The populations on which the false match rates were measured, with the rates of each; empty
+        where they were not recorded.
     """
 
     distance: npt.NDArray[np.float64]
@@ -125,7 +125,7 @@ class Calibration:
         if np.any(np.diff(self.distance) <= 0):
             raise InvalidInput("a calibration's distances must increase")
         if np.any(np.diff(self.fmr) < 0) or np.any(np.diff(self.fnmr) > 0):
-            raise InvalidInput("with the distance FMR must not fall and FNMR must not rise")
+            raise InvalidInput("FMR must not fall and FNMR must not rise with the distance")
         if self.fmr[0] <= 0 or self.fmr[-1] > 1 or self.fnmr[-1] < 0 or self.fnmr[0] > 1:
             raise InvalidInput("a calibration's rates must lie above 0 and up to 1")
         if not 0 < self.resolution <= 1:
@@ -133,23 +133,23 @@ class Calibration:
         llr = self.llr
         if llr is not None:
             if llr.shape != self.distance.shape or not np.all(np.isfinite(llr)):
-                raise InvalidInput("a calibration's likelihood ratios must be finite, one a point")
+                raise InvalidInput("a calibration needs one finite likelihood ratio per point")
             if np.any(np.diff(llr) > 0):
-                raise InvalidInput("with the distance the likelihood ratio must not rise")
+                raise InvalidInput("the likelihood ratio must not rise with the distance")
         self._check_populations()
 
     def _check_populations(self) -> None:
         names = [each.name for each in self.populations]
         if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidInput(f"two of a calibration's populations are called {twice!r}")
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise InvalidInput(f"two of a calibration's populations are called {repeated!r}")
         for each in self.populations:
             if each.fmr.shape != self.distance.shape:
                 raise InvalidInput(
-                    f"the rates of the population {each.name!r} must be one a point: "
+                    f"the population {each.name!r} needs one rate per point: "
                     f"{self.distance.size}, not {each.fmr.size}"
                 )
-            # A promise that some covered population breaks is none.
+            # The promised rate must hold for every covered population.
             if each.covered and np.any(self.fmr < each.fmr * (1 - _ROUNDING)):
                 raise InvalidInput(
                     f"the promised false match rate lies below that of the covered population "
@@ -163,7 +163,7 @@ class Calibration:
         Raises
         ------
         PackError
-            If the file is missing or no calibration.
+            If the file is missing or is not a calibration.
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -192,7 +192,7 @@ class Calibration:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of ``calibration.json``."""
+        """Return the content of ``calibration.json``."""
         return {
             "resolution": self.resolution,
             "provenance": dict(self.provenance),
@@ -208,20 +208,20 @@ class Calibration:
         }
 
     def llr_at(self, distance: float) -> float | None:
-        """The log-likelihood ratio of a distance, natural logarithm; None if it was not fitted.
+        """Return the natural log-likelihood ratio at a distance; None if it was not fitted.
 
-        Above 0 the distance speaks for one person, below for different people. It weighs the
-        distance itself, where FMR weighs all that is nearer as well.
+        Above 0 the evidence is for one person, below for different people. It weighs this very
+        distance, where FMR weighs every smaller one as well.
         """
         if self.llr is None:
             return None
         return float(np.interp(distance, self.distance, self.llr))
 
     def fmr_at(self, distance: float) -> FalseMatchRate:
-        """The false match rate of a threshold at this distance.
+        """Return the false match rate of a threshold at this distance.
 
         Between measured points the logarithm of the rate is interpolated linearly: impostor
-        tails are near to exponential. Below `resolution` the answer is "at most".
+        tails are close to exponential. Below `resolution` the answer is "at most".
         """
         rate = self._read(self.fmr, distance)
         if rate <= self.resolution * (1 + 1e-9):
@@ -229,23 +229,23 @@ class Calibration:
         return FalseMatchRate(rate, at_most=False)
 
     def rates_at(self, distance: float) -> tuple[PopulationRate, ...]:
-        """The false match rate of a threshold at this distance in each population, in their order.
+        """Return the false match rate of a threshold at this distance in each population, in order.
 
         Below a population's own resolution its curve was extrapolated, and the rate says so. No
-        rate lower than the calibration's resolution is told, and of a population that is not
-        covered none lower than its own: the answer there is "at most".
+        covered population's rate is given below the calibration's resolution, and no other one's
+        below its own: the answer there is "at most".
         """
         return tuple(self._rate_in(each, distance) for each in self.populations)
 
     def _rate_in(self, population: Population, distance: float) -> PopulationRate:
         rate = self._read(population.fmr, distance)
         own = population.resolution
-        least = self.resolution if population.covered else own
-        at_most = rate <= least * (1 + 1e-9)
+        lowest = self.resolution if population.covered else own
+        at_most = rate <= lowest * (1 + 1e-9)
         return PopulationRate(
             population=population.name,
             covered=population.covered,
-            value=max(rate, least),
+            value=max(rate, lowest),
             extrapolated=not at_most and rate < own * (1 - 1e-9),
             resolution=own,
             at_most=at_most,
@@ -256,12 +256,12 @@ class Calibration:
         return min(rate, 1.0)
 
     def threshold_at(self, max_fmr: float) -> float:
-        """The largest distance whose false match rate is at most `max_fmr`.
+        """Return the largest distance whose false match rate is at most `max_fmr`.
 
         Raises
         ------
         InvalidInput
-            If `max_fmr` is below what the data can speak for.
+            If `max_fmr` is below the calibration's resolution.
         """
         if max_fmr < self.resolution * (1 - 1e-9):
             raise InvalidInput(
@@ -281,28 +281,26 @@ def _six_digits(curve: npt.NDArray[np.float64]) -> list[float]:
 
 
 def promised_fpir(fmr: npt.ArrayLike, enrolled: float) -> npt.NDArray[np.float64]:
-    """The FPIR of a search through so many people, by the false match rate of one comparison.
+    """Return the FPIR of a search among n people, given the FMR of one comparison.
 
-    1 - (1 - FMR)^n, as if the comparisons of one search were independent. They are not: who comes
-    near to one stranger comes near to others. Averaged over people, f standing for what each
-    search's own false match rate is, E[1 - (1 - f)^n] <= 1 - (1 - E[f])^n, since the right side is
-    concave in f (Jensen): dependence makes fewer searches err than this says, not more.
+    It is 1 - (1 - FMR)^n, as if the comparisons of one search were independent. They are not: a
+    face near to one impostor is near to others. With f as the false match rate of each search by
+    itself, the mean over people is E[1 - (1 - f)^n] <= 1 - (1 - E[f])^n, since 1 - (1 - f)^n is
+    concave in f (Jensen): dependence makes fewer searches err than this promises, not more.
 
     Parameters
     ----------
     fmr
-        0 to 1.
+        False match rates, 0 to 1.
     enrolled
-        n.
+        The number of people enrolled, n.
     """
     with np.errstate(divide="ignore"):
         return np.asarray(-np.expm1(enrolled * np.log1p(-np.asarray(fmr, np.float64))))
 
 
 def fmr_for_fpir(max_fpir: float, enrolled: int) -> float:
-    """The false match rate of one comparison that keeps the promise of an FPIR.
-
-    The inverse of `promised_fpir`.
+    """Return the FMR of one comparison that keeps a promised FPIR: `promised_fpir` inverted.
 
     Raises
     ------
@@ -311,7 +309,7 @@ def fmr_for_fpir(max_fpir: float, enrolled: int) -> float:
     """
     if not 0 < max_fpir < 1 or enrolled < 1:
         raise InvalidInput(
-            f"an FPIR above 0 and below 1 among 1 person or more is wanted, not {max_fpir:g} among "
-            f"{enrolled}"
+            f"an FPIR must lie above 0 and below 1, among at least 1 person, not {max_fpir:g} "
+            f"among {enrolled}"
         )
     return float(-np.expm1(np.log1p(-max_fpir) / enrolled))

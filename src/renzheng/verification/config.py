@@ -20,13 +20,13 @@ class VerifierConfig:
     pack, detector
         Names or folders of packs.
     liveness
-        The same of the liveness pack; None does without.
+        The same for the liveness pack; None does without.
     policy
         When a comparison is a match; None is the default policy.
     roles
         The roles of the reference and the probe.
     min_face_size
-        Pixels; the smallest face that is looked for.
+        The smallest face that is looked for, in pixels.
     backend
         The name of the runtime that computes the networks; None is the default one.
     """
@@ -46,10 +46,12 @@ class VerifierConfig:
         Raises
         ------
         InvalidInput
-            If its liveness comes from no pack.
+            If its liveness networks come from no pack.
         """
         if verifier.liveness is not None and verifier.liveness.pack is None:
-            raise InvalidInput("liveness comes from no pack, so no other process can load it")
+            raise InvalidInput(
+                "the liveness networks come from no pack, so no other process can load them"
+            )
         live = None if verifier.liveness is None else verifier.liveness.pack
         return cls(
             str(verifier.pack.folder),
@@ -62,14 +64,14 @@ class VerifierConfig:
         )
 
     def verifier(self, threads: int | None = 1) -> Verifier:
-        """Return the verifier.
+        """Make the verifier.
 
         Parameters
         ----------
         threads
-            Threads per network call. One, the default, suits several processes that share the
-            processor, and gives the same bits wherever and however many of them work; None leaves
-            it to the runtime.
+            Threads per network call. The default, one, suits several processes that share the
+            processor, and gives the same bits whatever their number and machine; None leaves it to
+            the runtime.
         """
         return Verifier(
             self.pack,

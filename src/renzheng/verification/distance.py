@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
-    """Euclidean distances between embeddings, row by row.
+    """Return the Euclidean distances between embeddings, row by row.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
     Returns
     -------
     float64 (n,) or scalar array
-        0 to 2 for unit rows. Computed from the difference, not from the cosine, so that near
+        0 to 2 for unit rows; computed from the difference, not from the cosine, so that near
         embeddings lose no digits.
     """
     difference = np.asarray(references, np.float64) - np.asarray(probes, np.float64)
@@ -40,16 +40,16 @@ def compare(reference: Floats, probe: Floats, calibration: Calibration | None = 
     reference, probe
         float32 (d,), unit length.
     calibration
-        Of the pack that made them; without it `fmr` is None.
+        The calibration of the pack that made them; without it `fmr` is None.
 
     Raises
     ------
     InvalidInput
-        If the two differ in shape, are not finite or not of unit length.
+        If the two differ in shape, or are not finite and of unit length.
     """
     a, b = (np.asarray(side, np.float64) for side in (reference, probe))
     if a.ndim != 1 or a.shape != b.shape or a.size == 0:
-        raise InvalidInput(f"embeddings of shape (d,) wanted, got {a.shape} and {b.shape}")
+        raise InvalidInput(f"embeddings must both be (d,), not {a.shape} and {b.shape}")
     for side in (a, b):
         if not abs(float(np.linalg.norm(side)) - 1) < 1e-3:  # also catches NaN
             raise InvalidInput("an embedding is not of unit length", remedy="divide it by its norm")

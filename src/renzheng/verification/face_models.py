@@ -17,16 +17,16 @@ from renzheng.verification.calibration import Calibration
 
 @dataclass(frozen=True, eq=False)
 class FaceModels:
-    """What finds, aligns and embeds faces.
+    """The networks that find and embed faces, with the alignment between the two.
 
     Attributes
     ----------
     pack, embedder, template, calibration
-        The embedding pack and what it holds; it may lack a calibration.
+        The embedding pack and its contents; it may lack a calibration.
     detector_pack, detector
         The detection pack and its cascade.
     backend, backend_version
-        What computes the networks.
+        The runtime that computes the networks.
     """
 
     pack: Pack
@@ -39,7 +39,7 @@ class FaceModels:
     backend_version: str
 
     def detect(self, image: Image) -> list[Face]:
-        """The faces of a picture that lie in it and can be aligned, the largest first."""
+        """Return all faces that lie in an image and can be aligned, the largest first."""
         return [face for face in self.detector.detect(image) if _is_usable(face, image.shape)]
 
     @classmethod
@@ -57,35 +57,35 @@ class FaceModels:
         Raises
         ------
         InvalidInput
-            If there is no such backend, or it is not installed.
+            If the backend is unknown or not installed.
         PackError
             If one is missing, damaged or of the wrong kind.
         """
 
-        def embedding() -> tuple[Pack, Embedder]:
+        def load_embedder() -> tuple[Pack, Embedder]:
             found = packs.of_kind("embedder", pack)
             return found, Embedder.from_pack(found, threads, backend=backend)
 
-        def detection() -> tuple[Pack, Detector]:
+        def load_detector() -> tuple[Pack, Detector]:
             found = packs.of_kind("detector", detector)
             return found, Detector.from_folder(
                 found.folder, threads=threads, backend=backend, min_face_size=min_face_size
             )
 
-        # Digests and networks are prepared outside Python's lock, so both packs at a time.
-        embeds, detects = both(embedding, detection)
-        return cls.of(*embeds, *detects)
+        # Digests and networks are made outside Python's lock, so both packs are loaded at a time.
+        embedding_pack, detection_pack = both(load_embedder, load_detector)
+        return cls.of(*embedding_pack, *detection_pack)
 
     @classmethod
     def of(
         cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: Detector
     ) -> FaceModels:
-        """What was loaded from both packs, together.
+        """Make the models from both packs and their networks.
 
         Raises
         ------
         PackError
-            If the embedding pack wants a template that there is not, or its calibration is none.
+            If the embedding pack names an unknown template or its calibration is damaged.
         """
         calibrated = "calibration.json" in pack.manifest["files"]
         return cls(
@@ -101,9 +101,9 @@ class FaceModels:
 
 
 def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
-    """Whether a face lies in a picture of this height and width and can be aligned."""
+    """Return whether a face lies in an image of this height and width and can be aligned."""
     x1, y1, x2, y2 = (float(v) for v in face.box)
-    # Not-a-number makes every comparison false.
+    # NaN makes every comparison false.
     if not (x1 < x2 and y1 < y2 and x1 < shape[1] and y1 < shape[0] and x2 > 0 and y2 > 0):
         return False
     try:
@@ -117,11 +117,11 @@ def _template(pack: Pack) -> AlignmentTemplate:
     name = pack.setting("alignment", "template")
     if name not in TEMPLATES:
         raise PackError(
-            f"it wants the alignment template {name!r}, which there is not",
+            f"unknown alignment template {name!r}",
             source=str(pack.folder),
-            remedy=f"there are: {', '.join(TEMPLATES)}",
+            remedy=f"choose one of {', '.join(TEMPLATES)}",
         )
-    # A network may take the template's view at a size of its own.
+    # A network may see the template's view at a size of its own.
     template = TEMPLATES[name]
     size = pack.setting("input", "size")
     return template if size == template.size else template.scaled(size)

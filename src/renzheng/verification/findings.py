@@ -1,4 +1,4 @@
-"""What speaks against trusting a side of a comparison, and what follows from it."""
+"""Findings: reasons not to trust a side of a comparison, each with its severity."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from renzheng.types import Capture, FaceKind, Finding, LivenessScore, Role, Same
 from renzheng.verification.policy import Policy
 
 _LOW_SCORE = 0.9
-# Shares of the crop that lie in the picture: below the first a warning, below the second no match,
-# and none where an eye, the nose or a corner of the mouth lies outside the picture, whose place is
-# then made up. 320 East Asian women, cut alike on both sides, showed where the default pack
-# promises FMR 1e-4: 0.4e-4 to 1.2e-4 at 0.65 and more all round, 2e-4 at 0.53, 5e-4 at 0.44; cut at
-# one side 1e-4 at 0.7 and 8.6e-4 at 0.59; cut below, at the mouth, 8e-4 at 0.8
+# Shares of the crop that lie in the picture: below the first there is a warning, below the second
+# no match, nor where an eye, the nose or a corner of the mouth lies outside the picture, since its
+# place is then a guess. Where the default pack promises FMR 1e-4, 320 East Asian women, cut alike
+# in reference and probe, gave 0.4e-4 to 1.2e-4 at 0.65 and more all round, 2e-4 at 0.53, 5e-4 at
+# 0.44; cut at one edge 1e-4 at 0.7 and 8.6e-4 at 0.59; cut below, at the mouth, 8e-4 at 0.8
 # (benchmarks/cut_close.py).
 _CUT_CLOSE, _CUT_TOO_CLOSE = 0.7, 0.6
-_TOLD = ("inside", "crop_inside", "single_face_present")  # by findings of their own
-# No minimum, since the standard's measure is at 0 where comparisons still work; worth a word.
+_COVERED = ("inside", "crop_inside", "single_face_present")  # by findings of their own
+# Not a minimum, since the standard's measure is at 0 where comparisons still work: only a warning.
 _DARK = {"under_exposure_prevention": 10}
-_PROBLEMS = {  # measures that are too low, as what they are reported
+_PROBLEMS = {  # finding code and words for a measure that is too low
     "inter_eye_distance": ("small_face", "the face is small"),
     "head_pose_yaw": ("turned_face", "the head is turned to the side"),
     "head_pose_pitch": ("lowered_face", "the head looks down or up"),
@@ -33,16 +33,16 @@ _PROBLEMS = {  # measures that are too low, as what they are reported
 
 
 def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
-    """What speaks against one side.
+    """Yield the findings against one side.
 
     Parameters
     ----------
     side
         ``reference`` or ``probe``.
     capture
-        That side.
+        The capture of that side.
     policy
-        What it demands is refused where it is not met.
+        The demands; a capture that misses one is refused.
     """
     if capture.error is not None:
         code = "no_face" if capture.image is not None else "unreadable"
@@ -64,14 +64,14 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
         yield Finding(
             "uncertain_search",
             side,
-            "the portrait was found with difficulty: see that it is one, or scan the document "
+            "the portrait was found with difficulty: check that it is one, or scan the document "
             "again, straight, sharp and in colour",
         )
     yield from _quality(side, capture, policy)
 
 
-def of_same_picture(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]:
-    """What speaks against a live picture that may be the document's own portrait."""
+def of_same_photo(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]:
+    """Yield the finding against a live picture that may be the document's own portrait."""
     if same is not None and same.same:
         mirrored = ", mirrored" if same.mirrored else ""
         yield Finding(
@@ -83,15 +83,15 @@ def of_same_picture(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]
 
 
 def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding]:
-    """What speaks against a live picture that may be a print or a screen."""
+    """Yield the finding against a live picture that may be a print or a screen."""
     if score is None:
         return
-    least = score.threshold if policy.min_liveness is None else policy.min_liveness
-    if score.score < least:
+    minimum = score.threshold if policy.min_liveness is None else policy.min_liveness
+    if score.score < minimum:
         yield Finding(
             "presentation_attack",
             "probe",
-            f"it may show a print, a screen or a mask (liveness {score.score:.2f}, {least:.2f} "
+            f"it may show a print, a screen or a mask (liveness {score.score:.2f}, {minimum:.2f} "
             "wanted): take the picture again, with a person watching",
             Severity.DOUBT,
         )
@@ -104,15 +104,15 @@ def _several(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
         yield Finding(
             "crowded_portrait",
             side,
-            "there is a second person in the portrait's photograph: see which one was compared",
+            "there is a second person in the portrait's photograph: check which one was compared",
             doubtful,
         )
-    strangers = len(capture.choice.of(FaceKind.STRANGER))
-    if strangers:
+    others = len(capture.choice.of(FaceKind.STRANGER))
+    if others:
         yield Finding(
             "other_faces",
             side,
-            f"{strangers} smaller face(s) of somebody else: see that the document's portrait was "
+            f"{others} smaller face(s) of somebody else: check that the document's portrait was "
             "compared, and not somebody who holds the document",
             doubtful,
         )
@@ -138,17 +138,17 @@ def _cut(side: str, capture: Capture) -> Iterator[Finding]:
     if capture.quality["inside"].value < 0.95:
         yield Finding("cut_face", side, "the face reaches beyond the picture: show all of it")
     shown = capture.quality["crop_inside"].value
-    made_up = _has_landmarks_outside(capture)
-    if shown < _CUT_CLOSE or made_up:
+    guessed = _has_landmarks_outside(capture)
+    if shown < _CUT_CLOSE or guessed:
         message = (
-            f"only {shown:.0%} of what the network looks at is in the picture: "
+            f"only {shown:.0%} of the crop that the network looks at is in the picture: "
             "give one with more around the face"
         )
-        if made_up:
+        if guessed:
             message = "eyes, nose and mouth are not all in the picture: show the whole face"
-        doubtful = shown < _CUT_TOO_CLOSE or made_up
+        doubtful = shown < _CUT_TOO_CLOSE or guessed
         if doubtful:
-            message += "; the false match rate does not hold for that"
+            message += "; the false match rate does not hold for such a picture"
         yield Finding("cut_close", side, message, Severity.DOUBT if doubtful else Severity.WARNING)
 
 
@@ -166,7 +166,7 @@ def _quality(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]:
     for name, measurement in capture.quality.items():
         measure, component = quality.MEASURES[name], measurement.component
         refused = component < demanded.get(name, 0)
-        if not refused and (component >= usual.get(name, 0) or name in _TOLD):
+        if not refused and (component >= usual.get(name, 0) or name in _COVERED):
             continue
         code, words = _PROBLEMS.get(name, (f"low_{name}", measure.title.lower()))
         wanted = f"{component} of 100, {demanded[name] if refused else usual[name]} wanted"

@@ -25,8 +25,9 @@ class Policy:
         Up to `inconclusive` times `max_fmr` the answer is "inconclusive": a person should
         look. 1 switches that zone off.
     min_document_quality, min_live_quality
-        By quality measure (`renzheng.faces.quality.MEASURES`), the least component value, 0 to 100:
-        a side below it is refused. Photographs are held to neither.
+        The lowest quality component accepted, 0 to 100, by the names of the measures in
+        `renzheng.faces.quality.MEASURES`: a side below it is refused. Neither applies to
+        photographs.
     allow_several_faces
         Whether a live picture may hold a second person's face of similar size, and a document a
         second person's portrait or a second person in the portrait's photograph. The face that the
@@ -34,7 +35,7 @@ class Policy:
     allow_same_picture
         Whether a live picture that is the document's own portrait can be a match.
     min_liveness
-        The least liveness score, 0 to 1; None takes the liveness pack's own threshold.
+        The lowest liveness score accepted, 0 to 1; None takes the liveness pack's own threshold.
     """
 
     max_fmr: float = 1e-4
@@ -52,15 +53,15 @@ class Policy:
                 _require_number(name, value)
         for name in ("allow_several_faces", "allow_same_picture"):
             if not isinstance(getattr(self, name), bool):
-                raise InvalidInput(f"{name} is True or False, not {getattr(self, name)!r}")
+                raise InvalidInput(f"{name} must be True or False, not {getattr(self, name)!r}")
         if not 0 < self.max_fmr < 1:
             raise InvalidInput(f"max_fmr must lie between 0 and 1, not {self.max_fmr:g}")
         if not 1 <= self.inconclusive < float("inf"):
             raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
         if self.min_liveness is not None and not 0 <= self.min_liveness <= 1:
-            raise InvalidInput(f"min_liveness must lie in 0 to 1, not {self.min_liveness:g}")
+            raise InvalidInput(f"min_liveness must lie from 0 to 1, not {self.min_liveness:g}")
         for name in ("min_document_quality", "min_live_quality"):
-            # A copy: what the caller does to his own afterwards changes no policy.
+            # A copy, so that no later change of the caller's mapping changes the policy.
             object.__setattr__(self, name, _quality_demands(getattr(self, name)))
 
     def __hash__(self) -> int:
@@ -68,7 +69,7 @@ class Policy:
         return hash((self.max_fmr, self.inconclusive, self.min_liveness, *demands))
 
     def demands(self, role: Role) -> Mapping[str, int]:
-        """The least quality components of pictures in this role."""
+        """Return the lowest quality components that are accepted in this role."""
         if role is Role.DOCUMENT:
             return self.min_document_quality
         return self.min_live_quality if role is Role.LIVE else {}
@@ -76,14 +77,14 @@ class Policy:
     def decide(
         self, comparison: Comparison | None, findings: Sequence[Finding] = ()
     ) -> tuple[Decision, str]:
-        """The decision and the sentence that explains it.
+        """Return the decision and the sentence that explains it.
 
         Parameters
         ----------
         comparison
-            None where there is none.
+            The comparison; None where nothing was compared.
         findings
-            What speaks against it: a refusal leaves nothing to decide, and with a doubt there is
+            The findings against it: a refusal leaves nothing to decide, and with a doubt there is
             no match.
 
         Raises
@@ -94,20 +95,19 @@ class Policy:
         """
         refusals = [each for each in findings if each.severity is Severity.REFUSAL]
         if comparison is None or refusals:
-            told = "; ".join(f"{each.side}: {each.message}" for each in refusals)
-            return Decision.NOT_COMPARABLE, told or "nothing was compared"
+            return Decision.NOT_COMPARABLE, _joined(refusals) or "nothing was compared"
         doubts = [each for each in findings if each.severity is Severity.DOUBT]
         decision, reason = self._decide_by_rate(comparison)
         if decision is Decision.MATCH and doubts:
-            told = "; ".join(f"{each.side}: {each.message}" for each in doubts)
-            return Decision.INCONCLUSIVE, f"near enough for a match, but {told}"
+            return Decision.INCONCLUSIVE, f"near enough for a match, but {_joined(doubts)}"
         return decision, reason
 
     def _decide_by_rate(self, comparison: Comparison) -> tuple[Decision, str]:
         fmr = comparison.fmr
         if fmr is None:
             raise InvalidInput(
-                "a policy needs a calibrated pack", remedy="calibrate the pack, or compare() alone"
+                "a policy needs a calibrated pack",
+                remedy="calibrate the pack, or use compare() for the bare distance",
             )
         if fmr.at_most and fmr.value > self.max_fmr * (1 + 1e-9):
             raise InvalidInput(
@@ -135,7 +135,7 @@ class Policy:
         return Decision.NO_MATCH, f"{rate}; the policy rejects above {rejected:.2g}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "max_fmr": self.max_fmr,
             "inconclusive": self.inconclusive,
@@ -147,27 +147,33 @@ class Policy:
         }
 
 
+def _joined(findings: Sequence[Finding]) -> str:
+    return "; ".join(f"{each.side}: {each.message}" for each in findings)
+
+
 def _require_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise InvalidInput(f"{name} is a number, not {value!r}")
+        raise InvalidInput(f"{name} must be a number, not {value!r}")
 
 
-def _quality_demands(least: Mapping[str, int]) -> dict[str, int]:
-    """The same, checked."""
-    if not isinstance(least, Mapping):
-        raise InvalidInput(f"quality is demanded as a mapping of measures, not {least!r}")
-    demands = dict(least)
-    if not demands:  # as for most: the measures are a library's import away
+def _quality_demands(minima: Mapping[str, int]) -> dict[str, int]:
+    """Return a checked copy of minimum quality components."""
+    if not isinstance(minima, Mapping):
+        raise InvalidInput(
+            f"minimum quality must be a mapping of measures to components, not {minima!r}"
+        )
+    demands = dict(minima)
+    if not demands:  # the usual case, which must not load the measures
         return demands
     from renzheng.faces.quality import MEASURES
 
     for name, component in demands.items():
         if name not in MEASURES:
             raise InvalidInput(
-                f"no quality measure is called {name!r}",
-                remedy=f"there are: {', '.join(MEASURES)}",
+                f"unknown quality measure {name!r}",
+                remedy=f"choose from {', '.join(MEASURES)}",
             )
         whole = isinstance(component, (int, np.integer)) and not isinstance(component, bool)
         if not whole or not 0 <= component <= 100:
-            raise InvalidInput(f"a component of {name} is a number of 0 to 100, not {component!r}")
+            raise InvalidInput(f"{name} must have a whole number from 0 to 100, not {component!r}")
     return demands

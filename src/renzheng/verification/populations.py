@@ -1,4 +1,4 @@
-"""On whom a false match rate was measured, in words, for every place that shows one."""
+"""The populations behind a false match rate, in words, for every place that shows one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from renzheng.verification.calibration import Calibration
 def measured_on(rates: Sequence[PopulationRate]) -> str:
     """Return the covered populations with their rates at a distance; empty where there are none."""
     covered = [each for each in rates if each.covered]
-    told = ", ".join(f"{each.population} {each}" for each in covered)
-    return f"{told}; the worst counts" if len(covered) > 1 else told
+    listed = ", ".join(f"{each.population} {each}" for each in covered)
+    return f"{listed}; the worst counts" if len(covered) > 1 else listed
 
 
 def not_covered(rates: Sequence[PopulationRate]) -> str:
@@ -21,7 +21,7 @@ def not_covered(rates: Sequence[PopulationRate]) -> str:
 
 
 def of_calibration(calibration: Calibration | None) -> str:
-    """Return on whom a calibration's rates were measured, without rates; empty if it says nothing.
+    """Return the populations of a calibration, without rates; empty if it names none.
 
     For the places that show many rates at once: a gallery's candidates, a batch's rows.
     """
@@ -32,9 +32,9 @@ def of_calibration(calibration: Calibration | None) -> str:
         if each.covered
     ]
     stated = [each.name for each in populations if not each.covered]
-    told = ", ".join(covered)
+    listed = ", ".join(covered)
     if len(covered) > 1:
-        told += "; the worst counts"
+        listed += "; the worst counts"
     if stated:
-        told += f"{'; ' if told else ''}not covered: {', '.join(stated)}"
-    return told
+        listed += f"{'; ' if listed else ''}not covered: {', '.join(stated)}"
+    return listed

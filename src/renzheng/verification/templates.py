@@ -1,4 +1,4 @@
-"""What a comparison needs of each picture, so that each is worked on once and pixels can go."""
+"""Face templates: all that a comparison needs of a picture, so that its pixels can be dropped."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from renzheng.verification.same_photo import PhotoDetail
 
 @dataclass(frozen=True, eq=False)
 class FaceTemplate:
-    """One picture in one role, ready to be compared with any number of others.
+    """The face of one picture in one role, ready to be compared with any number of others.
 
-    What ISO/IEC 2382-37 calls biometric features, with what was found on the way. It holds no
+    It holds biometric features (ISO/IEC 2382-37) and the findings on the way to them. It holds no
     picture, but embedding and detail are personal data as a picture is: a face can be searched for
     with the one and recognised in the other. It can be pickled.
 
@@ -30,27 +30,27 @@ class FaceTemplate:
     source
         The name of the picture.
     role
-        What it was taken to be of.
+        The picture's role.
     pack
         The digest of the embedding pack.
     size
-        Width and height in pixels of the picture that `face` lies in, a document turned and
-        straightened; None where it could not be read.
+        Width and height in pixels of the image that `face` lies in, a document's after its
+        rectification; None where the picture could not be read.
     face
         The chosen face; None where there is none.
     embedding
-        float32 (d,), unit length; None where this picture is not to be compared.
+        float32 (d,), unit length; None where the picture is refused.
     photo_detail
-        What `renzheng.verification.same_photo` compares; None where nobody will ask.
+        The detail that `renzheng.verification.same_photo` compares; None where it is not asked for.
     liveness
-        How live the face looks; None where nobody asked.
+        The liveness of the face; None where it was not asked for.
     quality
-        What the measures of `renzheng.faces.quality` say of the face, by name.
+        The face's quality, by the names of the measures in `renzheng.faces.quality`.
     findings
-        What speaks against this picture under the policy; their `side` is empty, since the picture
+        The findings against this picture under the policy; their `side` is empty, since the picture
         may be either.
     error
-        Why it cannot be compared at all, or None.
+        The reason why it cannot be compared at all, or None.
     timings_ms
         Wall time of each step in milliseconds.
     """
@@ -70,23 +70,23 @@ class FaceTemplate:
 
     @property
     def refused(self) -> bool:
-        """Whether there is no comparison with this picture."""
+        """Whether a finding rules out every comparison with this picture."""
         return any(finding.severity is Severity.REFUSAL for finding in self.findings)
 
 
 def unread(source: str, role: Role, reason: str, code: str = "unreadable") -> FaceTemplate:
-    """What stands for a picture that there is not: a failure to acquire (ISO/IEC 19795-1).
+    """Return the template that records a failure to acquire (ISO/IEC 19795-1).
 
     Parameters
     ----------
     source
         The name of the picture.
     role
-        What it would have been of.
+        The picture's role.
     reason
-        Why there is none, for a person.
+        The reason in words, for a person.
     code
-        The same for programs.
+        The reason as a finding's code, for programs.
     """
     return FaceTemplate(
         source, role, findings=(Finding(code, "", reason, Severity.REFUSAL),), error=reason

@@ -88,7 +88,7 @@ class _Embedding:
         return embed_picture(verifier, content, self.path)
 
     def failed(self, error: UnreadableImage) -> Embedded:
-        return Embedded(None, error=acquisition.told(error))
+        return Embedded(None, error=acquisition.error_message(error))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from renzheng.errors import UnreadableImage
 from renzheng.types import Decision, Outcome, Role, Severity
-from renzheng.verification.acquisition import told
+from renzheng.verification.acquisition import error_message
 from renzheng.verification.templates import FaceTemplate, unread
 from renzheng.verification.verifier import Verifier
 
@@ -72,7 +72,7 @@ def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
 
 def unreadable(error: UnreadableImage, name: str, role: Role | str) -> FaceTemplate:
     """What stands for a picture whose bytes could not be had."""
-    return unread(name, Role(role), told(error))
+    return unread(name, Role(role), error_message(error))
 
 
 def compare(verifier: Verifier, reference: FaceTemplate, probe: FaceTemplate) -> Answer:

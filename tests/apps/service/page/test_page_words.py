@@ -101,7 +101,7 @@ def _codes() -> set[str]:
     named = {
         each.args[0].value for each in calls if each.args and isinstance(each.args[0], ast.Constant)
     }
-    told = findings._TOLD
+    told = findings._COVERED
     measured = {findings._PROBLEMS.get(name, (f"low_{name}",))[0] for name in MEASURES}
     measured -= {findings._PROBLEMS.get(name, (f"low_{name}",))[0] for name in told}
     return {*map(str, named), "no_face", "unreadable", *measured}
