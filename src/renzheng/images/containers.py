@@ -1,7 +1,7 @@
-"""What the bytes of a picture file say before a decoder sees them: its format and its traps.
+"""Picture files before a decoder sees them: their format, and traps in their bytes.
 
-Pillow walks headers and metadata in Python, some of it in quadratic time, so a file made for it
-keeps it busy for a minute. Each walk here does the same steps, only counts, and gives up early.
+Pillow walks headers and metadata in Python, partly in quadratic time, so a malicious file keeps it
+busy for a minute. Each walk here takes the same steps, only counts, and gives up early.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 
 _HEIF_BRANDS = frozenset(b"heic heix hevc hevx heim heis hevm hevs mif1 mif2 msf1".split())
 
-_OTHER_KINDS = (  # what people hand in by mistake, at the start of the file
+_OTHER_KINDS = (  # the first bytes of files that people hand in by mistake
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
     (b"<svg", "an SVG drawing"),
@@ -24,14 +24,14 @@ _OTHER_KINDS = (  # what people hand in by mistake, at the start of the file
     (b"\x1f\x8b", "a gzip archive"),
 )
 
-# Each step costs Pillow microseconds; encoders take some tens of them.
+# Each step costs Pillow microseconds; encoders write some tens of steps.
 _MAX_STEPS = 100_000
 # Pillow decodes run-length BMP in Python: 4 MiB of it stay near two seconds.
 _MAX_RUN_LENGTH_BMP = 4 * 1024 * 1024
 # Pillow joins EXIF segments pairwise: 16 MiB of them stay below a second.
 _MAX_JPEG_HEADER = 16 * 1024 * 1024
 _MAX_JPEG_JUNK = 100_000
-# A row each of a 64 Mpx picture, several times over
+# several times as many as a 64 Mpx picture has rows
 _MAX_TIFF_VALUES = 1_000_000
 
 _FILL = re.compile(rb"\xff+")
@@ -58,7 +58,7 @@ def container_of(data: bytes) -> str | None:
 
 
 def guess(data: bytes) -> str:
-    """Say what a file is that is no picture of an accepted kind."""
+    """Name the kind of a file that is not a picture of an accepted format."""
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, kind in _OTHER_KINDS:
         if data.startswith(magic) or start.startswith(magic):
@@ -71,7 +71,7 @@ def guess(data: bytes) -> str:
 
 
 def excess(container: str, data: bytes) -> str | None:
-    """Say what would keep Pillow busy for long without being part of a picture, if anything."""
+    """Describe the part of a file that would keep Pillow busy for long, if there is one."""
     if container == "JPEG" and _has_long_jpeg_header(data):
         return "the JPEG has an endless header"
     if container == "PNG" and _has_many_chunks(data):
@@ -88,7 +88,7 @@ def excess(container: str, data: bytes) -> str | None:
 
 
 def jpeg_scans(data: bytes) -> int:
-    """Count the scans at most: entropy-coded data never holds the marker, its 0xff escaped."""
+    """Count the scans of a JPEG, or more: entropy-coded data never holds the scan marker."""
     return data.count(b"\xff\xda")
 
 
@@ -112,7 +112,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 def _has_long_jpeg_header(data: bytes) -> bool:
     position, skipped = 2, 0
     for _ in range(_MAX_STEPS):
-        # Pillow steps byte by byte over junk before a marker, and over repeated 0xff
+        # Pillow steps byte by byte over junk before a marker and over repeated 0xff
         fill = _FILL.search(data, position)
         found = fill.end() if fill else len(data)
         skipped += max(0, found - 1 - position)
@@ -123,7 +123,7 @@ def _has_long_jpeg_header(data: bytes) -> bool:
         marker, position = data[found], found + 1
         if marker == 0xDA:
             return False
-        if marker not in (0x00, 0x01, *range(0xD0, 0xDA)):  # those stand without a length
+        if marker not in (0x00, 0x01, *range(0xD0, 0xDA)):  # those have no length
             position += max(2, int.from_bytes(data[position : position + 2], "big"))
     return True
 
@@ -156,7 +156,7 @@ def _has_long_gif_header(data: bytes) -> bool:
         elif byte == 0x21:
             in_extension = True
             position += 2
-        else:  # Pillow skips what it does not know
+        else:  # Pillow skips unknown bytes
             position += 1
     return True
 
@@ -177,7 +177,7 @@ def _has_many_tiff_values(data: bytes) -> bool:
     total = 0
     for index in range(entries):
         _, kind, count = struct.unpack_from(order + entry, data, start + index * step)
-        # bytes and text come in one piece; and what reaches beyond the file is not read
+        # bytes and text are read in one piece, and values beyond the end of the file not at all
         if kind not in (1, 2, 6, 7) and count <= len(data):
             total += count
     return total > _MAX_TIFF_VALUES
