@@ -66,7 +66,7 @@ def test_bad_key_files_and_names_are_refused(tmp_path: Path) -> None:
             keys.add(path, name)
     assert not path.exists()
     keys.add(path, "a")
-    with pytest.raises(InvalidInput, match="there is a key"):
+    with pytest.raises(InvalidInput, match="there is already a key"):
         keys.add(path, "a")
     with pytest.raises(InvalidInput, match="there is no key"):
         keys.remove(path, "b")
@@ -183,7 +183,7 @@ def test_without_its_line_there_is_no_decision_and_no_other_line_is_spoilt(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs devices")
 def test_a_log_is_a_regular_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         DecisionLog(Path("/dev/full"))
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidInput, match="cannot be written"):

@@ -1,9 +1,9 @@
-"""The HTTP service: comparisons for programs that are not written in Python, and for people.
+"""The HTTP service: comparisons for programs in any language, and a web page for people.
 
-It needs the extra ``serve``. One process speaks HTTP and computes nothing; processes of its own
+It needs the extra ``serve``. One process speaks HTTP and computes nothing; worker processes
 (`workers`) hold the networks. Pictures and embeddings live in memory for the length of a request.
 
-`Client` calls it from Python, with the extra ``client``.
+`Client` calls the service from Python, with the extra ``client``.
 """
 
 from __future__ import annotations

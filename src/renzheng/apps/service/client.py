@@ -1,4 +1,4 @@
-"""Calling the service from Python, with types. It needs the extra ``client``."""
+"""A typed Python client of the service. It needs the extra ``client``."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from renzheng.verification.policy import Policy
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 Reply = TypeVar("Reply", bound=BaseModel)
 
-_SECONDS = 60.0
-_LONGEST_WAIT = 30.0
+_TIMEOUT = 60.0  # seconds
+_MAX_WAIT = 30.0  # seconds
 
 
 class ServiceError(RenzhengError):
-    """The service cannot be reached, or did not do what it was asked.
+    """The service cannot be reached, or did not return a result.
 
     Attributes
     ----------
     code
-        The problem's stable word (`renzheng.apps.service.problems.KINDS`); ``unreachable`` where
-        there was no reply, ``not_understood`` where the reply is none of this service's.
+        The problem's stable code (`renzheng.apps.service.problems.KINDS`); ``unreachable`` if
+        there was no reply, ``not_understood`` if the reply does not come from this service.
     status
         The HTTP status; None without a reply.
     field
-        The field of the form that it is about, if it is about one.
+        The field of the form that the problem is about, if any.
     """
 
     def __init__(
@@ -53,21 +53,21 @@ class ServiceError(RenzhengError):
 
 
 class Client:
-    """Calls a running service; safe to share between threads.
+    """A client of a running service, safe to share between threads.
 
     Parameters
     ----------
     url
-        Where the service is, e.g. ``http://127.0.0.1:8000``.
+        The address of the service, e.g. ``http://127.0.0.1:8000``.
     key
-        The API key, if it wants one.
+        The API key, if the service requires one.
     timeout
-        Seconds for one call, without the waiting of `patience`.
+        Seconds for one call, not counting the waiting that `patience` allows.
     patience
-        Seconds to wait altogether, and ask again, where the service says that it is busy; 0 asks
-        once.
+        Seconds in all to wait and retry while the service says that it is busy; 0 for no
+        retries.
     transport
-        Of httpx, for tests and for proxies of your own.
+        An httpx transport, for tests and for proxies of your own.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Client:
         url: str = "http://127.0.0.1:8000",
         *,
         key: str | None = None,
-        timeout: float = _SECONDS,
+        timeout: float = _TIMEOUT,
         patience: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ):
@@ -94,7 +94,7 @@ class Client:
             )
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             raise ServiceError(
-                f"this is no address of a service: {error}", code="unreachable", source=url
+                f"not a valid address of a service: {error}", code="unreachable", source=url
             ) from error
 
     def __enter__(self) -> Client:
@@ -124,25 +124,25 @@ class Client:
     ) -> replies.Verification:
         """Compare a picture on record with one to check.
 
-        A picture that shows no face, or none at all, is a result: ``not_comparable``.
+        A picture without a face, or that cannot be read, is a result: ``not_comparable``.
 
         Parameters
         ----------
         reference, probe
             The picture on record and the one to check: a path, bytes or a binary file object.
         policy
-            When it is a match; by default as the service says.
+            The conditions of a match; by default those of the service.
         roles
-            What they are pictures of; by default ``document`` and ``live``.
+            The roles of the two pictures; by default ``document`` and ``live``.
         pack
-            One of `packs`.
+            The name of an embedding pack, one of `packs`; by default the service's first.
         display
-            Ask for pictures, crops and curves too.
+            True to return pictures, crops and curves too.
 
         Raises
         ------
         ServiceError
-            If the service does not answer, or not with a result.
+            If the service cannot be reached or does not return a result.
         UnreadableImage
             If a file cannot be opened.
         """
@@ -155,29 +155,29 @@ class Client:
         return self._post("/v1/verify", pictures, {**fields, **_named(pack)}, replies.Verification)
 
     def detect(self, picture: Picture, *, pack: str | None = None) -> replies.Detection:
-        """Find all faces of a picture; raises as `verify`, also for what is no picture."""
+        """Find all faces of a picture; raises as `verify`, and also for an unreadable picture."""
         return self._post("/v1/detect", {"picture": picture}, _named(pack), replies.Detection)
 
     def quality(
         self, picture: Picture, role: Role | str = Role.LIVE, *, pack: str | None = None
     ) -> replies.Quality:
-        """Measure the face that a picture is about; raises as `detect`, also without a face."""
+        """Measure the chosen face of a picture; raises as `detect`, and also without a face."""
         fields = {"role": str(Role(role)), **_named(pack)}
         return self._post("/v1/quality", {"picture": picture}, fields, replies.Quality)
 
     def embed(
         self, picture: Picture, role: Role | str = Role.PHOTO, *, pack: str | None = None
     ) -> replies.Embedding:
-        """Embed the face that a picture is about; raises as `quality`."""
+        """Embed the chosen face of a picture; raises as `quality`."""
         fields = {"role": str(Role(role)), **_named(pack)}
         return self._post("/v1/embed", {"picture": picture}, fields, replies.Embedding)
 
     def packs(self) -> replies.Packs:
-        """What the service offers; raises `ServiceError`."""
+        """Return what the service offers; raises `ServiceError`."""
         return _understood(self._ask("GET", "/v1/packs"), replies.Packs)
 
     def ready(self) -> bool:
-        """Whether the service can compare; False too where it cannot be reached."""
+        """Return whether the service can compare; False too if it cannot be reached."""
         try:
             return self._http.get("/readyz").status_code == 200
         except httpx.HTTPError:
@@ -190,7 +190,7 @@ class Client:
         fields: Mapping[str, str | list[str]],
         kind: type[Reply],
     ) -> Reply:
-        # The file's own name stays here: the service has no use for it.
+        # The file's own name is not sent: the service has no use for it.
         files = {name: ("picture", _bytes(each)) for name, each in pictures.items()}
         return _understood(self._ask("POST", path, data=dict(fields), files=files), kind)
 
@@ -204,7 +204,7 @@ class Client:
                     f"the service cannot be reached: {error or type(error).__name__}",
                     code="unreachable",
                     source=str(self._http.base_url),
-                    remedy="see that it runs (`renzheng serve`), and where",
+                    remedy="check that it runs (`renzheng serve`) and at which address",
                 ) from error
             wait = _wait(response)
             if wait is None or time.monotonic() + wait > until:
@@ -213,11 +213,11 @@ class Client:
 
 
 def _wait(response: httpx.Response) -> float | None:
-    """Seconds after which it is worth asking again; None where it is not."""
-    told = response.headers.get("Retry-After", "")
-    if response.status_code != 503 or not (told.isascii() and told.isdigit()):
+    """Return the seconds to wait before a retry; None where a retry is not worth it."""
+    seconds = response.headers.get("Retry-After", "")
+    if response.status_code != 503 or not (seconds.isascii() and seconds.isdigit()):
         return None
-    return min(float(told), _LONGEST_WAIT)
+    return min(float(seconds), _MAX_WAIT)
 
 
 def _understood(response: httpx.Response, kind: type[Reply]) -> Reply:
@@ -227,11 +227,11 @@ def _understood(response: httpx.Response, kind: type[Reply]) -> Reply:
         problem = replies.Problem.model_validate_json(response.content)
     except ValidationError:
         raise ServiceError(
-            f"the reply (status {response.status_code}) is none of this service's",
+            f"the reply (status {response.status_code}) does not come from this service",
             code="not_understood",
             status=response.status_code,
             source=str(response.url),
-            remedy="see that the address is the service's, and that both are of one version",
+            remedy="check the address, and that client and service are the same version",
         ) from None
     raise ServiceError(
         problem.detail,
@@ -257,12 +257,14 @@ def _named(pack: str | None) -> dict[str, str]:
 def _fields(policy: Policy | None) -> dict[str, str | list[str]]:
     if policy is None:
         return {}
-    least = {"document": policy.min_document_quality, "live": policy.min_live_quality}
+    minima = {"document": policy.min_document_quality, "live": policy.min_live_quality}
     fields: dict[str, str | list[str]] = {
         "max_fmr": repr(policy.max_fmr),
         "inconclusive": repr(policy.inconclusive),
         "min_quality": [
-            f"{role}.{name}={value}" for role, all_ in least.items() for name, value in all_.items()
+            f"{role}.{name}={value}"
+            for role, each in minima.items()
+            for name, value in each.items()
         ],
         "allow_several_faces": str(policy.allow_several_faces).lower(),
         "allow_same_picture": str(policy.allow_same_picture).lower(),

@@ -1,4 +1,4 @@
-"""The log of decisions: what was decided, on which pictures' digests; no picture, no embedding."""
+"""The log of decisions, with the digests of their pictures but no picture and no embedding."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from typing import Any
 from renzheng import __version__
 from renzheng.errors import InvalidInput
 
-_KEPT = ("decision", "reason", "distance", "similarity", "fmr", "llr", "policy", "pack")
+_LOGGED = ("decision", "reason", "distance", "similarity", "fmr", "llr", "policy", "pack")
 
 
 class DecisionLog:
-    """JSON lines, appended; a file that it makes is readable by its owner only.
+    """A file of JSON lines that is only appended to; a new file is readable by its owner only.
 
-    A line that a full disk cut short is ended before the next one, so that no other is lost with
-    it.
-
-    The file may be moved away at any time, as log rotation does: the next line starts a new one.
+    A line that a full disk cut short is ended before the next one, so that the next is not lost
+    with it. The file may be moved away at any time, as log rotation does: the next line starts a
+    new one.
 
     Parameters
     ----------
     path
-        Of the file.
+        The log file.
 
     Raises
     ------
     InvalidInput
-        If it cannot be written.
+        If the file cannot be written.
     """
 
     def __init__(self, path: Path):
@@ -47,21 +46,21 @@ class DecisionLog:
             ) from error
 
     def append(
-        self, request: str, who: str | None, pictures: dict[str, bytes], facts: dict[str, Any]
+        self, request: str, key_name: str | None, pictures: dict[str, bytes], facts: dict[str, Any]
     ) -> None:
-        """Append one decision, in one write.
+        """Append one decision in a single write.
 
         Parameters
         ----------
         request
-            Its id, as in the reply's ``X-Request-ID``.
-        who
-            The name of the API key.
+            The request's id, as in the reply's ``X-Request-ID``.
+        key_name
+            The name of the API key; None if the service asks for none.
         pictures
-            Only their SHA-256 is noted. That still tells whoever has a picture whether it was
-            compared.
+            The pictures by field; only their SHA-256 digests are logged. A digest still tells
+            anyone who has the picture that it was compared.
         facts
-            A verification as a dictionary.
+            The verification as a dictionary.
 
         Raises
         ------
@@ -71,9 +70,9 @@ class DecisionLog:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request": request,
-            "key": who,
+            "key": key_name,
             **{f"{name}_sha256": hashlib.sha256(p).hexdigest() for name, p in pictures.items()},
-            **{name: facts[name] for name in _KEPT},
+            **{name: facts[name] for name in _LOGGED},
             "roles": [facts["reference"]["role"], facts["probe"]["role"]],
             "same_picture": (facts["same_picture"] or {}).get("same"),
             "liveness": (facts["liveness"] or {}).get("score"),
@@ -83,7 +82,7 @@ class DecisionLog:
         }
         content = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         handle = self._open()
-        if self._is_torn(handle):  # a full disk or a crash left a part of a line
+        if self._is_torn(handle):  # a full disk or a crash left part of a line
             content = b"\n" + content
         if os.write(handle, content) < len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -107,13 +106,13 @@ class DecisionLog:
         handle = os.open(self._path, flags, 0o600)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         self._handle = handle
         return handle
 
     @staticmethod
     def _is_torn(handle: int) -> bool:
-        """Whether the file ends in the middle of a line."""
+        """Return whether the file ends in the middle of a line."""
         end = os.lseek(handle, 0, os.SEEK_END)
         if end == 0:
             return False

@@ -1,39 +1,37 @@
-"""What a page shows beside the numbers: pictures small enough to send, and the curves."""
+"""The display data of a web page: pictures small enough to send, and the curves."""
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-import cv2
-import numpy as np
-
-from renzheng.apps.reports.verification import distributions, drawing
-from renzheng.types import Capture, Image, Verification
+from renzheng.apps.reports import thumbnails
+from renzheng.apps.reports.verification import distributions
+from renzheng.types import Capture, Verification
 from renzheng.verification.calibration import Calibration
 
-_LARGEST = 900  # px of the longer side
+_MAX_SIDE = 900  # px of the longer side
 
 
 def build(verification: Verification, calibration: Calibration | None) -> dict[str, Any]:
-    """Pictures, crops and curves as plain values for JSON.
+    """Return pictures, crops and curves as plain values for JSON.
 
     Parameters
     ----------
     verification
-        The result.
+        The result to show.
     calibration
-        Of its pack.
+        The calibration of its pack; None for no curves.
 
     Returns
     -------
     ``reference`` and ``probe``
-        ``picture``: a JPEG as a ``data:`` address, upright and straightened as boxes see it;
-        ``scale``: its pixels per pixel of boxes and landmarks; ``crop``: the aligned face. Each
-        is None where there is none.
+        ``picture``: a JPEG as a ``data:`` address, upright and rectified, in the frame of boxes
+        and landmarks; ``scale``: its pixels per pixel of that frame; ``crop``: the aligned face,
+        likewise. Each is None where there is none.
     ``distributions``
-        ``distance``, ``genuine`` and ``impostor``: points of two densities on one scale whose top
-        is 1; ``match`` and ``no_match``: where the policy cuts. None where nothing was compared.
+        ``distance``, ``genuine`` and ``impostor``: points of two densities, scaled together to a
+        maximum of 1; ``match`` and ``no_match``: the policy's thresholds. None where nothing was
+        compared.
     """
     return {
         "reference": _side(verification.reference),
@@ -45,14 +43,11 @@ def build(verification: Verification, calibration: Calibration | None) -> dict[s
 def _side(capture: Capture) -> dict[str, Any]:
     shown: dict[str, Any] = {"picture": None, "scale": None, "crop": None}
     if capture.image is not None:
-        height, width = capture.image.shape[:2]
-        scale = min(1.0, _LARGEST / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(capture.image, size, interpolation=cv2.INTER_AREA)
-        shown["picture"] = _address(np.asarray(small, np.uint8))
-        shown["scale"] = round(scale, 6)
+        small = thumbnails.shrunk(capture.image, _MAX_SIDE)
+        shown["picture"] = thumbnails.address(small)
+        shown["scale"] = round(min(1.0, _MAX_SIDE / max(capture.image.shape[:2])), 6)
     if capture.crop is not None:
-        shown["crop"] = _address(capture.crop)
+        shown["crop"] = thumbnails.address(capture.crop)
     return shown
 
 
@@ -71,7 +66,3 @@ def _distributions(
         "match": curves.match,
         "no_match": curves.no_match,
     }
-
-
-def _address(image: Image) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(drawing.jpeg(image)).decode("ascii")

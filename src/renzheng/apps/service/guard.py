@@ -1,4 +1,4 @@
-"""What every request passes before anything of it is read: who asks, from where, how long."""
+"""The middleware that every request passes first: host, site, key, headers, counts and log line."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\\]+)(:[0-9]{1,5})?")
-_OPEN = ("/healthz", "/readyz", "/openapi.json", "/")  # and /page/: nothing of anybody's
+_OPEN = ("/healthz", "/readyz", "/openapi.json", "/")  # and /page/: nothing in these is private
 
 
 class Guard:
-    """ASGI middleware: checks host, site and key, adds headers, counts, and writes one line.
+    """ASGI middleware that checks host, site and key, adds headers, counts and logs one line.
 
     Parameters
     ----------
     app
-        What is guarded.
+        The guarded application.
     hosts
-        Names that the service answers to; empty for any.
+        Host names that the service answers to; empty for any.
     keys
-        None where nobody needs one.
+        The API keys; None where none is required.
     metrics
-        Told of every reply.
+        The counters, updated with every reply.
     routes
-        The known paths: what is counted under its own name.
+        The paths that are counted under their own names; all others count as ``other``.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Guard:
         state["request"], state["key"] = request, None
         status = 0
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -92,24 +92,24 @@ class Guard:
             try:
                 self._admit(scope, state)
             except Problem as problem:
-                await send_problem(problem, told)
+                await send_problem(problem, send_with_headers)
                 return
-            await self._app(scope, receive, told)
+            await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            # Only its type: the text of an error may hold what was sent.
+            # The type only: the text of an error may repeat what was sent.
             _log.error("%s failed: %s", request, type(error).__name__)
             if os.environ.get("RENZHENG_DEBUG"):
                 _log.exception("%s", request)
             if status:
                 raise  # in the middle of a reply: the connection has to be closed
-            await send_problem(Problem("failed", "the service has a defect"), told)
+            await send_problem(Problem("failed", "the service has a defect"), send_with_headers)
         finally:
             path = scope["path"]
             route = path if path in self._routes else "other"
             seconds = time.perf_counter() - start
             self._metrics.requests.labels(route, str(status or 499)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
-            # No address, no query, no name of a file, no unknown path.
+            # No address, no query, no file name and no unknown path is logged.
             _log.info(
                 "%s %s %s %s %.0f ms",
                 request,
@@ -154,7 +154,7 @@ def _is_open(scope: Scope) -> bool:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Whether a browser says that a page of another site asks; programs say nothing."""
+    """Return whether a browser marks the request as from another site; programs send no mark."""
     if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return True
     origin = headers.get("origin")
@@ -162,6 +162,6 @@ def _is_foreign(headers: Headers) -> bool:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without the port; empty where it is none."""
+    """Return the name in a Host header without its port; empty if the header is malformed."""
     found = _HOST.fullmatch(header.strip().lower())
     return "" if found is None else found[1]

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, of which only digests are kept."""
+"""API keys, of which only digests are stored."""
 
 from __future__ import annotations
 
@@ -16,63 +16,67 @@ from renzheng.errors import InvalidInput, RenzhengError
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LINE = re.compile(rf"({_NAME.pattern}):([0-9a-f]{{64}})")
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _WAIT = 20.0  # seconds
-_PREFIX = "rz_"  # so that scanners for lost secrets know one
+_PREFIX = "rz_"  # scanners for leaked secrets recognise a key by it
 
 _log = logging.getLogger("renzheng.service")
 
 
 def digest(key: str) -> str:
-    """What is kept of a key.
+    """Return the digest under which a key is stored.
 
-    A plain SHA-256: a key has 256 random bits, which no list of words holds and nobody can try
-    out, so there is nothing that a slow hash would slow down.
+    It is a plain SHA-256: a key has 256 random bits, which no dictionary holds and nobody can
+    guess, so a slow hash would add nothing.
     """
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def read(path: Path) -> dict[str, str]:
-    """The digests of a file of keys, by name.
+    """Read the digests in a file of keys, by name.
 
     Raises
     ------
     InvalidInput
-        If it cannot be read, or is no such file.
+        If the file cannot be read or is not a file of keys.
     """
     found: dict[str, str] = {}
-    lines = files.read(path, _MOST_BYTES).decode("utf-8", "replace").splitlines()
+    lines = files.read(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         entry = _LINE.fullmatch(line.strip())
         if entry is None or entry[1] in found:
             raise InvalidInput(
-                f"line {number} is not NAME:DIGEST, or its name is there twice",
+                f"line {number} is not NAME:DIGEST, or repeats a name",
                 source=str(path),
-                remedy="make keys by `renzheng keys add NAME --file FILE`",
+                remedy="make keys with `renzheng keys add NAME --file FILE`",
             )
         found[entry[1]] = entry[2]
     return found
 
 
 def add(path: Path, name: str) -> str:
-    """Make a key and keep its digest; the key itself is told once.
+    """Make a key, store its digest and return the key, which is shown only this once.
 
     Raises
     ------
     InvalidInput
-        If the name is none, or taken.
+        If the name is not allowed or already taken.
     RenzhengError
         If the file cannot be written.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidInput(f"a key's name is 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', not {name!r}")
-    with _alone(path):
+        raise InvalidInput(
+            f"a key's name has 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-', not {name!r}"
+        )
+    with _locked(path):
         known = read(path) if path.exists() else {}
         if name in known:
             raise InvalidInput(
-                f"there is a key called {name!r}", source=str(path), remedy="remove it first"
+                f"there is already a key called {name!r}",
+                source=str(path),
+                remedy="remove it first",
             )
         key = _PREFIX + secrets.token_urlsafe(32)
         _write(path, {**known, name: digest(key)})
@@ -80,28 +84,28 @@ def add(path: Path, name: str) -> str:
 
 
 def remove(path: Path, name: str) -> None:
-    """Forget a key; a running service no longer accepts it.
+    """Remove a key; a running service no longer accepts it.
 
     Raises
     ------
     InvalidInput
-        If there is none of that name.
+        If there is no key of that name.
     """
-    with _alone(path):
+    with _locked(path):
         known = read(path)
         if name not in known:
             raise InvalidInput(
                 f"there is no key called {name!r}",
                 source=str(path),
-                remedy=f"there are: {', '.join(known) or 'none'}",
+                remedy=f"the keys are: {', '.join(known) or 'none'}",
             )
         del known[name]
         _write(path, known)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Nobody else changes the file meanwhile: an added key would be lost, or a removed one back."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock on the file, so that two changes at a time neither lose nor restore a key."""
     try:
         from filelock import FileLock, Timeout
     except ImportError as error:
@@ -109,16 +113,18 @@ def _alone(path: Path) -> Iterator[None]:
             "changing keys needs filelock", remedy="pip install 'renzheng[serve]'"
         ) from error
     if not path.parent.is_dir():
-        raise InvalidInput("there is no such folder", source=str(path.parent), remedy="make it")
+        raise InvalidInput("the folder does not exist", source=str(path.parent), remedy="make it")
     try:
         with FileLock(f"{path}.lock", timeout=_WAIT):
             yield
     except Timeout:
         raise RenzhengError(
-            f"somebody else has been changing it for {_WAIT:.0f} s", source=str(path)
+            f"another process has held its lock for {_WAIT:.0f} s", source=str(path)
         ) from None
     except OSError as error:
-        raise RenzhengError(f"it cannot be locked: {error.strerror}", source=str(path)) from error
+        raise RenzhengError(
+            f"the file cannot be locked: {error.strerror}", source=str(path)
+        ) from error
 
 
 def _write(path: Path, known: dict[str, str]) -> None:
@@ -127,17 +133,17 @@ def _write(path: Path, known: dict[str, str]) -> None:
 
 
 class Keys:
-    """The keys of a running service; the file is read again when it changes.
+    """The keys of a running service, read again whenever the file changes.
 
     Parameters
     ----------
     path
-        Of the file.
+        The file of keys.
 
     Raises
     ------
     InvalidInput
-        If it cannot be read, is no such file, or holds no key.
+        If the file cannot be read, is not a file of keys, or holds no key.
     """
 
     def __init__(self, path: Path):
@@ -146,17 +152,17 @@ class Keys:
         self._seen = self._stamp()
         if not self._known:
             raise InvalidInput(
-                "it holds no key",
+                "the file holds no key",
                 source=str(path),
                 remedy=f"make one: renzheng keys add NAME --file {path}",
             )
 
     def name(self, key: str) -> str | None:
-        """Whose key this is; None if nobody's."""
+        """Return the name of a key; None if it is unknown."""
         self._refresh()
         presented, found = digest(key), None
         for name, kept in self._known.items():
-            # Every one is compared, each in constant time: how long it takes tells nothing.
+            # Every key is compared, each in constant time, so the time taken reveals nothing.
             if hmac.compare_digest(presented, kept):
                 found = name
         return found

@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus; no picture, no person."""
+"""The counters of the service, for Prometheus; they hold nothing of a picture or a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Metrics:
     Parameters
     ----------
     gauges
-        Name, description and what gives the value.
+        By name, the description of each gauge and the function that returns its value.
     """
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]):
@@ -61,5 +61,5 @@ class Metrics:
             self._findings.labels(finding["code"]).inc()
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """Return all numbers in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The texts of a form, as what they mean."""
+"""The text fields of a form, parsed and validated."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Options = TypeVar("Options", bound=_Options)
 
 
 class DetectOptions(_Options):
-    """What may be said beside a picture."""
+    """The options that may accompany a picture."""
 
 
 class RoleOptions(_Options):
-    """What may be said beside a picture that is of somebody."""
+    """The options that may accompany a picture of one person."""
 
     role: Role | None = Field(
         default=None, description="what it is a picture of; a document is turned and straightened"
@@ -46,7 +46,7 @@ class RoleOptions(_Options):
 
 
 class VerifyOptions(_Options):
-    """What may be said beside two pictures."""
+    """The options that may accompany two pictures."""
 
     max_fmr: Rate | None = Field(
         default=None, description="the highest false match rate of a match"
@@ -73,22 +73,22 @@ class VerifyOptions(_Options):
     @field_validator("allow_several_faces", "allow_same_picture", "display", mode="before")
     @classmethod
     def _flag(cls, value: object, info: ValidationInfo) -> object:
-        # pydantic takes "t", "on" and more; one way to say it is enough.
+        # pydantic also accepts "t", "on" and more; one spelling is enough.
         if isinstance(value, str) and value not in ("true", "false"):
             raise ValueError("true or false is wanted")
         return value
 
     def policy(self, usual: Policy) -> Policy:
-        """The policy asked for; what was not said is as usual.
+        """Return the policy asked for; fields that were not sent are those of `usual`.
 
         Raises
         ------
         Problem
-            If there is no such policy.
+            If the values make no valid policy.
         """
         named = ("max_fmr", "inconclusive", "min_liveness", "allow_several_faces")
-        said = {name: getattr(self, name) for name in (*named, "allow_same_picture")}
-        changes: dict[str, Any] = {k: v for k, v in said.items() if v is not None}
+        sent = {name: getattr(self, name) for name in (*named, "allow_same_picture")}
+        changes: dict[str, Any] = {k: v for k, v in sent.items() if v is not None}
         try:
             if self.min_quality:
                 document, live = read_demands(self.min_quality)
@@ -99,7 +99,7 @@ class VerifyOptions(_Options):
             raise Problem("invalid", error.reason, error.remedy, field) from None
 
     def both_roles(self) -> tuple[Role, Role]:
-        """The roles of reference and probe."""
+        """Return the roles of reference and probe."""
         reference, probe = (self.roles or "document,live").split(",")
         return Role(reference), Role(probe)
 
@@ -109,23 +109,23 @@ def _fields(policy: Policy) -> dict[str, Any]:
 
 
 def read(kind: type[Options], form: Form, files: Mapping[str, str]) -> Options:
-    """The options of a form, which must bring these files and nothing unknown.
+    """Return the options of a form, which must hold these files and no unknown field.
 
     Parameters
     ----------
     kind
-        Which options.
+        The type of the options.
     form
-        As it was sent.
+        The form as it was sent.
     files
-        The fields that bring pictures, with what they are of.
+        The picture fields, with a description of each.
 
     Raises
     ------
     Problem
-        If one is missing, unknown, said twice or not accepted.
+        If a field is missing, unknown, repeated or not accepted.
     """
-    for name, what in files.items():
+    for name, description in files.items():
         if name in form.fields:
             raise Problem(
                 "invalid",
@@ -135,21 +135,23 @@ def read(kind: type[Options], form: Form, files: Mapping[str, str]) -> Options:
                 name,
             )
         if name not in form.files:
-            raise Problem("invalid", f"{what} is missing", f"send it as the file {name}", name)
+            raise Problem(
+                "invalid", f"{description} is missing", f"send it as the file {name}", name
+            )
     for name in form.files:
         if name not in files:
             raise Problem("invalid", f"no picture called {name[:80]!r} is wanted", None, name[:80])
     lists = {"min_quality"}
-    said: dict[str, object] = {}
+    sent: dict[str, object] = {}
     for name, texts in form.fields.items():
         if name in lists:
-            said[name] = texts
+            sent[name] = texts
         elif len(texts) > 1:
             raise Problem("invalid", f"{name[:80]} is said twice", None, name[:80])
         elif texts[0]:  # an empty field of a form was not filled in
-            said[name] = texts[0]
+            sent[name] = texts[0]
     try:
-        return kind.model_validate(said)
+        return kind.model_validate(sent)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else ""
@@ -158,7 +160,7 @@ def read(kind: type[Options], form: Form, files: Mapping[str, str]) -> Options:
             raise Problem(
                 "invalid", f"there is no field {field[:80]!r}", f"there are: {known}", field[:80]
             ) from None
-        told, remedy = first["msg"], _REMEDIES.get(field)
+        reason, remedy = first["msg"], _REMEDIES.get(field)
         if first["type"] == "string_pattern_mismatch":
-            told = "this is not of the form wanted"
-        raise Problem("invalid", f"{field}: {told}", remedy, field) from None
+            reason = "this is not of the form wanted"
+        raise Problem("invalid", f"{field}: {reason}", remedy, field) from None

@@ -1,4 +1,4 @@
-"""What goes wrong, as the service says it: problem details for HTTP APIs (RFC 9457)."""
+"""The problems that the service reports, as problem details for HTTP APIs (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Kind:
     status
         The HTTP status.
     title
-        What it is, the same every time.
+        The kind in words, the same every time.
     """
 
     status: int
@@ -52,20 +52,20 @@ KINDS = {
 
 @dataclasses.dataclass(eq=False)
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
-    """A request that cannot be answered as it wishes.
+    """A request that cannot be answered as asked.
 
     Attributes
     ----------
     code
-        Its kind, from `KINDS`.
+        The kind of the problem, a key of `KINDS`.
     detail
-        What is wrong this time, for a person.
+        The reason in this case, for a person.
     remedy
-        What to do about it.
+        The action that helps, if there is one.
     field
-        The form's field that it is about.
+        The field of the form that the problem is about, if any.
     headers
-        More for the reply.
+        Further headers of the reply.
     """
 
     code: str
@@ -80,8 +80,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
         return KINDS[self.code].status
 
     def to_dict(self) -> dict[str, Any]:
-        """The members of RFC 9457, and ours: `code`, `remedy`, `field`."""
-        told = {
+        """Return the members of RFC 9457 and our own: `code`, `remedy`, `field`."""
+        members = {
             "type": f"{_TYPES}{self.code}",
             "title": KINDS[self.code].title,
             "status": self.status,
@@ -89,15 +89,15 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
             "code": self.code,
         }
         more = {"remedy": self.remedy, "field": self.field}
-        return told | {name: value for name, value in more.items() if value is not None}
+        return members | {name: value for name, value in more.items() if value is not None}
 
     def body(self) -> bytes:
-        """The reply's JSON."""
+        """Return the reply's JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False).encode()
 
 
 def of_status(status: int, detail: str) -> Problem:
-    """The problem that a plain HTTP status stands for."""
+    """Return the problem that a plain HTTP status stands for."""
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     code = codes.get(status, "bad_request" if status < 500 else "failed")
     phrase = HTTPStatus(status).phrase

@@ -1,6 +1,7 @@
-"""What the service replies, as types: the OpenAPI document and the client are made of them.
+"""The replies of the service as types, from which the OpenAPI document and the client are made.
 
-The names are those of `renzheng.types` and their `to_dict`; a test holds the two together.
+Their names, and the docstrings of the models, are part of the published document. Field names are
+those of `to_dict` in `renzheng.types`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ Point = Annotated[Pixel, Field(description="x and y in pixels")]
 
 
 class _Reply(BaseModel):
-    # A newer server may say more than an older client knows.
+    # A newer server may send fields that an older client does not know.
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _published_as(description: str) -> ConfigDict:
+    """Return a configuration that keeps a description in the OpenAPI document as published."""
+    return ConfigDict(json_schema_extra={"description": description})
 
 
 class Face(_Reply):
@@ -42,7 +48,9 @@ class Candidate(Face):
 
 
 class Preparation(_Reply):
-    """What was done to a picture before its faces were found."""
+    """The preparation of a picture before its faces were found."""
+
+    model_config = _published_as("What was done to a picture before its faces were found.")
 
     size: tuple[int, int] | None = Field(description="width and height as it was read")
     matrix: tuple[
@@ -57,7 +65,9 @@ class Preparation(_Reply):
 
 
 class Measurement(_Reply):
-    """What one measure of quality says."""
+    """The value of one quality measure."""
+
+    model_config = _published_as("What one measure of quality says.")
 
     value: float = Field(description="in the measure's own unit")
     component: int = Field(ge=0, le=100, description="ISO/IEC 29794-5: higher is better")
@@ -176,7 +186,9 @@ class Shown(_Reply):
 
 
 class Display(_Reply):
-    """What a page shows beside the numbers."""
+    """The display data of a web page, beside the numbers."""
+
+    model_config = _published_as("What a page shows beside the numbers.")
 
     reference: Shown
     probe: Shown
@@ -193,7 +205,7 @@ class Verification(_Reply):
     fmr: FalseMatchRate | None
     llr: float | None = Field(description="natural log-likelihood ratio")
     fmr_by_population: list[PopulationRate] = Field(
-        # An older server does not say it.
+        # An older server does not send it.
         default=[],
         description="on whom the false match rate was measured; `fmr` is the worst of those "
         "covered. Empty where the calibration does not say",
@@ -217,14 +229,18 @@ class Detection(_Reply):
 
 
 class Quality(_Reply):
-    """What speaks against a picture."""
+    """The quality of a picture and the findings against it."""
+
+    model_config = _published_as("What speaks against a picture.")
 
     picture: Capture
     warnings: list[Finding]
 
 
 class NamedPack(_Reply):
-    """Which network."""
+    """The identity of a pack."""
+
+    model_config = _published_as("Which network.")
 
     name: str
     version: str
@@ -242,6 +258,8 @@ class Embedding(_Reply):
 class Pack(NamedPack):
     """A pack that the service offers."""
 
+    model_config = _published_as("A pack that the service offers.")
+
     kind: Literal["embedder", "detector", "liveness"]
     default: bool
     dimension: int | None = Field(default=None, description="numbers of an embedding")
@@ -253,7 +271,9 @@ class Pack(NamedPack):
 
 
 class Packs(_Reply):
-    """What the service offers."""
+    """The offer of the service: packs, policy and limits."""
+
+    model_config = _published_as("What the service offers.")
 
     packs: list[Pack]
     policy: Policy = Field(description="what holds where a request says nothing else")
@@ -268,7 +288,9 @@ class State(_Reply):
 
 
 class Problem(_Reply):
-    """What went wrong (RFC 9457)."""
+    """A problem (RFC 9457)."""
+
+    model_config = _published_as("What went wrong (RFC 9457).")
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""Running the service behind uvicorn, with limits on what a connection may do."""
+"""The uvicorn server of the service, with limits on what a connection may do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renzheng.apps.service.settings import Settings
 from renzheng.errors import InvalidInput, RenzhengError
 
 _GRACE = 10.0  # seconds beyond the longest that a request may take
-_MOST_HEADERS = 32 << 10  # bytes
+_MAX_HEADERS = 32 << 10  # bytes
 _BACKLOG = 2048
 
 
@@ -31,21 +31,21 @@ def serve(
     certificate: Path | None = None,
     private_key: Path | None = None,
 ) -> None:
-    """Serve until a signal ends it; what was taken until then is finished.
+    """Serve until a signal ends it; requests accepted until then are finished.
 
     Parameters
     ----------
     settings
-        How.
+        The settings of the service.
     host, port
-        Where to listen; port 0 takes a free one.
+        The address to listen at; port 0 takes a free one.
     certificate, private_key
-        PEM files for TLS; without them, or a proxy that speaks TLS, do not leave the machine.
+        PEM files for TLS; without them, or a proxy that speaks TLS, serve this machine only.
 
     Raises
     ------
     InvalidInput
-        If the place to listen is taken, or a file cannot be read.
+        If the address is taken, or a file cannot be read.
     PackError
         If a pack is missing or damaged.
     """
@@ -65,11 +65,11 @@ def serve(
             proxy_headers=False,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=int(settings.longest + _GRACE),
-            h11_max_incomplete_event_size=_MOST_HEADERS,
+            h11_max_incomplete_event_size=_MAX_HEADERS,
             ssl_certfile=certificate,
             ssl_keyfile=private_key,
         )
-        with _lines():
+        with _log_lines():
             try:
                 config.load()
             except (OSError, ValueError) as error:
@@ -96,7 +96,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """A uvicorn server that prints its address once it listens."""
 
     def __init__(self, config: uvicorn.Config, where: str, settings: Settings):
         super().__init__(config)
@@ -114,14 +114,14 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _lines() -> Iterator[None]:
-    """Lines of the service on standard error, while it runs."""
+def _log_lines() -> Iterator[None]:
+    """Write the service's log lines to standard error while it runs."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours, theirs = logging.getLogger("renzheng.service"), logging.getLogger("uvicorn.error")
     before = [(each, each.level, each.propagate) for each in (ours, theirs)]
     ours.setLevel(logging.INFO)
-    # What it warns of holds lines of requests; its errors hold tracebacks.
+    # uvicorn's warnings hold lines of requests, its errors tracebacks.
     theirs.setLevel(logging.CRITICAL)
     for each in (ours, theirs):
         each.addHandler(handler)
@@ -137,16 +137,16 @@ def _lines() -> Iterator[None]:
 
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise InvalidInput(f"a port lies from 0 to 65535, not {port}")
+        raise InvalidInput(f"a port lies between 0 and 65535, not {port}")
     try:
         family, kind, protocol_, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, kind, protocol_)
     except (OSError, UnicodeError) as error:
-        raise InvalidInput(f"there is no host {host!r}: {error}") from error
+        raise InvalidInput(f"unknown host {host!r}: {error}") from error
     try:
-        if os.name == "posix":  # elsewhere it lets two programs listen at one place
+        if os.name == "posix":  # on other systems it lets two programs listen at one address
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(_BACKLOG)
@@ -154,7 +154,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise InvalidInput(
             f"{host}:{port} cannot be listened at: {error.strerror or error}",
-            remedy="name another with --port, or end what listens there",
+            remedy="choose another with --port, or stop the program that listens there",
         ) from error
     listening.setblocking(False)
     return listening
@@ -169,6 +169,6 @@ def _allow_connections(count: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + 256
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

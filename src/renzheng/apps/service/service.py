@@ -84,7 +84,7 @@ class Service:
         )
 
     async def do(self, request: Request, task: tasks.Task) -> tasks.Done:
-        """Have a worker do a task, and give up when the client goes away.
+        """Run a task in a worker, and give up when the client goes away.
 
         Raises
         ------

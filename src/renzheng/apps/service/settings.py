@@ -1,4 +1,4 @@
-"""What a service is told once, when it starts."""
+"""The settings of a service, fixed when it starts."""
 
 from __future__ import annotations
 
@@ -12,51 +12,53 @@ from renzheng.models.defaults import DEFAULT_EMBEDDER
 from renzheng.verification.policy import Policy
 
 _MIB = 1 << 20
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a service works and what it bears.
+    """The offer of a service and its limits.
 
     Attributes
     ----------
     packs
-        The embedding packs that it offers, names or folders, the default first.
+        The embedding packs on offer, names or folders, the default first.
     liveness
         The liveness pack, or None.
     policy
-        What holds where a request says nothing else.
+        The policy of requests that ask for no other.
     min_face_size
         As in `Verifier`.
     backend
-        What computes the networks, as in `Verifier`.
+        The library that computes the networks, as in `Verifier`.
     workers
-        Processes that compare, each with its own networks; 0 is one a core.
+        Processes that compare, each with its own networks; 0 for one per core.
     queue
-        Requests that may wait for a worker; more are told to come again (503).
+        Requests that may wait for a worker; further ones get 503 and when to retry.
     max_upload
-        Bytes that the body of one request may have.
+        The largest body of one request, in bytes.
     max_pixels
-        Width times height that one picture may have.
+        The largest picture, in pixels (width times height).
     memory
-        Bytes that the bodies of all requests at a time may have; more are told to come again.
+        Bytes that the bodies of all current requests may have together; beyond that, further
+        requests get 503.
     upload_timeout
         Seconds that a body may take to arrive.
     header_timeout
-        Seconds that a connection may take to say what it wants.
+        Seconds that a connection may take to send its headers.
     timeout
         Seconds that a worker may take for one request before it is ended and replaced.
     connections
-        Connections at a time. Beyond, those that have said nothing make room.
+        The most connections at a time. Beyond that, silent ones are closed first.
     hosts
-        What ``Host`` may be; empty accepts any. A page elsewhere on the web can make a browser send
-        requests to this machine under a name of its own (DNS rebinding): this stops it.
+        The accepted values of ``Host``; empty accepts any. A page elsewhere on the web can make a
+        browser send requests to this machine under a name of its own (DNS rebinding): this stops
+        it.
     keys
-        The file of API keys; None asks for none.
+        The file of API keys; None requires no key.
     log
-        The file that decisions are noted in; None notes none.
+        The file of the decision log; None for no log.
     """
 
     packs: tuple[str, ...] = (DEFAULT_EMBEDDER,)
@@ -79,11 +81,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not self.packs or len(set(self.packs)) < len(self.packs):
-            raise InvalidInput("a service offers at least one pack, and none twice")
-        if not 0 <= self.workers <= MOST_WORKERS:
-            raise InvalidInput(f"workers must lie from 1 to {MOST_WORKERS}, not {self.workers}")
-        least = {"queue": 0, "max_upload": 1, "max_pixels": 1, "connections": 1, "min_face_size": 1}
-        for name, smallest in least.items():
+            raise InvalidInput("a service must offer at least one pack, and none twice")
+        if not 0 <= self.workers <= MAX_WORKERS:
+            raise InvalidInput(f"workers must lie between 1 and {MAX_WORKERS}, not {self.workers}")
+        minima = {
+            "queue": 0,
+            "max_upload": 1,
+            "max_pixels": 1,
+            "connections": 1,
+            "min_face_size": 1,
+        }
+        for name, smallest in minima.items():
             if getattr(self, name) < smallest:
                 raise InvalidInput(f"{name} must be {smallest} or more, not {getattr(self, name)}")
         for name in ("upload_timeout", "header_timeout", "timeout"):
@@ -91,13 +99,13 @@ class Settings:
                 raise InvalidInput(f"{name} must be above 0, not {getattr(self, name):g}")
         if self.memory < self.max_upload:
             raise InvalidInput(
-                f"{self.memory >> 20} MiB for all requests do not hold one of "
+                f"{self.memory >> 20} MiB for all requests together do not hold one of "
                 f"{self.max_upload >> 20} MiB"
             )
 
     @property
     def processes(self) -> int:
-        """How many workers there are."""
+        """The number of worker processes."""
         return self.workers or cores()
 
     @property
@@ -107,10 +115,10 @@ class Settings:
 
     @property
     def longest(self) -> float:
-        """Seconds that a request may take: to arrive, to wait, and to be worked on."""
+        """Seconds that a request may take in all: to arrive, to wait and to be worked on."""
         return self.upload_timeout + self.patience + self.timeout
 
     @property
     def limits(self) -> Limits:
-        """What one picture may be."""
+        """The limits on one picture."""
         return Limits(max_bytes=self.max_upload, max_pixels=self.max_pixels)

@@ -1,4 +1,4 @@
-"""What a worker does: from the bytes of pictures to the JSON of a reply."""
+"""The tasks of a worker process: from the bytes of pictures to the JSON of a reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from renzheng.verification.verifier import Verifier
 
 @dataclass(frozen=True)
 class Verify:
-    """Compare two pictures."""
+    """The task of comparing two pictures."""
 
     reference: bytes
     probe: bytes
@@ -35,7 +35,7 @@ class Verify:
 
 @dataclass(frozen=True)
 class Detect:
-    """Find the faces of a picture."""
+    """The task of finding the faces of a picture."""
 
     picture: bytes
     pack: str
@@ -43,7 +43,7 @@ class Detect:
 
 @dataclass(frozen=True)
 class Quality:
-    """Measure the face that a picture is about."""
+    """The task of measuring the chosen face of a picture."""
 
     picture: bytes
     pack: str
@@ -52,7 +52,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Embed:
-    """Embed the face that a picture is about."""
+    """The task of embedding the chosen face of a picture."""
 
     picture: bytes
     pack: str
@@ -64,14 +64,14 @@ Task = Verify | Detect | Quality | Embed
 
 @dataclass(frozen=True)
 class Done:
-    """A result.
+    """The result of a task.
 
     Attributes
     ----------
     body
         The reply's JSON.
     facts
-        What is counted and noted of it; no picture, no embedding.
+        The part that is counted and logged; no picture, no embedding.
     """
 
     body: bytes
@@ -80,7 +80,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why there is none; as in `Problem`."""
+    """A task without a result; the fields are those of `Problem`."""
 
     code: str
     detail: str
@@ -89,14 +89,14 @@ class Refused:
 
 
 def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
-    """Load the networks; gives what answers tasks.
+    """Load the networks and return the function that answers tasks.
 
     Raises
     ------
     PackError
         If a pack cannot be loaded.
     """
-    # The processes are what works at a time; threads in each would fight over the same cores.
+    # Processes work in parallel; threads in each would compete for the same cores.
     liveness = None
     if settings.liveness is not None:
         liveness = Liveness.from_pack(settings.liveness, 1, backend=settings.backend)
@@ -137,7 +137,7 @@ def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
 
 
 def _warm(verifier: Verifier) -> None:
-    """Do once what takes longer the first time, so that nobody waits for it."""
+    """Run the networks once, so that no request waits for the slower first run."""
     grey = np.full((480, 640, 3), 128, np.uint8)
     verifier.acquire(grey, Role.DOCUMENT)
     size = verifier.face_models.template.size
@@ -153,10 +153,10 @@ def _verify(task: Verify, verifier: Verifier) -> Done:
     fitting = verifier.with_policy(task.policy).with_roles(task.roles, liveness=live)
     result = fitting.verify(_named(task.reference, "reference"), _named(task.probe, "probe"))
     facts = result.to_dict()
-    told = dict(facts)
+    reply = dict(facts)
     if task.display:
-        told["display"] = display.build(result, verifier.calibration)
-    return Done(_json(told), facts)
+        reply["display"] = display.build(result, verifier.calibration)
+    return Done(_json(reply), facts)
 
 
 def _detect(task: Detect, verifier: Verifier) -> Done:
@@ -170,11 +170,11 @@ def _quality(task: Quality, verifier: Verifier) -> Done:
     capture = _acquired(task.picture, task.role, verifier)
     side = "reference" if task.role is Role.DOCUMENT else "probe"
     found = findings.of_capture(side, capture, Policy())
-    told = {
+    reply = {
         "picture": capture.to_dict(),
         "warnings": [{**each.to_dict(), "side": "picture"} for each in found],
     }
-    return Done(_json(told))
+    return Done(_json(reply))
 
 
 def _embed(task: Embed, verifier: Verifier) -> Done:
@@ -184,22 +184,22 @@ def _embed(task: Embed, verifier: Verifier) -> Done:
     if embedding is None:
         embedding = verifier.embed_crops(capture.crop[None])[0]
     pack = verifier.pack
-    told = {
-        # nine digits bring a float32 back bit for bit
+    reply = {
+        # nine digits restore a float32 bit for bit
         "embedding": [float(f"{v:.9g}") for v in embedding],
         "pack": {"name": pack.name, "version": pack.version, "digest": pack.digest},
         "picture": capture.to_dict(),
     }
-    return Done(_json(told))
+    return Done(_json(reply))
 
 
 def _acquired(picture: bytes, role: Role, verifier: Verifier) -> Capture:
-    """A capture with a face.
+    """Return a capture with a face.
 
     Raises
     ------
     UnreadableImage, NoFace
-        If there is none.
+        If the picture cannot be read or shows no face.
     """
     image = images.read(picture, name="picture", limits=verifier.limits)
     capture = verifier.acquire(image, role)
@@ -209,11 +209,11 @@ def _acquired(picture: bytes, role: Role, verifier: Verifier) -> Capture:
 
 
 def _named(picture: bytes, name: str) -> io.BytesIO:
-    """The picture under its field's name: what the client called the file is told to nobody."""
+    """Return the picture under its field's name; the client's name of the file is never shown."""
     stream = io.BytesIO(picture)
     stream.name = name
     return stream
 
 
-def _json(told: dict[str, Any]) -> bytes:
-    return json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def _json(reply: dict[str, Any]) -> bytes:
+    return json.dumps(reply, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

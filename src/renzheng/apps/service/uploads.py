@@ -1,7 +1,7 @@
-"""The body of a request: read within limits, and taken apart in memory.
+"""Request bodies, read within limits and parsed in memory.
 
-Frameworks put large uploads into temporary files. Faces must not reach the disk, so that is not
-done here: a body is at most as large as the settings say, and all bodies together too.
+Web frameworks write large uploads to temporary files. Faces must not reach the disk, so bodies stay
+in memory here: the settings limit the size of each one and of all together.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from renzheng.apps.service.settings import Settings
 
 MEDIA_TYPE = "multipart/form-data"
 
-_MOST_PARTS = 64
-_MOST_HEADERS = 4096  # bytes of one part's
-_MOST_TEXT = 4096  # bytes of a field that is no file
-_LINGER = 4 << 20  # bytes that are taken and thrown away, so that a client hears why
-_AGAIN = "1"  # seconds
+_MAX_PARTS = 64
+_MAX_HEADERS = 4096  # bytes of the headers of one part
+_MAX_TEXT = 4096  # bytes of a text field
+_LINGER = 4 << 20  # bytes that are read and dropped, so that a client gets to read the problem
+_RETRY_AFTER = "1"  # seconds
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form that was sent.
+    """A form that a client sent.
 
     Attributes
     ----------
     files
         The content of each part with a file name, by field.
     fields
-        The texts of the others, by field, in order.
+        The texts of all other parts, by field, in order.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -46,42 +46,42 @@ class Form:
 
 
 class Uploads:
-    """Reads bodies, all of them within one budget of memory.
+    """A reader of bodies, all of them within one budget of memory.
 
     Parameters
     ----------
     settings
-        With the limits.
+        The settings, which hold the limits.
     """
 
     def __init__(self, settings: Settings):
-        self._most, self._budget = settings.max_upload, settings.memory
+        self._max_bytes, self._budget = settings.max_upload, settings.memory
         self._seconds = settings.upload_timeout
         self.held = 0
 
     @asynccontextmanager
     async def form(self, request: Request) -> AsyncIterator[Form]:
-        """The form of a request; its memory counts until the end of the block.
+        """Read the form of a request; its memory counts until the end of the block.
 
         Raises
         ------
         Problem
-            If it is no form, too large, too slow, or there is no memory for it.
+            If the body is not a form, is too large or too slow, or there is no memory for it.
         """
         boundary = _boundary(request)
-        _check_length(request, self._most)
+        _check_length(request, self._max_bytes)
         held = 0
 
         def hold(count: int) -> None:
             nonlocal held
-            if held + count > self._most:
-                raise _too_large(self._most)
+            if held + count > self._max_bytes:
+                raise _too_large(self._max_bytes)
             if self.held + count > self._budget:
                 raise Problem(
                     "busy",
                     "many requests bring pictures just now",
                     "try again soon",
-                    headers={"Retry-After": _AGAIN},
+                    headers={"Retry-After": _RETRY_AFTER},
                 )
             held += count
             self.held += count
@@ -104,17 +104,17 @@ class Uploads:
             self.held -= held
 
     async def drain(self, request: Request) -> None:
-        """Take what a client still sends, within reason, so that it reads the reply.
+        """Read and drop what a client still sends, within limits, so that it reads the reply.
 
-        A reply to somebody who is still sending, and a closed connection, look like a failure of
-        the network to most clients.
+        To most clients, a reply and a closed connection while they are still sending look like a
+        failure of the network.
         """
         taken, end = 0, time.monotonic() + min(5.0, self._seconds)
         with contextlib.suppress(ClientDisconnect, RuntimeError, TimeoutError):
             async with asyncio.timeout(end - time.monotonic()):
                 async for chunk in request.stream():
                     taken += len(chunk)
-                    if taken > _LINGER + self._most:
+                    if taken > _LINGER + self._max_bytes:
                         return
 
 
@@ -132,16 +132,16 @@ def _boundary(request: Request) -> bytes:
     return boundary
 
 
-def _check_length(request: Request, most: int) -> None:
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and (len(told) > 18 or int(told) > most):
-        raise _too_large(most)
+def _check_length(request: Request, max_bytes: int) -> None:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > max_bytes):
+        raise _too_large(max_bytes)
 
 
-def _too_large(most: int) -> Problem:
+def _too_large(max_bytes: int) -> Problem:
     return Problem(
         "too_large",
-        f"the request is larger than {most / (1 << 20):.4g} MiB",
+        f"the request is larger than {max_bytes / (1 << 20):.4g} MiB",
         "send smaller pictures",
         headers={"Connection": "close"},
     )
@@ -152,7 +152,7 @@ def _bad(detail: str) -> Problem:
 
 
 class _Parser:
-    """Takes a form apart, part by part."""
+    """A parser of one form, fed chunk by chunk."""
 
     def __init__(self, boundary: bytes):
         self._files: dict[str, bytes] = {}
@@ -194,8 +194,8 @@ class _Parser:
 
     def _begin(self) -> None:
         self._parts += 1
-        if self._parts > _MOST_PARTS:
-            raise _bad(f"the form has more than {_MOST_PARTS} parts")
+        if self._parts > _MAX_PARTS:
+            raise _bad(f"the form has more than {_MAX_PARTS} parts")
         self._disposition, self._headers = b"", 0
         self._data = bytearray()
 
@@ -209,7 +209,7 @@ class _Parser:
 
     def _count(self, more: int) -> None:
         self._headers += more
-        if self._headers > _MOST_HEADERS:
+        if self._headers > _MAX_HEADERS:
             raise _bad("a part of the form has too long headers")
 
     def _header_end(self) -> None:
@@ -233,8 +233,8 @@ class _Parser:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._data.extend(memoryview(data)[start:end])
-        if not self._is_file and len(self._data) > _MOST_TEXT:
-            raise _bad(f"the field {self._name!r} is longer than {_MOST_TEXT} bytes")
+        if not self._is_file and len(self._data) > _MAX_TEXT:
+            raise _bad(f"the field {self._name!r} is longer than {_MAX_TEXT} bytes")
 
     def _end(self) -> None:
         if self._is_file:

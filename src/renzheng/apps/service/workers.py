@@ -1,11 +1,12 @@
-"""The processes that compare, each with its own networks.
+"""The worker processes of the service, each with its own networks, and the queue before them.
 
-Processes and not threads: what lies between two network calls holds Python's lock, so two threads
-do 25 comparisons a second where two processes do 30 (two cores). And a process can be ended: a
-picture that takes for ever, or crashes a decoder, costs its own request and nobody else's.
+They are processes and not threads: the code between two network calls holds Python's lock, so two
+threads do 25 comparisons a second where two processes do 30 (two cores). And a process can be
+ended: a picture that takes for ever, or crashes a decoder, costs its own request and no other. See
+docs/decisions/service-workers.md.
 
-Requests are not joined to larger batches. A comparison embeds both faces in one batch already; with
-two comparisons in one, a crop takes 5.1 ms instead of 5.3, and the first would have waited.
+Requests are not joined to larger batches. A comparison already embeds both faces in one batch; with
+two comparisons in one batch a crop takes 5.1 ms instead of 5.3, and the first would have waited.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ from renzheng.errors import RenzhengError
 
 _log = logging.getLogger("renzheng.service")
 
-_START = 120.0  # seconds: the packs may have to be built
-_LONGEST_PAUSE = 10.0  # seconds between two tries to start one
-_LOOK = 0.5  # seconds between looks at processes that have nothing to do
-_FORGET = 0.9  # of the mean duration, with each new one
+_MAX_START = 120.0  # seconds until a process is ready: packs may have to be built
+_MAX_PAUSE = 10.0  # seconds between two attempts to start a process
+_CHECK_EVERY = 0.5  # seconds between checks of idle processes
+_DECAY = 0.9  # weight of the past in the mean duration of a task
 
 
 class Busy(Exception):  # noqa: N818
-    """More requests wait than may.
+    """The queue is full.
 
     Attributes
     ----------
     seconds
-        After which it is worth trying again.
+        The time in seconds after which a retry is worth it.
     """
 
     def __init__(self, seconds: int):
@@ -50,36 +51,36 @@ class Busy(Exception):  # noqa: N818
 
 
 class TookTooLong(Exception):  # noqa: N818
-    """A piece of work took longer than it may."""
+    """A task took longer than its time limit."""
 
 
 class Died(Exception):  # noqa: N818
-    """A worker ended while it worked."""
+    """A worker process ended during a task."""
 
 
 class Workers:
-    """A number of processes, and the queue before them. Used from one event loop.
+    """A fixed number of processes and a queue of tasks, for use from one event loop.
 
     Parameters
     ----------
-    start
-        Called once in each process with `settings`; gives what does the work: a function from a
-        task to its result, both plain values. A function of a module.
+    make_worker
+        A function of a module, called once in each process with `settings`. It returns the
+        function that does the work: from a task to its result, both of them plain values.
     settings
-        Plain values.
+        The arguments of `make_worker`, plain values.
     count
-        Processes.
+        The number of processes.
     queue
-        Tasks that may wait.
+        The most tasks that may wait.
     timeout
-        Seconds for one task.
+        Seconds that one task may take.
     patience
-        Seconds that a task may wait.
+        Seconds that a task may wait for a process.
     """
 
     def __init__(
         self,
-        start: Callable[..., Callable[[Any], Any]],
+        make_worker: Callable[..., Callable[[Any], Any]],
         settings: tuple[Any, ...],
         *,
         count: int,
@@ -87,7 +88,7 @@ class Workers:
         timeout: float,
         patience: float,
     ):
-        self._start, self._settings = start, settings
+        self._make_worker, self._settings = make_worker, settings
         self._count, self._queue = count, queue
         self._timeout, self._patience = timeout, patience
         self._idle: deque[_Worker] = deque()
@@ -102,21 +103,21 @@ class Workers:
 
     @property
     def ready(self) -> int:
-        """Processes that work or wait for work."""
+        """The number of processes that work or can work."""
         return 0 if self._closing else sum(each.alive for each in self._alive)
 
     @property
     def waiting(self) -> int:
-        """Tasks that wait for a process."""
+        """The number of tasks that wait for a process."""
         return len(self._waiting)
 
     @property
     def full(self) -> bool:
-        """Whether one task more would be sent away."""
+        """Whether a further task would be refused."""
         return not self._idle and len(self._waiting) >= self._queue
 
     def busy(self) -> Busy:
-        """What to say to whom is sent away."""
+        """Return the error for a task that is refused, with the time to retry."""
         seconds = self._seconds * (len(self._waiting) + 1) / max(1, len(self._alive))
         return Busy(max(1, math.ceil(seconds)))
 
@@ -126,7 +127,7 @@ class Workers:
         Raises
         ------
         RenzhengError
-            If they do not come up; the first's reason.
+            If a process does not start; the reason is that of the first.
         """
         loop = asyncio.get_running_loop()
         started = await asyncio.gather(
@@ -144,7 +145,7 @@ class Workers:
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
-        """End all processes. What they work on is finished by whoever waits for it, or lost."""
+        """End all processes; each gets 5 s to finish its task."""
         self._closing = True
         for task in (self._watching, *self._restarts):
             if task is not None:
@@ -155,27 +156,27 @@ class Workers:
         self._threads.shutdown(wait=True)
 
     async def do(self, task: Any) -> Any:
-        """The result of a task.
+        """Return the result of a task.
 
         Raises
         ------
         Busy
-            If too many wait, or no process was free for as long as one may wait.
+            If the queue is full, or no process was free within `patience`.
         TookTooLong, Died
-            If it took too long, or its process died; another one takes that one's place.
+            If the task took too long, or its process died; a new process replaces it.
         """
-        worker = await self._take()
+        worker = await self._acquire()
         while not worker.alive:
-            self._lose(worker)
-            worker = await self._take()
+            self._replace_later(worker)
+            worker = await self._acquire()
         start = time.monotonic()
         loop = asyncio.get_running_loop()
-        # Shielded: whoever asked may be gone, and the process is still at it.
+        # Shielded: the caller may be gone while the process still works.
         work = loop.run_in_executor(self._threads, worker.do, task, self._timeout)
         work.add_done_callback(lambda done: self._done(worker, done, time.monotonic() - start))
         return await asyncio.shield(work)
 
-    async def _take(self) -> _Worker:
+    async def _acquire(self) -> _Worker:
         if self._idle:
             return self._idle.popleft()
         if len(self._waiting) >= self._queue:
@@ -188,7 +189,7 @@ class Workers:
                     return await turn
                 except asyncio.CancelledError:
                     if turn.done() and not turn.cancelled():
-                        self._give(turn.result())
+                        self._release(turn.result())
                     else:
                         with contextlib.suppress(ValueError):
                             self._waiting.remove(turn)
@@ -196,8 +197,8 @@ class Workers:
         except TimeoutError:
             raise self.busy() from None
 
-    def _give(self, worker: _Worker) -> None:
-        """A worker is free: to whom waits longest."""
+    def _release(self, worker: _Worker) -> None:
+        """Hand a free worker to the task that has waited longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -206,14 +207,14 @@ class Workers:
         self._idle.append(worker)
 
     def _done(self, worker: _Worker, done: asyncio.Future[Any], seconds: float) -> None:
-        self._seconds = _FORGET * self._seconds + (1 - _FORGET) * seconds
+        self._seconds = _DECAY * self._seconds + (1 - _DECAY) * seconds
         if done.cancelled() or done.exception() is not None:
-            self._lose(worker)
+            self._replace_later(worker)
         else:
-            self._give(worker)
+            self._release(worker)
 
-    def _lose(self, worker: _Worker) -> None:
-        """A process is gone: another takes its place."""
+    def _replace_later(self, worker: _Worker) -> None:
+        """Drop a dead process and start another in its place."""
         self._alive.discard(worker)
         if not self._closing:
             self.replaced += 1
@@ -222,12 +223,12 @@ class Workers:
             restart.add_done_callback(self._restarts.discard)
 
     async def _watch(self) -> None:
-        """See when a process dies that has nothing to do, as when memory is short."""
+        """Replace idle processes that die, as when memory is short."""
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_CHECK_EVERY)
             for worker in [each for each in self._idle if not each.alive]:
                 self._idle.remove(worker)
-                self._lose(worker)
+                self._replace_later(worker)
 
     async def _replace(self) -> None:
         loop = asyncio.get_running_loop()
@@ -236,28 +237,28 @@ class Workers:
             try:
                 worker = await loop.run_in_executor(self._threads, self._launch)
             except Exception as error:
-                # Memory or descriptors may be short just now; whatever it is, without an end to
-                # trying there is a worker again once it is over.
+                # Memory or descriptors may be short. Attempts never stop, so there is a worker
+                # again once the shortage is over.
                 _log.error("a worker cannot be replaced yet: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_PAUSE)
                 continue
             if self._closing:
                 await asyncio.to_thread(worker.end)
                 return
             self._alive.add(worker)
-            self._give(worker)
+            self._release(worker)
             return
 
     def _launch(self) -> _Worker:
-        return _Worker(self._start, self._settings)
+        return _Worker(self._make_worker, self._settings)
 
 
 class _Worker:
-    """One process; its methods block."""
+    """One worker process, with methods that block."""
 
-    def __init__(self, start: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]):
-        # spawn: a forked copy of the runtime's threads would hang.
+    def __init__(self, make_worker: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]):
+        # spawn: a forked copy of the inference runtime, without its threads, would hang.
         context = multiprocessing.get_context("spawn")
         try:
             self._connection, theirs = context.Pipe()
@@ -265,22 +266,25 @@ class _Worker:
             raise RenzhengError(f"a worker cannot be started: {error.strerror}") from error
         with theirs:
             self._process = context.Process(
-                target=_run, args=(theirs, start, settings), name="renzheng worker", daemon=True
+                target=_run,
+                args=(theirs, make_worker, settings),
+                name="renzheng worker",
+                daemon=True,
             )
             try:
                 self._process.start()
             except Exception as error:
                 self._connection.close()
-                told = getattr(error, "strerror", None) or type(error).__name__
-                raise RenzhengError(f"a worker cannot be started: {told}") from error
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                raise RenzhengError(f"a worker cannot be started: {reason}") from error
         try:
-            if not self._connection.poll(_START):
-                raise RenzhengError(f"a worker was not ready after {_START:.0f} s")
+            if not self._connection.poll(_MAX_START):
+                raise RenzhengError(f"a worker was not ready after {_MAX_START:.0f} s")
             refusal = self._connection.recv()
         except (EOFError, OSError) as lost:
             self.end()
             raise RenzhengError(
-                "a worker died while it started", remedy="perhaps memory ran out: use --workers 1"
+                "a worker died while it started", remedy="memory may have run out: use --workers 1"
             ) from lost
         except RenzhengError:
             self.end()
@@ -294,17 +298,17 @@ class _Worker:
         """Whether the process runs."""
         try:
             return self._process.is_alive()
-        except (ValueError, AttributeError):  # it was closed, or is being closed
+        except (ValueError, AttributeError):  # closed, or being closed
             return False
 
     def do(self, task: Any, timeout: float) -> Any:
-        """Send a task, wait for its result; both take time, and a stopped process takes neither."""
+        """Send a task and wait for its result; both can block, so the time limit covers both."""
         late = threading.Event()
 
         def stop() -> None:
             late.set()
             with contextlib.suppress(ValueError, AttributeError):
-                self._process.kill()  # then sending and receiving fail
+                self._process.kill()  # then send and recv fail
 
         timer = threading.Timer(timeout, stop)
         timer.daemon = True
@@ -320,13 +324,13 @@ class _Worker:
         finally:
             timer.cancel()
         if failed:
-            # A defect; a fresh process has none of its traces.
+            # A defect of the code: a fresh process is free of its traces.
             self.end(at_once=True)
             raise Died(result)
         return result
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the process; it may finish what it is at."""
+        """End the process, after its current task unless `at_once`."""
         self._connection.close()
         if at_once:
             self._process.kill()
@@ -338,16 +342,18 @@ class _Worker:
 
 
 def _run(
-    connection: Connection, start: Callable[..., Callable[[Any], Any]], settings: tuple[Any, ...]
+    connection: Connection,
+    make_worker: Callable[..., Callable[[Any], Any]],
+    settings: tuple[Any, ...],
 ) -> None:
-    """What a process does: one task after another, until nobody sends any."""
-    # Ctrl-C and a service manager's signal go to the whole group. The parent decides: it closes the
-    # pipe when what it took is done.
+    """Answer tasks, one after another, until the parent closes the pipe."""
+    # Ctrl-C and a service manager's signals go to the whole process group. The parent decides: it
+    # closes the pipe once the requests that it accepted are answered.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     processes.end_with_parent()
     try:
-        work = start(*settings)
+        work = make_worker(*settings)
     except RenzhengError as error:
         connection.send(error)
         return
@@ -363,7 +369,7 @@ def _run(
         try:
             answer = (False, work(task))
         except Exception as error:
-            answer = (True, type(error).__name__)  # its text may hold what nobody may see
+            answer = (True, type(error).__name__)  # its text may hold private data
         del task
         try:
             connection.send(answer)
