@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from renzheng._support import files
+from renzheng._support.sqlite_files import SqliteFile, is_foreign
 from renzheng.apps.batch import records
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.verification.templates import FaceTemplate
 
 SUFFIX = ".unfinished"
 
-_MAGIC = b"SQLite format 3\0"
 _APPLICATION = int.from_bytes(b"rzbw", "big")  # by which SQLite's files are told apart
 _LAYOUT = 1
 _TABLES = (
@@ -66,7 +66,7 @@ def place(output: Path) -> Path:
     return output.with_name(output.name + SUFFIX)
 
 
-class Store:
+class Store(SqliteFile):
     """The file of one run; one process at a time may have it open.
 
     It holds extracts, which are biometric templates: nobody but its owner may read it, each extract
@@ -116,24 +116,8 @@ class Store:
                 source=str(self.path),
                 remedy="name an output in a folder that exists and that you may write to",
             ) from error
-        with self._explained():
-            self._base = sqlite3.connect(self.path, timeout=0, isolation_level=None)
-            try:
-                self._prepare(conditions, anew=begin is Begin.RESTART)
-            except BaseException:
-                self._base.close()
-                raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._base.close()
+        prepare = partial(self._prepare, conditions, anew=begin is Begin.RESTART)
+        super().__init__(self.path, prepare, timeout=0, isolation_level=None)
 
     def finish(self) -> None:
         """The output is there: close, and leave nothing behind."""
@@ -209,13 +193,8 @@ class Store:
     # --- SQLite ----------------------------------------------------------------------------
 
     def _check_place(self) -> None:
-        head = b""
-        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
-            head = b"?"
-        elif self.path.is_file():
-            with suppress(OSError), self.path.open("rb") as file:
-                head = file.read(len(_MAGIC))
-        if head and head != _MAGIC:
+        irregular = self.path.exists() and not self.path.is_file()
+        if self.path.is_symlink() or irregular or is_foreign(self.path):
             raise _Foreign(self.path)
 
     def _prepare(self, conditions: Mapping[str, str], *, anew: bool) -> None:
@@ -278,23 +257,19 @@ class Store:
                 self._base.execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
-                raise InvalidInput(
-                    "another run is at this work",
-                    source=str(self.path),
-                    remedy="let it finish, or name another output",
-                ) from error
-            raise RenzhengError(
-                f"unfinished work cannot be kept or read: {error}",
+    def _failure(self, error: Exception) -> RenzhengError:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+            return InvalidInput(
+                "another run is at this work",
                 source=str(self.path),
-                remedy="see that there is space on the disk and --resume; if the file is damaged, "
-                "delete it and begin anew",
-            ) from error
+                remedy="let it finish, or name another output",
+            )
+        return RenzhengError(
+            f"unfinished work cannot be kept or read: {error}",
+            source=str(self.path),
+            remedy="see that there is space on the disk and --resume; if the file is damaged, "
+            "delete it and begin anew",
+        )
 
 
 class _Foreign(InvalidInput):

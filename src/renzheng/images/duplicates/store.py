@@ -1,14 +1,12 @@
-"""What was computed of pictures, kept in a file, so that a killed search goes on."""
+"""The store of what was computed from pictures, so that a killed search can go on."""
 
 from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,24 +14,23 @@ import numpy.typing as npt
 
 from renzheng import images
 from renzheng._support import files
+from renzheng._support.sqlite_files import SqliteFile, is_foreign
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.images import similarity
 from renzheng.images.duplicates.hash_search import Words
 from renzheng.images.duplicates.results import Link
 from renzheng.images.similarity import LocalFeatures, regions
 
-_MAGIC = b"SQLite format 3\0"  # as every file of SQLite begins
-# What is kept of a picture depends on these; entries under another name are computed anew.
+# What is kept of a picture depends on these; entries with another revision are computed anew.
 REVISION = f"1.{similarity.REVISION}.{regions.MOST_FEATURES}"
-# What is said of a pair depends on these as well; a number, since there are many pairs.
+# The links of a pair depend on these as well; a number, since there are many pairs.
 _RULE = zlib.crc32(
     f"3 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
     f"{regions.LEAST_DENSITY}".encode()
 )
 
 _LAYOUT = 1
-_APPLICATION = int.from_bytes(b"rzdp", "big")  # by which SQLite's files are told apart
-_MOST_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for long
+_APPLICATION = int.from_bytes(b"rzdp", "big")  # the application_id, which tells SQLite files apart
 _NAME = "pictures.sqlite3"
 
 _TABLES = (
@@ -48,28 +45,29 @@ _TABLES = (
     " changed_side REAL, PRIMARY KEY (one, other)) WITHOUT ROWID",
 )
 
-Stamp = tuple[int, int, int]  # size, and nanoseconds of the last writing and the last change
+Stamp = tuple[int, int, int]  # size in bytes, and mtime and ctime in nanoseconds
 
 
 def default_path() -> Path:
-    """Beside the built packs; ``$RENZHENG_CACHE`` overrides the platform's cache folder."""
+    """Return the store's place beside the built packs, in the platform's cache folder.
+
+    ``$RENZHENG_CACHE`` overrides that folder.
+    """
     return files.cache_folder() / _NAME
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What is computed of a picture.
+    """Everything that is computed from a picture.
 
     Attributes
     ----------
     width, height
-        Pixels.
-    informative
-        As in `renzheng.images.similarity.Fingerprint`, like the next two.
-    whole, views
-        uint64 (k, w), uint64 (m, w).
+        Size of the picture in pixels.
+    informative, whole, views
+        As in `renzheng.images.similarity.Fingerprint`: bool, uint64 (k, w), uint64 (m, w).
     features
-        Its local features.
+        The local features.
     """
 
     width: int
@@ -82,9 +80,9 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the search needs of a picture all the time: an `Entry` without its local features."""
+    """The part of an `Entry` that the search always needs: all but the local features."""
 
-    number: int  # of the store
+    number: int  # the picture's, in the store
     width: int
     height: int
     informative: bool
@@ -92,8 +90,10 @@ class Known:
     views: Words
 
 
-class Store:
-    """A file of what was computed of pictures, by their bytes, readable by its owner only.
+class Store(SqliteFile):
+    """A file of what was computed from pictures, by the digest of their bytes.
+
+    Only its owner may read it.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ class Store:
     Raises
     ------
     RenzhengError
-        If the file cannot be opened, is something else, or is of another version.
+        If the file cannot be opened, is something else, or has another version's layout.
 
     Notes
     -----
-    It holds paths and hashes, by which whoever has a picture can tell whether it was here. Two
-    processes may use one store at a time: what either commits is right by itself.
+    It holds paths and hashes, with which anyone who has a picture can find out whether it was
+    here. Two processes may use one store at a time: what either commits is right by itself.
     """
 
     def __init__(self, path: Path | None):
@@ -125,30 +125,12 @@ class Store:
                     source=str(path),
                     remedy="name another with --store, or do without: --no-store",
                 ) from error
-        with self._explained():
-            # An empty name is a temporary file, which SQLite puts on disk as it grows.
-            self._base = sqlite3.connect("" if path is None else path, timeout=120)
-            try:
-                self._prepare()
-            except BaseException:
-                self._base.close()
-                raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._base.close()
+        super().__init__(path, self._prepare, timeout=120)
 
     # --- files and pictures ----------------------------------------------------------------
 
     def stamps(self, paths: Sequence[bytes]) -> dict[bytes, tuple[Stamp, bytes]]:
-        """When these files were read, and the digest that they had."""
+        """Return the stamps and digests that these files had when they were read."""
         query = "SELECT path, size, modified, changed, digest FROM files WHERE path IN ({})"
         return {
             path: ((size, modified, changed), digest)
@@ -156,12 +138,12 @@ class Store:
         }
 
     def has(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Which of these pictures are known, under the present revision."""
+        """Return which of these pictures are known under the present revision."""
         query = f"SELECT digest FROM pictures WHERE revision = '{REVISION}' AND digest IN ({{}})"
         return {digest for (digest,) in self._select(query, digests)}
 
     def known(self, digests: Sequence[bytes]) -> dict[bytes, Known]:
-        """What is known of these pictures, under the present revision."""
+        """Return what is known of these pictures under the present revision, by digest."""
         query = (
             "SELECT digest, id, width, height, informative, word_count, whole, views FROM pictures "
             f"WHERE revision = '{REVISION}' AND digest IN ({{}})"
@@ -182,11 +164,12 @@ class Store:
         return found
 
     def put(self, files: dict[bytes, tuple[Stamp, bytes]], entries: dict[bytes, Entry]) -> None:
-        """Keep what was read of files, and computed of pictures by digest: all or nothing."""
+        """Keep the stamps and digests of files, and entries by digest: all or nothing."""
         with self._explained(), self._base:
-            self._base.execute("BEGIN IMMEDIATE")  # nobody else writes between look and entry
+            # No other process writes between the look and the entry.
+            self._base.execute("BEGIN IMMEDIATE")
             for digest, entry in entries.items():
-                if self.has([digest]):  # another process was faster; its number is in use
+                if self.has([digest]):  # another process was faster, and its number is in use
                     continue
                 old = self._base.execute("SELECT id FROM pictures WHERE digest = ?", (digest,))
                 for (number,) in old.fetchall():
@@ -213,7 +196,7 @@ class Store:
             )
 
     def features(self, one: Known) -> LocalFeatures:
-        """The local features of a picture."""
+        """Return the local features of a picture."""
         with self._explained():
             row = self._base.execute(
                 "SELECT points, frames, descriptors FROM features WHERE id = ?", (one.number,)
@@ -231,9 +214,9 @@ class Store:
     # --- links -----------------------------------------------------------------------------
 
     def links(self, one: Known, others: Sequence[Known]) -> dict[int, Link | None]:
-        """What is known of a picture's ties to others, by their numbers; None for strangers.
+        """Return the known links of a picture to others, by their numbers.
 
-        The distance of the hashes is not kept.
+        None says that the two are unrelated. The distance of the hashes is not kept.
         """
         query = (
             "SELECT other, inliers, share, mirrored, shown, filled, agreement, changed_side "
@@ -247,7 +230,7 @@ class Store:
         }
 
     def put_links(self, found: Iterable[tuple[int, int, Link | None]]) -> None:
-        """Keep ties, all or none."""
+        """Keep links, each with the numbers of its two pictures: all or none."""
         rows = []
         for one, other, link in found:
             values: tuple[float | None, ...] = (None,) * 7
@@ -263,13 +246,13 @@ class Store:
     # --- SQLite ----------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """Make the tables, or see that they are there."""
+        """Make the tables, or check that they are there."""
         (owner,) = self._base.execute("PRAGMA application_id").fetchone()
         (layout,) = self._base.execute("PRAGMA user_version").fetchone()
         if (owner, layout) == (_APPLICATION, _LAYOUT):
             return
         with self._base:
-            self._base.execute("BEGIN IMMEDIATE")  # another process may be at the same
+            self._base.execute("BEGIN IMMEDIATE")  # another process may be doing the same
             (owner,) = self._base.execute("PRAGMA application_id").fetchone()
             (layout,) = self._base.execute("PRAGMA user_version").fetchone()
             if owner == _APPLICATION and layout != _LAYOUT:
@@ -286,35 +269,20 @@ class Store:
                 self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
                 self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
 
-    def _select(self, query: str, keys: Sequence[bytes] | Sequence[int]) -> Iterator[Any]:
-        with self._explained():
-            for start in range(0, len(keys), _MOST_VARIABLES):
-                part = keys[start : start + _MOST_VARIABLES]
-                marks = ",".join("?" * len(part))
-                yield from self._base.execute(query.format(marks), part)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OverflowError) as error:
-            raise RenzhengError(
-                f"the store cannot be used: {error}",
-                source=None if self.path is None else str(self.path),
-                remedy="see that there is space on the disk; if the store is damaged, delete it; "
-                "or name another with --store, or do without: --no-store",
-            ) from error
+    def _failure(self, error: Exception) -> RenzhengError:
+        return RenzhengError(
+            f"the store cannot be used: {error}",
+            source=None if self.path is None else str(self.path),
+            remedy="check that there is space on the disk; if the store is damaged, delete it; "
+            "or name another with --store, or do without: --no-store",
+        )
 
 
 def _check_place(path: Path) -> None:
-    """See that a store would not come into, nor be blamed on, somebody's picture or letter."""
-    head = b""
-    if path.is_file():
-        with suppress(OSError), path.open("rb") as file:
-            head = file.read(len(_MAGIC))
-    if path.suffix.lower() in images.SUFFIXES or (head and head != _MAGIC):
+    """Check that the store would not overwrite a picture or any other file."""
+    if path.suffix.lower() in images.SUFFIXES or is_foreign(path):
         raise InvalidInput(
-            "this is no store but something else, and stays as it is",
+            "this is not a store but something else, and stays as it is",
             source=str(path),
             remedy="name another file with --store, or do without: --no-store",
         )
