@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from renzheng import InvalidInput, PackError, RenzhengError, Verifier
-from renzheng.gallery import Entry, Gallery, exports
+from renzheng.gallery import Entry, Gallery, export_format, exports, keys
 from renzheng.types import Floats
 
 Unit = Callable[..., Floats]
@@ -42,8 +42,8 @@ def _content(gallery: Gallery) -> dict[str, tuple[object, bytes]]:
 def test_comes_back_as_it_was(
     tmp_path: Path, full: Gallery, empty: Gallery, encrypted: bool
 ) -> None:
-    path, key = tmp_path / "out", exports.new_key()
-    recipients = [exports.recipient_of(key)] if encrypted else []
+    path, key = tmp_path / "out", keys.new_key()
+    recipients = [keys.recipient_of(key)] if encrypted else []
     told: list[int] = []
     assert exports.export_gallery(full, path, recipients=recipients, progress=told.append) == 2500
     assert told[-1] == 2500
@@ -58,8 +58,8 @@ def test_comes_back_as_it_was(
 def test_an_encrypted_export_is_read_by_its_key_alone(
     tmp_path: Path, full: Gallery, empty: Gallery
 ) -> None:
-    path, key, other = tmp_path / "out.age", exports.new_key(), exports.new_key()
-    exports.export_gallery(full, path, recipients=[exports.recipient_of(key)])
+    path, key, other = tmp_path / "out.age", keys.new_key(), keys.new_key()
+    exports.export_gallery(full, path, recipients=[keys.recipient_of(key)])
     assert path.read_bytes().startswith(b"age-encryption.org/v1\n")
     with pytest.raises(InvalidInput, match="encrypted"):
         exports.import_gallery(empty, path)
@@ -73,8 +73,8 @@ def test_an_encrypted_export_is_read_by_its_key_alone(
 def test_others_read_it_with_the_tools_of_the_field(tmp_path: Path, full: Gallery) -> None:
     import pyrage
 
-    path, key = tmp_path / "out.age", exports.new_key()
-    exports.export_gallery(full, path, recipients=[exports.recipient_of(key)])
+    path, key = tmp_path / "out.age", keys.new_key()
+    exports.export_gallery(full, path, recipients=[keys.recipient_of(key)])
     plain = pyrage.decrypt(path.read_bytes(), [pyrage.x25519.Identity.from_str(key)])
     table = pa.ipc.open_stream(plain).read_all()
     assert table.num_rows == 2500
@@ -90,8 +90,8 @@ def test_others_read_it_with_the_tools_of_the_field(tmp_path: Path, full: Galler
 def test_a_part_of_an_export_is_told_as_one(
     tmp_path: Path, full: Gallery, empty: Gallery, encrypted: bool, part: float
 ) -> None:
-    path, key = tmp_path / "out", exports.new_key()
-    exports.export_gallery(full, path, recipients=[exports.recipient_of(key)] if encrypted else [])
+    path, key = tmp_path / "out", keys.new_key()
+    exports.export_gallery(full, path, recipients=[keys.recipient_of(key)] if encrypted else [])
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(InvalidInput):
@@ -142,9 +142,11 @@ def test_a_crafted_export_is_refused(
 ) -> None:
     import pyrage
 
-    key = exports.new_key()
+    key = keys.new_key()
     about = {"layout": 1, "pack": dict(empty.pack), "dimension": 128}
-    schema = exports._schema(128).with_metadata({exports._ABOUT: json.dumps(about).encode()})
+    schema = export_format.schema_of(128).with_metadata(
+        {export_format.ABOUT: json.dumps(about).encode()}
+    )
     row = {
         "id": "x", "person": "x", "metadata": "{}", "source": "", "picture": "",
         "enrolled": datetime.now(UTC), "embedding": unit(1)[0].tolist(), **change,
@@ -152,7 +154,7 @@ def test_a_crafted_export_is_refused(
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_batch(pa.RecordBatch.from_pylist([row], schema=schema))
-    recipient = pyrage.x25519.Recipient.from_str(exports.recipient_of(key))
+    recipient = pyrage.x25519.Recipient.from_str(keys.recipient_of(key))
     path = tmp_path / "crafted"
     path.write_bytes(pyrage.encrypt(sink.getvalue(), [recipient]))
     with pytest.raises(InvalidInput):
@@ -169,8 +171,8 @@ def test_a_stream_without_its_end_is_damaged(tmp_path: Path, full: Gallery, empt
 
 
 def test_a_changed_byte_is_found(tmp_path: Path, full: Gallery, empty: Gallery) -> None:
-    path, key = tmp_path / "out", exports.new_key()
-    exports.export_gallery(full, path, recipients=[exports.recipient_of(key)])
+    path, key = tmp_path / "out", keys.new_key()
+    exports.export_gallery(full, path, recipients=[keys.recipient_of(key)])
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -183,7 +185,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, empty: Gallery) -> None:
         path = tmp_path / "no"
         path.write_bytes(content)
         with pytest.raises(InvalidInput):
-            exports.import_gallery(empty, path, key=exports.new_key())
+            exports.import_gallery(empty, path, key=keys.new_key())
     with pytest.raises(InvalidInput):
         exports.import_gallery(empty, tmp_path / "missing")
     with pytest.raises(InvalidInput):
@@ -212,7 +214,7 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path, full: Gallery) ->
     def stop(count: int) -> None:
         raise KeyboardInterrupt
 
-    for recipients in ([], [exports.recipient_of(exports.new_key())]):
+    for recipients in ([], [keys.recipient_of(keys.new_key())]):
         with pytest.raises(KeyboardInterrupt):
             exports.export_gallery(full, path, recipients=recipients, progress=stop)
     assert path.read_text() == "before"
@@ -224,27 +226,27 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path, full: Gallery) ->
 def test_keys_come_from_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(exports.KEY_VARIABLE, raising=False)
-    assert exports.read_key() is None
-    key = exports.new_key()
-    monkeypatch.setenv(exports.KEY_VARIABLE, key)
-    assert exports.read_key() == key
+    monkeypatch.delenv(keys.KEY_VARIABLE, raising=False)
+    assert keys.read_key() is None
+    key = keys.new_key()
+    monkeypatch.setenv(keys.KEY_VARIABLE, key)
+    assert keys.read_key() == key
     path = tmp_path / "key"
-    other = exports.new_key()
+    other = keys.new_key()
     path.write_text(f"# created: today\n# public key: age1x\n{other}\n")
-    assert exports.read_key(path) == other
+    assert keys.read_key(path) == other
     for wrong in ("", "# nothing\n", f"{key}\n{other}\n", "AGE-SECRET-KEY-1XYZ", "\xff"):
         path.write_text(wrong)
         with pytest.raises(InvalidInput) as caught:
-            exports.read_key(path)
+            keys.read_key(path)
         assert "XYZ" not in str(caught.value)  # no part of a key in a message
 
 
 def test_an_interrupted_import_ends_and_keeps_what_is_whole(
     tmp_path: Path, full: Gallery, empty: Gallery
 ) -> None:
-    path, key = tmp_path / "out", exports.new_key()
-    exports.export_gallery(full, path, recipients=[exports.recipient_of(key)])
+    path, key = tmp_path / "out", keys.new_key()
+    exports.export_gallery(full, path, recipients=[keys.recipient_of(key)])
 
     def stop(count: int) -> None:
         raise KeyboardInterrupt

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renzheng import Calibration, InvalidInput
-from renzheng.gallery import NearestStrangers, rates
+from renzheng import Calibration, InvalidInput, gallery
+from renzheng.gallery import NearestImpostors, rates
 from renzheng.gallery.rates import Rates
 from renzheng.verification.calibration import promised_fpir
 
@@ -47,9 +47,9 @@ def test_below_the_calibration_it_is_at_most() -> None:
     assert str(rate) == "at most 0.01"
 
 
-def test_the_share_of_searches_with_a_stranger_as_near() -> None:
+def test_the_share_of_searches_with_an_impostor_as_near() -> None:
     nearest = np.linspace(0.3, 1.3, 1001)
-    measured = NearestStrangers.of(nearest, 500)
+    measured = NearestImpostors.of(nearest, 500)
     assert measured.resolution == pytest.approx(30 / 1001)
     rate = measured.rate_at(0.8, 500)
     assert rate.measured
@@ -71,19 +71,19 @@ def test_a_measured_rate_is_the_share_or_above(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rates, "_POINTS", points)
-        measured = NearestStrangers.of(np.array(nearest), 100)
+        measured = NearestImpostors.of(np.array(nearest), 100)
     share = float(np.mean(np.array(nearest) <= distance))
     assert measured.share_at(distance) >= share - 1e-12
     if points > len(nearest):
         assert measured.share_at(distance) == pytest.approx(share)
     one, more = (measured.rate_at(distance, n).value for n in (entries, entries + 1))
     assert more >= one
-    again = NearestStrangers.from_dict(measured.to_dict())
+    again = NearestImpostors.from_dict(measured.to_dict())
     assert again.rate_at(distance, entries) == measured.rate_at(distance, entries)
 
 
 def test_measured_where_it_speaks_to_lower_rates() -> None:
-    measured = NearestStrangers.of(np.linspace(0.5, 1.0, 3000), 100_000)
+    measured = NearestImpostors.of(np.linspace(0.5, 1.0, 3000), 100_000)
     # The pack cannot go below 63 % in so large a gallery, the measurement goes to 1 %.
     assert Rates(CALIBRATION, measured).fpir_at(0.1, 100_000).value == pytest.approx(0.01)
     # Among 10 entries it is the other way round.
@@ -91,9 +91,9 @@ def test_measured_where_it_speaks_to_lower_rates() -> None:
 
 
 def test_a_promise_that_the_gallery_itself_breaks_is_not_given() -> None:
-    # Among 100 entries the pack promises 0.1 % at 0.2, and every tenth search found a stranger.
+    # Among 100 entries the pack promises 0.1 % at 0.2, and every tenth search found an impostor.
     nearest = np.concatenate([np.full(100, 0.15), np.full(900, 1.0)])
-    rates = Rates(CALIBRATION, NearestStrangers.of(nearest, 100))
+    rates = Rates(CALIBRATION, NearestImpostors.of(nearest, 100))
     rate = rates.fpir_at(0.2, 100)
     assert (rate.measured, rate.at_most) == (True, False)
     assert rate.value == pytest.approx(0.1)
@@ -102,9 +102,9 @@ def test_a_promise_that_the_gallery_itself_breaks_is_not_given() -> None:
     assert Rates(CALIBRATION).fpir_at(0.2, 100).value == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_one_person_has_no_strangers() -> None:
+def test_one_person_has_no_impostors() -> None:
     with pytest.raises(InvalidInput):
-        NearestStrangers.of(np.array([]), 5)
+        NearestImpostors.of(np.array([]), 5)
 
 
 @given(st.floats(0.001, 0.999), st.integers(1, 10**6))
@@ -115,3 +115,10 @@ def test_the_threshold_is_the_last_distance_with_the_rate(max_fpir: float, entri
     assert rates.fpir_at(threshold, entries).value <= max(max_fpir, lowest) * (1 + 1e-6)
     if 0.2 < threshold < 0.6:  # between them the rate rises with the distance
         assert rates.fpir_at(threshold + 1e-6, entries).value > max_fpir
+
+
+def test_classes_are_found_under_their_old_names() -> None:
+    with pytest.warns(DeprecationWarning, match="is now NearestImpostors"):
+        assert gallery.NearestStrangers is NearestImpostors
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = gallery.Nobody

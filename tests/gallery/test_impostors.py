@@ -1,4 +1,4 @@
-"""Everyone of a gallery against everyone else."""
+"""Entries of different people that lie near each other, against brute force."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _distances(rows: Floats) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("blocks")
-def test_nearest_stranger_equals_brute_force(unit: Callable[..., Floats]) -> None:
+def test_nearest_impostor_equals_brute_force(unit: Callable[..., Floats]) -> None:
     rows = unit(60)
     person = np.arange(60) % 20
     rows[20:40] = rows[:20]  # of the same people: they must not count
     apart = _distances(rows)
     apart[person[:, None] == person[None]] = np.inf
     searches = np.array([0, 5, 33, 59])
-    found = impostors.nearest_strangers(rows, person, searches)
+    found = impostors.nearest_impostors(rows, person, searches)
     assert found == pytest.approx(apart[searches].min(axis=1), abs=1e-12)
 
 
@@ -51,12 +51,12 @@ def test_near_pairs_equal_brute_force(unit: Callable[..., Floats]) -> None:
     assert (found.one[0], found.other[0], found.distance[0]) == (3, 10, 0.0)
     assert found.distance == pytest.approx([each[0] for each in expected], abs=1e-12)
     assert set(zip(found.one, found.other, strict=True)) == {each[1:] for each in expected}
-    few = impostors.near_pairs(rows, person, limit, most=4)
+    few = impostors.near_pairs(rows, person, limit, max_pairs=4)
     assert few.distance == pytest.approx(found.distance[:4])
     assert few.left_out == len(expected) - 4
 
 
 def test_alone_nobody_is_near(unit: Callable[..., Floats]) -> None:
     rows, person = unit(3), np.zeros(3, np.intp)
-    assert np.isinf(impostors.nearest_strangers(rows, person, np.arange(3))).all()
+    assert np.isinf(impostors.nearest_impostors(rows, person, np.arange(3))).all()
     assert not len(impostors.near_pairs(rows, person, 2.0).one)

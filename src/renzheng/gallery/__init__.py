@@ -1,13 +1,16 @@
 """One-to-many search: a gallery of biometric references on a vector engine.
 
 A false match rate of one comparison says little about a search among thousands, where there are
-thousands of chances to find a stranger. What a search promises is its false positive identification
-rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
+thousands of chances to find a stranger. The error rate of a search is its false positive
+identification rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 """
 
 from __future__ import annotations
 
-from renzheng.gallery.capture import Enrolment, Outcome
+import warnings
+from typing import Any
+
+from renzheng.gallery.capture import Enrolment, EnrolmentResult
 from renzheng.gallery.conditions import Condition
 from renzheng.gallery.enrolment import enrol
 from renzheng.gallery.entries import (
@@ -19,9 +22,10 @@ from renzheng.gallery.entries import (
     Neighbour,
     SearchDecision,
 )
-from renzheng.gallery.gallery import Gallery, Stats
-from renzheng.gallery.rates import FalsePositiveRate, NearestStrangers
-from renzheng.gallery.search import SearchPolicy
+from renzheng.gallery.gallery import Gallery
+from renzheng.gallery.rates import FalsePositiveRate, NearestImpostors
+from renzheng.gallery.search_policy import SearchPolicy
+from renzheng.gallery.stats import Stats
 
 __all__ = [
     "Added",
@@ -29,15 +33,29 @@ __all__ = [
     "Condition",
     "DuplicateEnrolment",
     "Enrolment",
+    "EnrolmentResult",
     "Entry",
     "FalsePositiveRate",
     "Gallery",
     "Identification",
-    "NearestStrangers",
+    "NearestImpostors",
     "Neighbour",
-    "Outcome",
     "SearchDecision",
     "SearchPolicy",
     "Stats",
     "enrol",
 ]
+
+_RENAMED = {"NearestStrangers": "NearestImpostors", "Outcome": "EnrolmentResult"}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a class under its old name, with a warning."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"renzheng.gallery.{name} is now {_RENAMED[name]}; the old name goes with renzheng 0.3",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return globals()[_RENAMED[name]]

@@ -12,7 +12,7 @@ from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.conditions import Value
 from renzheng.gallery.entries import Entry
-from renzheng.types import Role, Severity
+from renzheng.types import Capture, Floats, Role, Severity
 from renzheng.verification import findings
 from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
@@ -20,12 +20,12 @@ from renzheng.verification.verifier import Verifier
 
 @dataclass(frozen=True, eq=False)
 class Enrolment:
-    """Somebody to be enrolled.
+    """A picture to be enrolled.
 
     Attributes
     ----------
     id, person, metadata
-        As in `Entry`.
+        The attributes of the `Entry` to make.
     picture
         Anything that `renzheng.images.read` takes; a path where several processes work.
     """
@@ -37,21 +37,21 @@ class Enrolment:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of an enrolment.
+class EnrolmentResult:
+    """The result of an enrolment.
 
     Attributes
     ----------
     id, source
-        Whose.
+        The id and the picture's name, as in `Enrolment` and `Entry`.
     entry
-        The new entry; None where there is none.
+        The new entry, or None.
     reason
-        Why there is none: the failure to enrol (ISO/IEC 19795-1), or that the id was there.
+        Why there is no entry: the failure to enrol (ISO/IEC 19795-1), or that the id was there.
     known
-        Whether the gallery holds this very picture, or no picture, under the id already.
+        Whether the gallery already holds this very picture, or no picture, under the id.
     warnings
-        What speaks against the picture, though it was taken.
+        Findings against the picture, though it was accepted.
     """
 
     id: str
@@ -64,26 +64,25 @@ class Outcome:
 
 def acquire(
     wanted: Enrolment, verifier: Verifier, role: Role, *, accept_doubtful: bool = False
-) -> Outcome:
-    """Read a picture, find the face and embed it; adds nothing to any gallery."""
+) -> EnrolmentResult:
+    """Read a picture, find the face and embed it; add nothing to any gallery."""
     source = images.describe(wanted.picture)
     picture, digest = wanted.picture, ""
     if isinstance(picture, (str, Path)):
         try:
             picture = images.read_bytes(picture)
         except RenzhengError as error:
-            return Outcome(wanted.id, source, reason=error.reason)
+            return EnrolmentResult(wanted.id, source, reason=error.reason)
     if isinstance(picture, bytes):
         digest = hashlib.sha256(picture).hexdigest()
     capture = verifier.acquire(picture, role)
     found = list(findings.of_capture("reference", capture, Policy()))
-    effects = {Severity.REFUSAL} if accept_doubtful else {Severity.REFUSAL, Severity.DOUBT}
-    against = [each.message for each in found if each.severity in effects]
-    if against or capture.crop is None:
-        return Outcome(wanted.id, source, reason="; ".join(against) or "no face was found")
-    embedding = capture.embedding
+    refused = {Severity.REFUSAL} if accept_doubtful else {Severity.REFUSAL, Severity.DOUBT}
+    reasons = [each.message for each in found if each.severity in refused]
+    embedding = None if reasons else embedding_of(capture, verifier)
     if embedding is None:
-        embedding = verifier.embed_crops(capture.crop[None])[0]
+        reason = "; ".join(reasons) or "no face was found"
+        return EnrolmentResult(wanted.id, source, reason=reason)
     entry = Entry(
         id=wanted.id,
         embedding=embedding,
@@ -92,4 +91,13 @@ def acquire(
         source=source,
         picture=digest,
     )
-    return Outcome(wanted.id, source, entry, warnings=tuple(each.message for each in found))
+    return EnrolmentResult(wanted.id, source, entry, warnings=tuple(each.message for each in found))
+
+
+def embedding_of(capture: Capture, verifier: Verifier) -> Floats | None:
+    """Return the embedding of a capture's face, float32 (d,); None where there is no face."""
+    if capture.crop is None:
+        return None
+    if capture.embedding is not None:
+        return capture.embedding
+    return verifier.embed_crops(capture.crop[None])[0]

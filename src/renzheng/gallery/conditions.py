@@ -1,4 +1,4 @@
-"""Which entries of a gallery a search looks at: conditions on their metadata."""
+"""Conditions on the metadata of entries, which limit a search to a part of a gallery."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Value = str | int | float | bool
 
 _OPERATORS = ("!=", ">=", "<=", "=", ">", "<")  # the longer ones first: `>=` begins with `>`
 _KEY = re.compile(r"[^\W\d][\w-]{0,63}")
-_COLUMNS = ("id", "person", "source", "picture")  # an entry's own, beside its metadata
-_MOST_TEXT = 4096
-_MOST_KEYS = 64
-_EXACT = 2**53  # beyond it numbers are told apart by the engine's doubles no more
+_COLUMNS = ("id", "person", "source", "picture")  # fields of an entry beside its metadata
+_MAX_TEXT = 4096  # characters
+_MAX_KEYS = 64
+_EXACT = 2**53  # LanceDB's doubles are exact up to here
 
 
 @dataclass(frozen=True)
 class Condition:
     """One condition on an entry, such as ``country = CN`` or ``age >= 18``.
 
-    An entry that lacks the key, or holds a value of another type there, does not fulfil it,
-    whatever the operator.
+    An entry that lacks the key, or has a value of another type there, does not meet it, whatever
+    the operator.
 
     Attributes
     ----------
@@ -46,14 +46,14 @@ class Condition:
         check_key(self.key)
         if self.operator not in _OPERATORS:
             raise InvalidInput(
-                f"no operator is called {self.operator!r}",
-                remedy=f"there are: {' '.join(_OPERATORS)}",
+                f"unknown operator {self.operator!r}",
+                remedy=f"use one of {' '.join(_OPERATORS)}",
             )
         check_value(self.key, self.value)
         if isinstance(self.value, bool) and self.operator not in ("=", "!="):
-            raise InvalidInput(f"{self.key}: true and false can be equal or not, no more")
+            raise InvalidInput(f"{self.key}: true and false can only be compared with = and !=")
         if self.key in _COLUMNS and not isinstance(self.value, str):
-            raise InvalidInput(f"{self.key} is a text, not {self.value!r}")
+            raise InvalidInput(f"{self.key} must be a text, not {self.value!r}")
         if isinstance(self.value, str):
             object.__setattr__(self, "value", normal(self.value))
         object.__setattr__(self, "key", normal(self.key))
@@ -65,7 +65,7 @@ class Condition:
         Raises
         ------
         InvalidInput
-            If it is no condition.
+            If the text is no condition.
         """
         found = re.fullmatch(r"\s*([^=<>!]+?)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", text, re.DOTALL)
         if found is None:
@@ -80,42 +80,50 @@ class Condition:
                 "double quotes",
             )
         read = parse_value(value)
-        # Of an entry's own everything is a text, and 1e5 the text that was typed.
+        # The fields of an entry are texts: 1e5 is the text as it was typed.
         return cls(key, operator, value if key in _COLUMNS and not isinstance(read, str) else read)
 
     def sql(self) -> str:
-        """The condition in the engine's language; nothing in it can end a text early."""
+        """Return the condition in LanceDB's language; no value can break out of its literal."""
         value = self.value
         if self.key in _COLUMNS:
             return f"({self.key} {self.operator} {quoted(str(value))})"
-        # The engine would turn the text "18" into a number and a number into a text.
-        kept = f"json_extract(metadata, '$.\"{self.key}\"')"
+        # LanceDB would turn the text "18" into a number and a number into a text.
+        stored = f"json_extract(metadata, '$.\"{self.key}\"')"
         if isinstance(value, bool):
-            kind, column, literal = f"{kept} IN ('true', 'false')", "json_get_bool", str(value)
+            kind, column, literal = f"{stored} IN ('true', 'false')", "json_get_bool", str(value)
         elif isinstance(value, str):
-            kind, column, literal = f"{kept} LIKE '\"%'", "json_get_string", quoted(value)
+            kind, column, literal = f"{stored} LIKE '\"%'", "json_get_string", quoted(value)
         else:
-            kind = f"{kept} NOT LIKE '\"%' AND {kept} NOT IN ('true', 'false')"
+            kind = f"{stored} NOT LIKE '\"%' AND {stored} NOT IN ('true', 'false')"
             column, literal = "json_get_float", repr(float(value))
-        # The kind last: it is then asked of those only that are left.
+        # The type comes last, so that it is checked only for the entries that are left.
         return f"({column}(metadata, '{self.key}') {self.operator} {literal} AND {kind})"
 
 
-def where(conditions: Iterable[Condition]) -> str | None:
-    """All of the conditions as one, in the engine's language; None if there is none."""
-    return " AND ".join(condition.sql() for condition in conditions) or None
+Filter = Iterable[Condition | str]  # texts such as ``age>=18`` among them; an entry meets all
+
+
+def as_conditions(conditions: Filter) -> list[Condition]:
+    """Return conditions, some of them given as texts, as `Condition` objects."""
+    return [each if isinstance(each, Condition) else Condition.parse(each) for each in conditions]
+
+
+def as_sql(conditions: Filter) -> str | None:
+    """Return all conditions as one, in LanceDB's language; None if there are none."""
+    return " AND ".join(each.sql() for each in as_conditions(conditions)) or None
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of the engine's language."""
+    """Return a text as a literal of LanceDB's language."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def parse_value(text: str) -> Value:
-    """A value as people write it.
+    """Return a value that is written as a text.
 
-    What JSON calls a number, ``true`` or ``false`` is one; anything else is a text. A text that
-    looks like a number is kept one by double quotes: ``"18"``. ``007`` is a text.
+    JSON's numbers, ``true`` and ``false`` are read as such; anything else is a text. Double quotes
+    make a text of a number: ``"18"``. ``007`` is a text.
     """
     try:
         value = json.loads(text)
@@ -123,17 +131,17 @@ def parse_value(text: str) -> Value:
         return text
     if isinstance(value, (int, float)):
         largest = _EXACT if isinstance(value, int) else sys.float_info.max
-        return value if abs(value) <= largest else text  # not-a-number is no less than anything
+        return value if abs(value) <= largest else text  # NaN fails the comparison, and is a text
     return value if isinstance(value, str) else text
 
 
 def check_key(key: str) -> None:
-    """Make sure that this can be a key of metadata.
+    """Check that this can be a key of metadata.
 
     Raises
     ------
     InvalidInput
-        If it is none.
+        If it cannot.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InvalidInput(
@@ -143,16 +151,16 @@ def check_key(key: str) -> None:
 
 
 def check_value(key: str, value: object) -> None:
-    """Make sure that this can be a value of metadata.
+    """Check that this can be a value of metadata.
 
     Raises
     ------
     InvalidInput
-        If it is none.
+        If it cannot.
     """
     if isinstance(value, str):
-        if len(value) > _MOST_TEXT:
-            raise InvalidInput(f"{key}: a text may have up to {_MOST_TEXT} characters")
+        if len(value) > _MAX_TEXT:
+            raise InvalidInput(f"{key}: a text may have up to {_MAX_TEXT} characters")
         _check_text(key, value)
     elif isinstance(value, float):
         if not abs(value) < float("inf"):
@@ -160,26 +168,26 @@ def check_value(key: str, value: object) -> None:
     elif isinstance(value, int):
         if abs(value) > _EXACT:
             raise InvalidInput(
-                f"{key}: a number beyond 2^53 is not kept exactly", remedy="keep it as a text"
+                f"{key}: a number beyond 2^53 is not stored exactly", remedy="store it as a text"
             )
     else:
-        raise InvalidInput(f"{key}: a text, a number, true or false is wanted, not {value!r}")
+        raise InvalidInput(f"{key}: must be a text, a number, true or false, not {value!r}")
 
 
 def check_metadata(metadata: Mapping[str, Value]) -> dict[str, Value]:
-    """A copy of an entry's metadata.
+    """Return a copy of an entry's metadata, its texts in Unicode's composed form.
 
     Raises
     ------
     InvalidInput
-        If a key or a value is none that is kept, or is that of a column.
+        If a key or a value cannot be stored, or a key is a field of the entry.
     """
-    if len(metadata) > _MOST_KEYS:
-        raise InvalidInput(f"an entry has up to {_MOST_KEYS} keys of metadata")
+    if len(metadata) > _MAX_KEYS:
+        raise InvalidInput(f"an entry can have up to {_MAX_KEYS} keys of metadata")
     for key, value in metadata.items():
         check_key(key)
         if key in _COLUMNS:
-            raise InvalidInput(f"{key!r} is an entry's own: metadata cannot have it as a key")
+            raise InvalidInput(f"{key!r} is a field of entries, and cannot be a key of metadata")
         check_value(key, value)
     return {
         normal(key): normal(value) if isinstance(value, str) else value
@@ -188,28 +196,28 @@ def check_metadata(metadata: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def check_name(what: str, name: object) -> str:
-    """Make sure that this can name an entry or a person; in Unicode's composed form.
+    """Return the name of an entry or a person in Unicode's composed form.
 
     Raises
     ------
     InvalidInput
-        If it cannot.
+        If it is no such name.
     """
     if not isinstance(name, str) or not name.strip() or len(name) > 255:
-        raise InvalidInput(f"{what} is a text of 1 to 255 characters, not {name!r}")
+        raise InvalidInput(f"{what} must be a text of 1 to 255 characters, not {name!r}")
     _check_text(what, name)
     return normal(name)
 
 
 def normal(text: str) -> str:
-    """Unicode's composed form: José is one name, however its accent was typed."""
+    """Return Unicode's composed form: José is one name, however its accent was typed."""
     return unicodedata.normalize("NFC", text)
 
 
 def _check_text(what: str, text: str) -> None:
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError as error:  # half of a surrogate pair: a name that is no UTF-8
+    except UnicodeEncodeError as error:  # half of a surrogate pair
         raise InvalidInput(f"{what} is no Unicode text: {text!r}") from error
     if "\0" in text:
-        raise InvalidInput(f"{what} holds a null character")
+        raise InvalidInput(f"{what} must not contain a null character")

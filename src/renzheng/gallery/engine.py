@@ -1,29 +1,25 @@
-"""The vector engine: the one module that knows LanceDB.
+"""The vector engine: a gallery's entries and notes as LanceDB tables.
 
-LanceDB is a library over files: the same code works on a folder of this machine and on an object
-store (``s3://``, ``gs://``, ``az://``) that many machines read and write at once. Every change is
-one transaction that is there whole or not at all.
+Every change is one transaction, which takes effect as a whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import numpy as np
 
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.gallery.conditions import quoted
+from renzheng.gallery.connection import connect, explained, is_remote, location, writer_lock
 from renzheng.gallery.entries import Entry, Neighbour
 from renzheng.gallery.rows import (
     ABOUT,
@@ -44,59 +40,28 @@ Result = TypeVar("Result")
 
 LAYOUT = 1
 ENTRIES, NOTES = "entries", "notes"
-UNPURGED = "unpurged"  # a note: removed entries' bytes may lie in the files
-_WAIT = 120.0  # seconds for another writer
-_TRIES = 3  # of a reader whose version was cleaned away under it
-_BATCH = 8192  # rows of a scan
-_FRAGMENTS = 128  # pieces of a table before they are joined
-_INDEX_CACHE, _METADATA_CACHE = 1 << 30, 1 << 28  # bytes; by itself it takes up to 7 GiB
-_KEEP = timedelta(minutes=15)  # versions that a reader may still be at
-
-
-def is_remote(where: str) -> bool:
-    """Whether this names an object store, and no folder of this machine."""
-    return "://" in where
-
-
-def _place(where: str) -> str:
-    """A folder's path, or the address of an object store."""
-    if where.startswith("file:"):
-        return url2pathname(urlsplit(where).path)
-    if where.startswith("db:"):
-        raise InvalidInput(
-            "LanceDB's own cluster is not supported",
-            source=where,
-            remedy="name a folder, or an object store",
-        )
-    return where
+UNPURGED = "unpurged"  # a note: the files may still hold bytes of removed entries
+_TRIES = 3  # for a reader whose version was deleted while it read
+_BATCH = 8192  # rows read at a time in a scan
+_FRAGMENTS = 128  # fragments of a table before they are merged
+_KEEP = timedelta(minutes=15)  # age of versions that a reader may still use
 
 
 class Engine:
-    """The entries of one gallery and notes about it.
+    """The entries of one gallery, and notes about it.
 
     Parameters
     ----------
     where
         A folder, or the address of an object store.
     options
-        What the object store asks for (credentials, endpoint), as LanceDB names it.
+        Settings of the object store (credentials, endpoint), by LanceDB's names.
     """
 
     def __init__(self, where: str, options: Mapping[str, str] | None = None):
-        where = _place(where)
-        self.where = where
-        lance = _library()
-        self._lock: Any = nullcontext() if is_remote(where) else _lock(where)
-        # Every read sees what other processes have written; without an interval none would.
-        with _explained(where):
-            self._base = lance.connect(
-                where,
-                storage_options=dict(options or {}),
-                read_consistency_interval=timedelta(0),
-                session=lance.Session(
-                    index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
-                ),
-            )
+        self.where = location(where)
+        self._lock = writer_lock(self.where)
+        self._database = connect(self.where, options)
         self._tables: dict[str, lancedb.table.Table] = {}
         self._commits = 0
 
@@ -104,38 +69,38 @@ class Engine:
     def create(
         cls, where: str, about: Mapping[str, Any], options: Mapping[str, str] | None = None
     ) -> Engine:
-        """Make an empty gallery.
+        """Create an empty gallery.
 
         Raises
         ------
         InvalidInput
-            If there is one, or the folder holds something else.
+            If there is a gallery already, or the folder holds something else.
         RenzhengError
-            If it cannot be made.
+            If the gallery cannot be created.
         """
-        where = _place(where)
+        where = location(where)
         if not is_remote(where):
             folder = Path(where)
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                # What an interrupted attempt may have left.
+                # These are what an interrupted attempt may have left.
                 if {path.name for path in folder.iterdir()} - {f"{NOTES}.lance", ".lock"}:
                     raise InvalidInput(
-                        "the folder is not empty", source=where, remedy="name a new one"
+                        "the folder is not empty", source=where, remedy="name a new folder"
                     )
-                folder.chmod(0o700)  # embeddings are biometric templates; an empty one may be open
+                folder.chmod(0o700)  # it may have existed, open to others; embeddings are private
             except OSError as error:
                 raise RenzhengError(
-                    f"the gallery cannot be made: {error.strerror}", source=where
+                    f"the gallery cannot be created: {error.strerror}", source=where
                 ) from error
-        with _explained(where):
+        with explained(where):
             engine = cls(where, options)
-            if engine._there(ENTRIES):
-                raise InvalidInput("there is a gallery already", source=where)
+            if engine._exists(ENTRIES):
+                raise InvalidInput("there is already a gallery here", source=where)
             schema = entries_schema(int(about["dimension"]), {"layout": LAYOUT, **about})
-            # Notes first: a gallery is there when its entries are.
-            engine._base.create_table(NOTES, schema=notes_schema(), exist_ok=True)
-            engine._base.create_table(ENTRIES, schema=schema)
+            # Notes first: a gallery exists once its entries table does.
+            engine._database.create_table(NOTES, schema=notes_schema(), exist_ok=True)
+            engine._database.create_table(ENTRIES, schema=schema)
         return engine
 
     @classmethod
@@ -145,49 +110,49 @@ class Engine:
         Raises
         ------
         InvalidInput
-            If there is none.
+            If there is no gallery.
         RenzhengError
-            If it cannot be opened.
+            If the gallery cannot be opened.
         """
-        where = _place(where)
+        where = location(where)
         missing = InvalidInput(
-            "there is no gallery", source=where, remedy="make one: renzheng gallery create"
+            "there is no gallery here", source=where, remedy="create one: renzheng gallery create"
         )
-        # The engine would make the folder.
+        # LanceDB would create the folder.
         if not is_remote(where) and not (Path(where) / f"{ENTRIES}.lance").is_dir():
             raise missing
-        with _explained(where):
+        with explained(where):
             engine = cls(where, options)
-            if not engine._there(ENTRIES):
+            if not engine._exists(ENTRIES):
                 raise missing
             layout = engine.about.get("layout")
         if layout != LAYOUT:
             raise RenzhengError(
-                f"the gallery's layout is {layout}, {LAYOUT} is known",
+                f"the gallery has layout {layout}; this version of renzheng reads layout {LAYOUT}",
                 source=where,
-                remedy="use the version of renzheng that wrote it",
+                remedy="use the version of renzheng that created it",
             )
         return engine
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the gallery was made with."""
+        """The pack, dimension and version that the gallery was created with."""
         found = (self._table(ENTRIES).schema.metadata or {}).get(ABOUT, b"{}")
         about: dict[str, Any] = json.loads(found)
         return about
 
     @property
     def dimension(self) -> int:
-        """Of the embeddings."""
+        """The dimension of the embeddings."""
         size: int = self._table(ENTRIES).schema.field("embedding").type.list_size
         return size
 
     def count(self, condition: str | None = None) -> int:
-        """How many entries there are, or fulfil a condition."""
+        """Count the entries, or those that meet a condition."""
         return self._read(lambda table: int(table.count_rows(condition)))
 
     def get(self, ids: Sequence[str]) -> list[Entry]:
-        """The entries of these ids that there are, in no order."""
+        """Return the entries with these ids, in no particular order."""
         if not ids:
             return []
         condition = f"id IN ({', '.join(map(quoted, ids))})"
@@ -196,12 +161,12 @@ class Engine:
         )
 
     def scan(self, condition: str | None = None) -> Iterator[list[Entry]]:
-        """All entries, some thousand at a time, in no order."""
+        """Yield all entries, some thousand at a time, in no particular order."""
         for batch in self._scan(COLUMNS, condition):
             yield entries_of(batch)
 
     def people(self) -> set[str]:
-        """Whose the entries are."""
+        """Return the names of all people who have entries."""
 
         def read() -> set[str]:
             found: set[str] = set()
@@ -214,7 +179,7 @@ class Engine:
     def scan_embeddings(
         self, condition: str | None = None
     ) -> Iterator[tuple[list[str], list[str], Floats]]:
-        """Ids, people and embeddings, float32 (n, d), some thousand at a time, in no order."""
+        """Yield ids, people and embeddings, float32 (n, d), some thousand rows at a time."""
         for batch in self._scan(("id", "person", "embedding"), condition):
             yield (
                 batch.column("id").to_pylist(),
@@ -223,7 +188,7 @@ class Engine:
             )
 
     def insert(self, entries: Sequence[Entry]) -> list[str]:
-        """Add entries whose ids are new, all at once; returns these ids, in order."""
+        """Add the entries whose ids are new in one transaction; return these ids in order."""
         with self._writing():
             known = {entry.id for entry in self.get([entry.id for entry in entries])}
             fresh = [entry for entry in entries if entry.id not in known]
@@ -232,26 +197,26 @@ class Engine:
             merge = self._table(ENTRIES).merge_insert("id").when_not_matched_insert_all()
             result = merge.execute(self._arrow(fresh))
             if result.num_inserted_rows != len(fresh):
-                # Another machine was faster with some of them.
-                there = {entry.id: entry for entry in self.get([entry.id for entry in fresh])}
-                fresh = [e for e in fresh if _same(e, there.get(e.id))]
-            self._tidy_now_and_then()
+                # Another machine added some of them first.
+                kept = {entry.id: entry for entry in self.get([entry.id for entry in fresh])}
+                fresh = [entry for entry in fresh if _same(entry, kept.get(entry.id))]
+            self._merge_sometimes()
             return [entry.id for entry in fresh]
 
     def upsert(self, entries: Sequence[Entry]) -> None:
-        """Add entries, all at once, in the place of those that have their ids."""
+        """Add entries in one transaction, replacing those with the same ids."""
         with self._writing():
             if self.get([entry.id for entry in entries]):
                 self.write_note(UNPURGED, True)
             merge = self._table(ENTRIES).merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge.execute(self._arrow(entries))
-            self._tidy_now_and_then()
+            self._merge_sometimes()
 
     def delete(self, condition: str) -> int:
-        """Remove the entries that fulfil a condition; `purge` removes their bytes."""
+        """Remove the entries that meet a condition; `purge` removes their bytes."""
         with self._writing():
-            # Before, so that a killed process leaves the note, and no bytes that nobody knows of.
+            # Written first, so that a process killed half way leaves the note.
             self.write_note(UNPURGED, True)
             return int(self._table(ENTRIES).delete(condition).num_deleted_rows)
 
@@ -263,19 +228,19 @@ class Engine:
         *,
         partitions: int | None = None,
     ) -> list[list[Neighbour]]:
-        """The nearest entries of each probe, nearest first.
+        """Return the nearest entries of each probe, nearest first.
 
         Parameters
         ----------
         probes
             float32 (n, d), unit length.
         count
-            How many at most.
+            The most entries per probe.
         condition
-            Only entries that fulfil it.
+            A condition that entries have to meet.
         partitions
-            How many partitions of the index are looked into, and more where these hold too few
-            entries that fulfil the condition; None compares every entry.
+            The number of index partitions to search; more are searched where these hold too few
+            entries that meet the condition. None compares every entry.
         """
 
         def search(table: Any) -> Any:
@@ -290,75 +255,75 @@ class Engine:
         if not len(probes) or not self.count():
             return [[] for _ in probes]
         found = self._read(search)
-        of = (
+        numbers = (
             found.column("query_index").to_pylist()
             if "query_index" in found.column_names
             else [0] * len(found)
         )
         neighbours: list[list[Neighbour]] = [[] for _ in probes]
-        for probe, entry in zip(of, entries_of(found), strict=True):
-            # The engine's squares in single precision lose what lies near 0.
-            apart = entry.embedding.astype(np.float64) - probes[probe].astype(np.float64)
-            neighbours[probe].append(Neighbour(entry, float(np.linalg.norm(apart))))
+        for number, entry in zip(numbers, entries_of(found), strict=True):
+            # LanceDB's squares in single precision lose what lies near 0.
+            difference = entry.embedding.astype(np.float64) - probes[number].astype(np.float64)
+            neighbours[number].append(Neighbour(entry, float(np.linalg.norm(difference))))
         for each in neighbours:
             each.sort(key=lambda neighbour: (neighbour.distance, neighbour.entry.id))
         return neighbours
 
     def index(self, partitions: int) -> None:
-        """Partition the embeddings, so that a search looks at a part of them only."""
+        """Partition the embeddings, so that a search compares only a part of them."""
         from lancedb.index import BTree, IvfFlat
 
         with self._writing():
             table = self._table(ENTRIES)
             table.optimize(cleanup_older_than=_KEEP)
             # IVF_FLAT keeps whole vectors, so that distances stay exact.
-            whole = IvfFlat(distance_type="l2", num_partitions=partitions)
-            table.create_index("embedding", config=whole, replace=True)
+            flat = IvfFlat(distance_type="l2", num_partitions=partitions)
+            table.create_index("embedding", config=flat, replace=True)
             table.create_index("id", config=BTree(), replace=True)
 
     def indexed(self) -> int:
-        """How many entries are partitioned."""
+        """Count the entries that are partitioned."""
         table = self._table(ENTRIES)
         for index in table.list_indices():
             if list(index.columns) == ["embedding"]:
-                told = table.index_stats(index.name)
-                return 0 if told is None else int(told.num_indexed_rows)
+                stats = table.index_stats(index.name)
+                return 0 if stats is None else int(stats.num_indexed_rows)
         return 0
 
     def compact(self) -> None:
-        """Join small pieces, index what is new, and forget old versions."""
+        """Merge small files, add new entries to the indices, and delete old versions."""
         with self._writing():
             self._table(ENTRIES).optimize(cleanup_older_than=_KEEP)
             self._table(NOTES).optimize(cleanup_older_than=_KEEP)
 
     def purge(self) -> None:
-        """Write every entry anew and delete the files that held those that were removed.
+        """Rewrite every entry, and delete the files that held removed ones.
 
-        A reader or writer elsewhere would lose its files: where the folder is of this machine, no
-        other can write meanwhile, and readers try again; for an object store the caller has to see
-        that nobody works on it.
+        A reader or writer elsewhere would lose its files. In a folder of this machine the lock
+        keeps other writers out and readers try again; for an object store the caller has to see
+        that nobody else uses it.
         """
         with self._writing():
             table = self._table(ENTRIES)
             self.write_note("index", None)
-            self._drop_indices()  # they hold embeddings of their own
+            self._drop_indices()  # they hold copies of embeddings
             table.update(where="true", values_sql={"id": "id"})
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of what the lock prevents
+                warnings.simplefilter("ignore", UserWarning)  # warns of what the lock prevents
                 table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-                self.write_note(UNPURGED, None)  # by now they are gone
+                self.write_note(UNPURGED, None)  # the old files are gone
                 notes = self._table(NOTES)
                 notes.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
     def note(self, name: str) -> Any:
-        """A note about the gallery, or None."""
+        """Return a note about the gallery, or None."""
         rows = self._read(
             lambda table: table.search().where(f"name = {quoted(name)}").limit(1).to_list(), NOTES
         )
         return json.loads(rows[0]["value"]) if rows else None
 
     def write_note(self, name: str, value: Any) -> None:
-        """Keep a note in the place of what it was; None removes it."""
+        """Write a note, replacing what it held; None removes it."""
         import pyarrow as pa
 
         with self._writing():
@@ -372,13 +337,13 @@ class Engine:
             merge.execute(pa.table(row, schema=notes_schema()))
 
     def size(self) -> int | None:
-        """Bytes on disk; None where it is no folder of this machine."""
+        """Return the bytes on disk; None for an object store."""
         if is_remote(self.where):
             return None
         total = 0
         for folder, _, files in os.walk(self.where):
             for name in files:
-                with suppress(FileNotFoundError):  # they come and go while others work on it
+                with suppress(FileNotFoundError):  # files come and go while others write
                     total += (Path(folder) / name).stat().st_size
         return total
 
@@ -386,14 +351,14 @@ class Engine:
         query = self._table(ENTRIES).search().select(list(columns))
         if condition is not None:
             query = query.where(condition)
-        with _explained(self.where):
+        with explained(self.where):
             yield from query.to_batches(batch_size=_BATCH)
 
     def again(self, work: Callable[[], Result]) -> Result:
-        """Do what reads, and do it anew where another process cleaned away what was being read."""
+        """Call a reading function, again if another process deleted what was being read."""
         for left in reversed(range(_TRIES)):
             try:
-                with _explained(self.where):
+                with explained(self.where):
                     return work()
             except RenzhengError:
                 if not left:
@@ -407,16 +372,16 @@ class Engine:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One writer at a time, where the gallery is a folder; a killed one holds nothing."""
-        with _explained(self.where), self._lock:  # it may be taken again by who holds it
+        """Keep other writers of this machine out of a folder."""
+        with explained(self.where), self._lock:
             yield
 
-    def _tidy_now_and_then(self) -> None:
-        """Every change adds a piece, and a table of thousands of pieces is slow to open."""
+    def _merge_sometimes(self) -> None:
+        """Merge fragments: every change adds one, and a table of thousands is slow to open."""
         self._commits += 1
         if self._commits % 16:
             return
-        # What was to be kept is kept already: a failure here must not make it look as if not.
+        # The change itself is written: a failure here must not make it look as if it were not.
         with suppress(OSError, RuntimeError, ValueError):
             table = self._table(ENTRIES)
             if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
@@ -427,16 +392,16 @@ class Engine:
         for index in table.list_indices():
             table.drop_index(index.name)
 
-    def _there(self, name: str) -> bool:
+    def _exists(self, name: str) -> bool:
         try:
             self._table(name)
-        except ValueError:  # what LanceDB raises where there is none
+        except ValueError:  # LanceDB raises it for a missing table
             return False
         return True
 
     def _table(self, name: str) -> Any:
         if name not in self._tables:
-            self._tables[name] = self._base.open_table(name)
+            self._tables[name] = self._database.open_table(name)
         return self._tables[name]
 
     def _arrow(self, entries: Sequence[Entry]) -> pa.Table:
@@ -445,45 +410,3 @@ class Engine:
 
 def _same(entry: Entry, other: Entry | None) -> bool:
     return other is not None and entry.to_dict() == other.to_dict()
-
-
-def _lock(where: str) -> Any:
-    import filelock
-
-    return filelock.FileLock(Path(where) / ".lock", timeout=_WAIT, mode=0o600)
-
-
-def _library() -> Any:
-    try:
-        import filelock  # noqa: F401 - asked for early, so that nothing fails half way
-        import lancedb
-    except ImportError as error:
-        raise RenzhengError(
-            f"a gallery needs the package {error.name}",
-            remedy="pip install 'renzheng[gallery]'",
-        ) from error
-    return lancedb
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """What the engine raises, as what this package raises."""
-    try:
-        yield
-    except RenzhengError:
-        raise
-    except TimeoutError as error:  # filelock's is one
-        raise RenzhengError(
-            "another process has been writing to the gallery for minutes",
-            source=where,
-            remedy="try again when it is done",
-        ) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        # The engine tells where in its own sources it noticed.
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        told = re.sub(r",? \S*/registry/src/\S*|lance error: |LanceError\(\w+\): ", "", told)
-        raise RenzhengError(
-            f"the gallery cannot be used: {told[:500]}",
-            source=where,
-            remedy="if another process was removing entries, try again",
-        ) from error

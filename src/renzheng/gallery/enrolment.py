@@ -1,4 +1,4 @@
-"""Many pictures into a gallery, in several processes and so that an interrupted run goes on."""
+"""Enrolment of many pictures, in several processes; an interrupted run can be continued."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from renzheng import images
 from renzheng._support import processes
 from renzheng.errors import RenzhengError
-from renzheng.gallery.capture import Enrolment, Outcome, acquire
+from renzheng.gallery.capture import Enrolment, EnrolmentResult, acquire
 from renzheng.gallery.entries import Entry
 from renzheng.types import Role
 from renzheng.verification.config import VerifierConfig
@@ -22,8 +22,8 @@ from renzheng.verification.verifier import Verifier
 if TYPE_CHECKING:
     from renzheng.gallery.gallery import Gallery
 
-_BATCH = 64  # entries of one transaction, which is what a killed run does again
-_THERE = "the gallery holds this id already"
+_BATCH = 64  # entries of one transaction: what a killed run has to do again
+_ALREADY = "the gallery holds this id already"
 _WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
 
 
@@ -35,23 +35,23 @@ def enrol(
     accept_doubtful: bool = False,
     replace: bool = False,
     workers: int = 1,
-) -> Iterator[Outcome]:
-    """Enrol many.
+) -> Iterator[EnrolmentResult]:
+    """Enrol many pictures.
 
-    An outcome is yielded once its entry is kept for good. Ids that the gallery holds come first and
-    are passed over, so that an interrupted run goes on where it stopped; if the picture's file is
-    not the one that was enrolled under the id, that is a failure.
+    A result is yielded once its entry is stored. Ids that the gallery holds come first and are
+    skipped, so that an interrupted run continues where it stopped; if the picture's file is not
+    the one that was enrolled under the id, that is a failure.
 
     Parameters
     ----------
     gallery
-        Where to.
+        The gallery to add to.
     enrolments
-        Whom.
+        The pictures, with their ids.
     role, accept_doubtful, replace
         As in `Gallery.enrol`.
     workers
-        Processes that find and embed faces.
+        The number of processes that find and embed faces.
     """
     wanted = list(enrolments)
     known = {} if replace else gallery.held([each.id for each in wanted])
@@ -60,35 +60,35 @@ def enrol(
     for each in wanted:
         if each.id in seen:
             source = images.describe(each.picture)
-            yield Outcome(each.id, source, reason="its id comes twice: name another")
+            yield EnrolmentResult(each.id, source, reason="its id comes twice: use another")
         elif each.id in known:
-            yield _known(each, known[each.id])
+            yield _already_enrolled(each, known[each.id])
         else:
             fresh.append(each)
         seen.add(each.id)
-    outcomes = _acquired(iter(fresh), gallery.verifier, role, accept_doubtful, workers)
-    while ready := list(islice(outcomes, _BATCH)):
-        entries = [outcome.entry for outcome in ready if outcome.entry is not None]
-        # Only what is kept is told. What somebody else has added meanwhile is not kept.
+    results = _acquire_all(iter(fresh), gallery.verifier, role, accept_doubtful, workers)
+    while batch := list(islice(results, _BATCH)):
+        entries = [result.entry for result in batch if result.entry is not None]
+        # Another process may have added an id in the meantime: it is refused.
         refused = set(gallery.add(entries, replace=replace).refused) if entries else set()
-        for outcome in ready:
-            if outcome.id in refused:
-                outcome = Outcome(outcome.id, outcome.source, reason=_THERE)
-            yield outcome
+        for result in batch:
+            if result.id in refused:
+                result = EnrolmentResult(result.id, result.source, reason=_ALREADY)
+            yield result
 
 
-def _known(wanted: Enrolment, held: Entry) -> Outcome:
-    """The id is there: with this picture, or with another one?"""
+def _already_enrolled(wanted: Enrolment, held: Entry) -> EnrolmentResult:
+    """Return the result for an id that is there, with this picture or with another one."""
     source = images.describe(wanted.picture)
     digest = held.picture
     if held.picture and isinstance(wanted.picture, (str, Path)):
         try:
             digest = hashlib.sha256(images.read_bytes(wanted.picture)).hexdigest()
         except RenzhengError as error:
-            return Outcome(wanted.id, source, reason=error.reason)
+            return EnrolmentResult(wanted.id, source, reason=error.reason)
     if digest == held.picture:
-        return Outcome(wanted.id, source, reason=_THERE, known=True)
-    return Outcome(
+        return EnrolmentResult(wanted.id, source, reason=_ALREADY, known=True)
+    return EnrolmentResult(
         wanted.id,
         source,
         reason=f"the gallery holds the id {wanted.id!r} with another picture, {held.source} "
@@ -97,14 +97,14 @@ def _known(wanted: Enrolment, held: Entry) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Enrolling:
-    """Makes what turns a picture into an entry."""
+class _MakeWorker:
+    """The function that makes a process's function from pictures to entries."""
 
     verifier: VerifierConfig
     role: Role
     accept_doubtful: bool
 
-    def __call__(self, threads: int | None) -> Callable[[Enrolment], Outcome]:
+    def __call__(self, threads: int | None) -> Callable[[Enrolment], EnrolmentResult]:
         return partial(
             acquire,
             verifier=self.verifier.verifier(threads),
@@ -113,17 +113,17 @@ class _Enrolling:
         )
 
 
-def _acquired(
+def _acquire_all(
     enrolments: Iterator[Enrolment],
     verifier: Verifier,
     role: Role,
     accept_doubtful: bool,
     workers: int,
-) -> Iterator[Outcome]:
+) -> Iterator[EnrolmentResult]:
     first = list(islice(enrolments, _WORTH_A_POOL if workers > 1 else 1))
-    everyone = chain(first, enrolments)
+    everything = chain(first, enrolments)
     if workers <= 1 or len(first) < _WORTH_A_POOL:
-        for each in everyone:
+        for each in everything:
             yield acquire(each, verifier, role, accept_doubtful=accept_doubtful)
         return
     config = VerifierConfig(
@@ -132,8 +132,8 @@ def _acquired(
         min_face_size=verifier.min_face_size,
         backend=verifier.backend,
     )
-    enrolling = _Enrolling(config, role, accept_doubtful)
-    for _, outcome in processes.map_in_order(
-        everyone, enrolling, load=lambda each: each, workers=workers
+    make_worker = _MakeWorker(config, role, accept_doubtful)
+    for _, result in processes.map_in_order(
+        everything, make_worker, load=lambda each: each, workers=workers
     ):
-        yield outcome
+        yield result

@@ -1,4 +1,4 @@
-"""Who is to be enrolled: a picture, a folder of people, or a table."""
+"""Lists of people to enrol: a folder of pictures, or a table."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ _KNOWN = ("id", "picture", "person")
 
 @dataclass(frozen=True)
 class EnrolmentList:
-    """Enrolments, and rows that are none.
+    """Enrolments, and what could not be read as one.
 
     Attributes
     ----------
     enrolments
-        Whom to enrol, each id once.
+        The pictures to enrol, each id once.
     problems
-        What was left out and why.
+        The files or rows that were left out, with the reason.
     """
 
     enrolments: tuple[Enrolment, ...]
     problems: tuple[str, ...] = ()
 
 
-def read_folder(folder: Path, most: int | None = None) -> EnrolmentList:
+def read_folder(folder: Path, max_pictures: int | None = None) -> EnrolmentList:
     """Read a folder of people: ``WHO/PICTURE.jpg``, or ``WHO.jpg``.
 
-    An entry's id is its path in the folder without the suffix, its person the folder's or else
-    the picture's name. Hidden files, other kinds of files and deeper folders are passed over.
+    An entry's id is its path in the folder without the suffix, its person the name of the person's
+    folder or else of the picture. Hidden files, other kinds of files and deeper folders are
+    skipped.
 
     Parameters
     ----------
     folder
         The folder.
-    most
-        Pictures of each person, the first ones.
+    max_pictures
+        The most pictures per person, the first by name; None is all.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def read_folder(folder: Path, most: int | None = None) -> EnrolmentList:
     """
     found: dict[str, Enrolment] = {}
     problems = []
-    for path in _pictures(folder, most):
+    for path in _pictures(folder, max_pictures):
         id = path.relative_to(folder).with_suffix("").as_posix()
         person = path.parent.name if path.parent != folder else id
         try:
@@ -61,15 +62,15 @@ def read_folder(folder: Path, most: int | None = None) -> EnrolmentList:
             continue
         if id in found:
             problems.append(
-                f"{path}: {found[id].picture.name} has the same name, but for its suffix"
+                f"{path}: {found[id].picture.name} has the same name with another suffix"
             )
             continue
         found[id] = Enrolment(id=id, picture=path, person=person)
     if not found:
         raise InvalidInput(
-            "there are no pictures here" + "".join(f"; {each}" for each in problems[:3]),
+            "there are no pictures in this folder" + "".join(f"; {each}" for each in problems[:3]),
             source=str(folder),
-            remedy="put them in, in one folder for each person if there are several of each",
+            remedy="add some, with a folder per person if there are several of each",
         )
     return EnrolmentList(tuple(found.values()), tuple(problems))
 
@@ -81,15 +82,15 @@ def read_table(path: Path, root: Path | None = None) -> EnrolmentList:
     ----------
     path
         CSV with a header: ``picture``, a path; ``id`` and ``person``, which may be missing: the
-        id is then the path as it stands there, without the suffix. Every other column is metadata,
-        and an empty cell is none. Values are read by `parse_value`.
+        id is then the path as written, without the suffix. Every other column is metadata, read
+        by `parse_value`, and an empty cell is no value.
     root
-        What relative paths start from; by default the table's folder.
+        The folder that relative paths start from; by default the table's.
 
     Raises
     ------
     InvalidInput
-        If it is no such table, or leaves nobody to enrol.
+        If it is no such table, or has nobody to enrol.
     """
     columns, rows = csv_tables.read(path, _KNOWN)
     csv_tables.require(path, columns, ("picture",))
@@ -104,7 +105,7 @@ def read_table(path: Path, root: Path | None = None) -> EnrolmentList:
         }
         try:
             if not place:
-                raise InvalidInput("there is no picture in it")
+                raise InvalidInput("it names no picture")
             check_name("an entry's id", id)
             if id in found:
                 raise InvalidInput(f"the id {id!r} comes twice")
@@ -117,19 +118,19 @@ def read_table(path: Path, root: Path | None = None) -> EnrolmentList:
         except InvalidInput as error:
             problems.append(f"{path.name} row {number}: {error.reason}")
     if not found:
-        told = "; ".join(problems[:3]) or "it has no rows"
-        raise InvalidInput(f"nobody can be enrolled: {told}", source=str(path))
+        reasons = "; ".join(problems[:3]) or "it has no rows"
+        raise InvalidInput(f"nobody can be enrolled: {reasons}", source=str(path))
     return EnrolmentList(tuple(found.values()), tuple(problems))
 
 
-def _pictures(folder: Path, most: int | None) -> Iterator[Path]:
-    def inside(place: Path) -> list[Path]:
+def _pictures(folder: Path, max_pictures: int | None) -> Iterator[Path]:
+    def visible(place: Path) -> list[Path]:
         return sorted(path for path in place.iterdir() if not path.name.startswith("."))
 
     try:
-        for path in inside(folder):
+        for path in visible(folder):
             if path.is_dir():
-                yield from [each for each in inside(path) if _is_picture(each)][:most]
+                yield from [each for each in visible(path) if _is_picture(each)][:max_pictures]
             elif _is_picture(path):
                 yield path
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What goes into a gallery and what comes out of it."""
+"""Entries of a gallery, and the results of searching and changing it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ class Entry:
     Attributes
     ----------
     id
-        Names the reference, 1 to 255 characters; a gallery holds each once.
+        The name of the reference, 1 to 255 characters; a gallery holds each once.
     embedding
         float32 (d,), unit length, of the gallery's pack.
     person
-        Whose it is; several references may be of one person. By default the `id`.
+        The person's name; several references may be of one person. By default the `id`.
     metadata
-        Whatever else is known: texts, numbers, true and false by key. Searches can be limited
-        by it.
+        Further facts by key: texts, numbers, true and false. Searches can be limited by them.
     source
-        Where its picture came from, for people to read; empty if nobody said.
+        The picture's path or name, for people to read; empty if unknown.
     picture
         SHA-256 of the picture's bytes in hexadecimal; empty if there was none.
     enrolled
-        When it was made, to the millisecond.
+        The time of enrolment, with its zone, to the millisecond.
     """
 
     id: str
@@ -59,15 +58,15 @@ class Entry:
         texts = isinstance(self.source, str) and isinstance(self.picture, str)
         if not texts or not isinstance(self.enrolled, datetime) or self.enrolled.tzinfo is None:
             raise InvalidInput(
-                "source and picture are texts, and enrolled a moment with its zone", source=self.id
+                "source and picture must be texts, enrolled a time with its zone", source=self.id
             )
         row = np.asarray(self.embedding, np.float32)
         if row.ndim != 1 or not abs(float(np.linalg.norm(row.astype(np.float64))) - 1) < 1e-3:
-            raise InvalidInput("an embedding is float32 (d,) of unit length", source=self.id)
+            raise InvalidInput("an embedding must be float32 (d,) of unit length", source=self.id)
         object.__setattr__(self, "embedding", row)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the embedding."""
+        """Return plain values for JSON, without the embedding."""
         return {
             "id": self.id,
             "person": self.person,
@@ -87,7 +86,7 @@ class Neighbour:
     entry
         The entry.
     distance
-        Euclidean, between unit embeddings, 0 to 2.
+        The Euclidean distance between the unit embeddings, 0 to 2.
     """
 
     entry: Entry
@@ -95,13 +94,13 @@ class Neighbour:
 
     @property
     def similarity(self) -> float:
-        """The cosine, -1 to 1."""
+        """The cosine similarity, -1 to 1."""
         return 1 - self.distance * self.distance / 2
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An entry that a search returned, nearest first, with what its distance means.
+    """An entry that a search returned, with the error rates of its distance.
 
     Attributes
     ----------
@@ -113,7 +112,7 @@ class Candidate:
         The false match rate of this one comparison.
     fpir
         The false positive identification rate: how often a search for somebody who is not among
-        the entries that were searched finds one as near.
+        the searched entries finds one as near.
     """
 
     rank: int
@@ -124,7 +123,7 @@ class Candidate:
     fpir: FalsePositiveRate
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "rank": self.rank,
             "distance": round(self.distance, 6),
@@ -136,7 +135,7 @@ class Candidate:
 
 
 class SearchDecision(StrEnum):
-    """What a search says."""
+    """The decision of a search."""
 
     IDENTIFIED = "identified"
     NOT_IDENTIFIED = "not_identified"
@@ -151,21 +150,23 @@ class Identification:
     Attributes
     ----------
     decision, reason
-        What it says and why, in words.
+        The decision, and why, in words.
     candidates
         The nearest entries, however far, nearest first.
     searched
-        Entries that the probe was compared with, those of the conditions only.
+        The number of entries searched: those that meet the conditions.
     policy
-        The rate that was accepted.
+        The accepted rates.
     pack
-        Name, version and digest of the embedding pack.
+        Name, version, network digest and digest of the embedding pack.
     exact
-        Whether every entry was compared, or only those that an index holds likely.
+        Whether every entry was compared; otherwise only those in likely partitions of an index.
     probe
-        The picture that was handed in, its faces and its quality; None if an embedding was.
+        The capture of the probe's picture; None if the probe was an embedding.
     findings
-        What speaks against the probe.
+        The findings against the probe.
+    timings_ms
+        Wall time of each step in milliseconds.
     """
 
     decision: SearchDecision
@@ -180,7 +181,7 @@ class Identification:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without pictures and embeddings."""
+        """Return plain values for JSON, without pictures and embeddings."""
         return {
             "decision": str(self.decision),
             "reason": self.reason,
@@ -196,14 +197,14 @@ class Identification:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of entries that were handed in; when it is returned they are kept for good.
+    """The result of adding entries, which are stored by then.
 
     Attributes
     ----------
     ids
-        Those that were added or replaced.
+        The ids of entries that were added or replaced.
     refused
-        Those whose id the gallery held already, and still holds as it was.
+        The ids that the gallery held already; their entries are unchanged.
     """
 
     ids: tuple[str, ...]
@@ -212,21 +213,21 @@ class Added:
 
 @dataclass(frozen=True, eq=False)
 class DuplicateEnrolment:
-    """Two entries of different people, by their names, that look like one.
+    """Two entries under different names that look like one person.
 
     Attributes
     ----------
     entries
-        The two.
+        The two entries.
     distance
-        Euclidean, 0 to 2.
+        The Euclidean distance, 0 to 2.
     fmr
         The false match rate of one comparison at this distance.
     fpir
         How often somebody who is in the gallery once has a stranger as near in it.
     same_photo
         Whether they are one photograph (cropped, coded again, mirrored ...); None where the files
-        that they were made from are no longer there.
+        they were made from no longer exist.
     """
 
     entries: tuple[Entry, Entry]
@@ -242,7 +243,7 @@ class DuplicateEnrolment:
         return bool(one.picture) and one.picture == other.picture
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "entries": [entry.to_dict() for entry in self.entries],
             "distance": round(self.distance, 6),

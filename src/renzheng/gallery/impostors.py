@@ -1,4 +1,4 @@
-"""Everyone of a gallery against everyone else: who lies near whom, though not the same person."""
+"""Impostors in a gallery: entries of different people that lie near each other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from renzheng.types import Floats
 Progress = Callable[[int, int], None]  # searches done, searches in all
 Indices = npt.NDArray[np.intp]
 
-_BLOCK = 512  # searches at a time: their similarities to a million entries are 2 GB
-_SPAN = 65536  # so a million are taken in spans
-_SLACK = 1e-6  # of a similarity in single precision
+_BLOCK = 512  # searches at a time: their similarities to a million entries would be 2 GB
+_SPAN = 65536  # entries at a time
+_SLACK = 1e-6  # error of a similarity in single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,11 @@ class Pairs:
     Attributes
     ----------
     one, other
-        int (n,): the entries' numbers, `one` the smaller.
+        int (n,), the numbers of the entries; `one` is the smaller.
     distance
-        float64 (n,): Euclidean.
+        float64 (n,), Euclidean, 0 to 2.
     left_out
-        How many more there were.
+        The number of further pairs.
     """
 
     one: Indices
@@ -38,26 +38,28 @@ class Pairs:
     left_out: int
 
 
-def nearest_strangers(
+def nearest_impostors(
     rows: Floats,
     person: Indices,
     searches: Indices,
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float64]:
-    """The distance of the nearest entry of somebody else.
+    """Return the distance of the nearest entry of another person, for each search.
 
     Parameters
     ----------
     rows
         float32 (n, d), unit length.
     person
-        int (n,): whose each is.
+        int (n,), the number of each entry's person.
     searches
-        int (k,): the entries that are searched with.
+        int (k,), the numbers of the entries that are searched with.
+    progress
+        Called after each block with the searches done and all searches.
 
     Returns
     -------
-    float64 (k,); infinite where there is nobody else
+    float64 (k,), Euclidean; infinite where there is nobody else
     """
     best = np.full(len(searches), -np.inf, np.float32)
     place = np.zeros(len(searches), np.intp)
@@ -79,26 +81,26 @@ def near_pairs(
     person: Indices,
     limit: float,
     *,
-    most: int = 100_000,
+    max_pairs: int = 100_000,
     progress: Progress | None = None,
 ) -> Pairs:
-    """Every pair of entries of different people at this distance or nearer.
+    """Return the pairs of entries of different people at this distance or nearer.
 
     Parameters
     ----------
-    rows, person
-        As in `nearest_strangers`.
+    rows, person, progress
+        As in `nearest_impostors`.
     limit
-        The largest distance.
-    most
-        Pairs that are kept, the nearest.
+        The largest distance, Euclidean.
+    max_pairs
+        The most pairs to return, the nearest.
     """
-    least = 1 - limit * limit / 2 - _SLACK
+    min_similarity = 1 - limit * limit / 2 - _SLACK
     kept = np.zeros((0, 2), np.intp), np.zeros(0)
     left_out = 0
     everyone = np.arange(len(rows))
     for start, _, span, similarity in _blocks(rows, everyone, progress, each_pair_once=True):
-        a, b = np.nonzero(similarity >= least)
+        a, b = np.nonzero(similarity >= min_similarity)
         a, b = a + start, b + span.start
         wanted = (a < b) & (person[a] != person[b])
         a, b = a[wanted], b[wanted]
@@ -106,7 +108,7 @@ def near_pairs(
         near = distance <= limit
         pairs = np.concatenate([kept[0], np.stack([a[near], b[near]], axis=1)])
         distances = np.concatenate([kept[1], distance[near]])
-        order = np.argsort(distances, kind="stable")[:most]
+        order = np.argsort(distances, kind="stable")[:max_pairs]
         left_out += len(distances) - len(order)
         kept = pairs[order], distances[order]
     return Pairs(kept[0][:, 0], kept[0][:, 1], kept[1], left_out)
@@ -115,9 +117,10 @@ def near_pairs(
 def _blocks(
     rows: Floats, searches: Indices, progress: Progress | None, *, each_pair_once: bool = False
 ) -> Iterator[tuple[int, Indices, slice, Floats]]:
-    """(first search, searches, span of entries, their similarities) in bounded memory.
+    """Yield (first search, searches, span of entries, their similarities) in bounded memory.
 
-    Where every entry is searched with, entries before the searches need no second look.
+    With `each_pair_once`, where every entry is searched with, entries before the searches are
+    skipped.
     """
     for start in range(0, len(searches), _BLOCK):
         chosen = searches[start : start + _BLOCK]
@@ -129,10 +132,10 @@ def _blocks(
 
 
 def _distances(rows: Floats, one: Indices, other: Indices) -> npt.NDArray[np.float64]:
-    """Euclidean, in double precision: a difference of similarities loses what lies near 0."""
-    apart = np.empty(len(one))
+    """Return Euclidean distances in double precision; similarities lose what lies near 0."""
+    distances = np.empty(len(one))
     for start in range(0, len(one), _SPAN):
         part = slice(start, start + _SPAN)
         difference = rows[one[part]].astype(np.float64) - rows[other[part]].astype(np.float64)
-        apart[part] = np.linalg.norm(difference, axis=1)
-    return apart
+        distances[part] = np.linalg.norm(difference, axis=1)
+    return distances

@@ -1,4 +1,4 @@
-"""Approximate search: entries in partitions, and how many of them a search has to look into."""
+"""Approximate search: entries in partitions, and the number that a search has to look into."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from renzheng.types import Floats
 
 # Exact search takes a quarter of a second among a million entries of 128 numbers, on two cores.
 APPROXIMATE_FROM = 200_000
-RECALL = 0.995  # that is tuned to: of the nearest entry, against exact search
-_SEARCHES = 256  # that are tuned with
-_FEWEST = 8  # partitions
+RECALL = 0.995  # of the nearest entry against exact search, which the index is tuned to
+_SEARCHES = 256  # to tune with
+_MIN_PARTITIONS = 8
 _NOTE = "index"
 
 
 def partitions(engine: Engine) -> int | None:
-    """How many partitions a search looks into; None for exact search."""
+    """Return the number of partitions that a search looks into; None for exact search."""
     note = engine.note(_NOTE)
     return None if note is None else int(note["partitions"])
 
 
 def recall(engine: Engine) -> float | None:
-    """How often the nearest entry was found when the index was tuned; None for exact search."""
+    """Return how often the tuned index found the nearest entry, 0 to 1; None for exact search."""
     note = engine.note(_NOTE)
     return None if note is None else float(note["recall"])
 
 
 def radius(engine: Engine) -> float | None:
-    """The radius that the index was tuned with; None where there is none."""
+    """Return the radius that the index was tuned with; None where there is no index."""
     note = engine.note(_NOTE)
     return None if note is None else float(note["radius"])
 
@@ -42,9 +42,9 @@ def prepare(engine: Engine, radius: float) -> None:
     Parameters
     ----------
     engine
-        The gallery's.
+        The gallery's entries.
     radius
-        How far from its entry a search lies that is tuned with: Euclidean.
+        The Euclidean distance between an entry and the search to tune with.
     """
     entries = engine.count()
     if entries < APPROXIMATE_FROM:
@@ -53,13 +53,13 @@ def prepare(engine: Engine, radius: float) -> None:
     known = engine.note(_NOTE)
     if known is None or not engine.indexed() or entries > 2 * known["entries"]:
         engine.index(round(entries**0.5))
-    looked, found = _tuned(engine, radius, most=round(entries**0.5))
-    told = {"partitions": looked, "recall": found, "entries": entries, "radius": radius}
-    engine.write_note(_NOTE, told)
+    partitions, recall = _tune(engine, radius, max_partitions=round(entries**0.5))
+    note = {"partitions": partitions, "recall": recall, "entries": entries, "radius": radius}
+    engine.write_note(_NOTE, note)
 
 
 def moved(rows: Floats, distance: float, rng: np.random.Generator) -> Floats:
-    """Unit vectors at this Euclidean distance from others, in directions drawn by chance."""
+    """Return unit vectors at this Euclidean distance from others, in random directions."""
     cosine = 1 - distance * distance / 2
     noise = rng.standard_normal(rows.shape)
     noise -= np.sum(noise * rows, axis=1, keepdims=True) * rows
@@ -68,26 +68,26 @@ def moved(rows: Floats, distance: float, rng: np.random.Generator) -> Floats:
     return np.asarray(there / np.linalg.norm(there, axis=1, keepdims=True), np.float32)
 
 
-def _tuned(engine: Engine, radius: float, most: int) -> tuple[int, float]:
-    """Look into more partitions until enough is found; how many, and how often it was."""
+def _tune(engine: Engine, radius: float, max_partitions: int) -> tuple[int, float]:
+    """Return the fewest partitions that reach the recall, and the recall reached."""
     rng = np.random.default_rng(0)
     entries = engine.count()
     chosen = np.sort(rng.choice(entries, min(_SEARCHES, entries), replace=False))
-    probes = moved(np.concatenate(list(_taken(engine, chosen))), radius, rng)
+    probes = moved(np.concatenate(list(_embeddings(engine, chosen))), radius, rng)
     nearest = _nearest(engine, probes)
-    looked = min(_FEWEST, most)
+    partitions = min(_MIN_PARTITIONS, max_partitions)
     while True:
-        found = [engine.nearest(probe[None], 1, partitions=looked)[0] for probe in probes]
-        # By distance and not by name: one embedding may be there under two.
+        found = [engine.nearest(probe[None], 1, partitions=partitions)[0] for probe in probes]
+        # By distance and not by id: one embedding may be there under two.
         hits = [bool(f) and f[0].distance <= n + 1e-4 for f, n in zip(found, nearest, strict=True)]
-        share = float(np.mean(hits))
-        if share >= RECALL or looked >= most:
-            return looked, share
-        looked = min(2 * looked, most)
+        recall = float(np.mean(hits))
+        if recall >= RECALL or partitions >= max_partitions:
+            return partitions, recall
+        partitions = min(2 * partitions, max_partitions)
 
 
 def _nearest(engine: Engine, probes: Floats) -> list[float]:
-    """The distance of the entry nearest to each probe, by looking at all of them."""
+    """Return the distance of the entry nearest to each probe, by exact search."""
     best = np.full(len(probes), -1.0)
     for _, _, embeddings in engine.scan_embeddings():
         best = np.maximum(best, (probes @ embeddings.T).max(axis=1))
@@ -95,7 +95,7 @@ def _nearest(engine: Engine, probes: Floats) -> list[float]:
     return distances
 
 
-def _taken(engine: Engine, chosen: Any) -> Iterator[Floats]:
+def _embeddings(engine: Engine, chosen: Any) -> Iterator[Floats]:
     start = 0
     for _, _, embeddings in engine.scan_embeddings():
         here = chosen[(chosen >= start) & (chosen < start + len(embeddings))] - start

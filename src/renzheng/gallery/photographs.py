@@ -1,4 +1,4 @@
-"""The files behind entries: a gallery keeps no pictures, but often they are still there."""
+"""The pictures that entries were made from: a gallery keeps none, but often the files exist."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.entries import Entry
 from renzheng.types import Capture, Image, Role, SamePhoto
-from renzheng.verification.same_photo import compare_pictures
+from renzheng.verification.same_photo import compare_images
 from renzheng.verification.verifier import Verifier
 
 
 def picture_of(entry: Entry) -> tuple[Image | None, str]:
-    """An entry's picture if its file is still what was enrolled, and otherwise why not."""
+    """Return an entry's picture if its file is still the enrolled one, and otherwise why not."""
     if not entry.picture or not entry.source:
         return None, "its picture is not known"
     try:
@@ -26,7 +26,7 @@ def picture_of(entry: Entry) -> tuple[Image | None, str]:
 
 
 def same_photograph(one: Entry, other: Entry, verifier: Verifier) -> SamePhoto | None:
-    """Whether two entries were made from one photograph; None where a file is missing or new."""
+    """Compare the photographs of two entries; None where a file is missing or has changed."""
     sides: list[Capture] = []
     for entry in (one, other):
         picture, _ = picture_of(entry)
@@ -36,4 +36,4 @@ def same_photograph(one: Entry, other: Entry, verifier: Verifier) -> SamePhoto |
     (image, face), (other_image, other_face) = ((side.image, side.face) for side in sides)
     if image is None or face is None or other_image is None or other_face is None:
         return None
-    return compare_pictures(image, face, other_image, other_face)
+    return compare_images(image, face, other_image, other_face)

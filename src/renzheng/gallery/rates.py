@@ -15,21 +15,21 @@ from renzheng.verification.calibration import Calibration, fmr_for_fpir, promise
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
 _RULE_OF = 30
-_POINTS = 20_000  # that are kept
+_POINTS = 20_000  # distances that are kept
 
 
 @dataclass(frozen=True)
 class FalsePositiveRate:
-    """The share of non-mated searches that return an entry at this distance or nearer (FPIR).
+    """The share of non-mated searches that return an entry at some distance or nearer (FPIR).
 
     Attributes
     ----------
     value
         0 to 1.
     at_most
-        True where the data ends: the true rate is `value` or lower.
+        Whether the data ends here: the true rate is `value` or lower.
     measured
-        True if it was measured on the gallery's own entries, False if it follows from the pack's
+        Whether it was measured on the gallery's own entries; otherwise it follows from the pack's
         false match rate and the number of entries.
     """
 
@@ -38,7 +38,7 @@ class FalsePositiveRate:
     measured: bool
 
     def to_dict(self) -> dict[str, float | bool]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {"value": self.value, "at_most": self.at_most, "measured": self.measured}
 
     def __str__(self) -> str:
@@ -50,19 +50,19 @@ def _promised(rate: float, times: float) -> float:
 
 
 @dataclass(frozen=True)
-class NearestStrangers:
-    """How near the nearest stranger was, in searches among a gallery's own entries.
+class NearestImpostors:
+    """Distances of the nearest impostor, in searches among a gallery's own entries.
 
     Attributes
     ----------
     distance
-        float64 (k,): distances in order.
+        float64 (k,), distances in ascending order.
     rank
-        int (k,): how many searches found somebody else at that distance or nearer, at least.
+        int (k,), a lower bound on the searches that found somebody else at that distance or nearer.
     searches
-        How many were made, each for another person.
+        The number of searches, each for another person.
     entries
-        Among how many entries of other people, at least.
+        The number of other people's entries searched among, at least.
     """
 
     distance: npt.NDArray[np.float64]
@@ -71,54 +71,54 @@ class NearestStrangers:
     entries: int
 
     @classmethod
-    def of(cls, nearest: npt.NDArray[np.float64], entries: int) -> NearestStrangers:
-        """Keep what the distances of the nearest strangers tell.
+    def of(cls, nearest: npt.NDArray[np.float64], entries: int) -> NearestImpostors:
+        """Summarise the distances of the nearest impostors.
 
         Parameters
         ----------
         nearest
-            float64 (n,): for each search, the distance of its nearest stranger.
+            float64 (n,), the distance of each search's nearest impostor.
         entries
-            Among how many, at least.
+            The number of entries searched among, at least.
         """
         if not len(nearest) or entries < 1:
-            raise InvalidInput("a gallery of one person has no strangers to measure on")
-        apart = np.sort(nearest)
-        rank = np.arange(1, len(apart) + 1)
-        if len(apart) > _POINTS:
-            # The nearest, where decisions fall, all; fewer and fewer of the others.
-            rank = np.unique(np.geomspace(1, len(apart), _POINTS).round().astype(np.int64))
-        return cls(apart[rank - 1], rank, len(apart), entries)
+            raise InvalidInput("a gallery of one person has no impostors to measure on")
+        distance = np.sort(nearest)
+        rank = np.arange(1, len(distance) + 1)
+        if len(distance) > _POINTS:
+            # All of the nearest, where decisions fall; fewer and fewer of the others.
+            rank = np.unique(np.geomspace(1, len(distance), _POINTS).round().astype(np.int64))
+        return cls(distance[rank - 1], rank, len(distance), entries)
 
     @property
     def resolution(self) -> float:
-        """The lowest rate that the searches can speak of."""
+        """The lowest rate that the searches can support."""
         return min(_RULE_OF / self.searches, 1.0)
 
     def floor(self, entries: int) -> float:
-        """The lowest rate that they can speak of in a search among so many entries."""
+        """Return the lowest rate they can support for a search among so many entries."""
         return _promised(self.resolution, self._share(entries))
 
     def share_at(self, distance: float) -> float:
-        """The share of searches that found somebody else at this distance or nearer, or more."""
+        """Return an upper bound on the share of searches with an impostor this near, 0 to 1."""
         known = int(np.searchsorted(self.distance, distance, side="right"))
-        # Up to the next distance that was kept there may be as many as lie between the two.
-        most = int(self.rank[known]) - 1 if known < len(self.rank) else self.searches
-        return most / self.searches
+        # Distances between this one and the next that was kept are unknown, and all count.
+        highest = int(self.rank[known]) - 1 if known < len(self.rank) else self.searches
+        return highest / self.searches
 
     def rate_at(self, distance: float, entries: int) -> FalsePositiveRate:
-        """FPIR of a threshold at this distance in a search among so many entries."""
+        """Return the FPIR of a threshold at this distance in a search among so many entries."""
         share = self.share_at(distance)
         rate = _promised(max(share, self.resolution), self._share(entries))
         return FalsePositiveRate(rate, share <= self.resolution, measured=True)
 
     def _share(self, entries: int) -> float:
-        # Among fewer entries the rate is no higher. How much lower cannot be told: false positives
+        # Among fewer entries the rate is no higher, but how much lower is unknown: false positives
         # crowd on some searches, so halving the entries does not halve it.
         return max(entries / self.entries, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, from which `from_dict` makes the same."""
+        """Return plain numbers, from which `from_dict` makes the same object."""
         return {
             "distance": self.distance.tolist(),
             "rank": self.rank.tolist(),
@@ -127,8 +127,8 @@ class NearestStrangers:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> NearestStrangers:
-        """The reverse of `to_dict`."""
+    def from_dict(cls, data: dict[str, Any]) -> NearestImpostors:
+        """Return the object that `to_dict` wrote."""
         return cls(
             np.asarray(data["distance"], np.float64),
             np.asarray(data["rank"], np.int64),
@@ -139,35 +139,35 @@ class NearestStrangers:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a distance means in one gallery.
+    """The error rates of a distance in one gallery.
 
     Attributes
     ----------
     calibration
-        The pack's.
+        The pack's calibration.
     measured
-        What was measured on the gallery itself, or None. It is used where it speaks to lower
-        rates than the calibration does, which in all but small galleries it does, and where it
-        has seen more false positives than the calibration promises.
+        The measurement on the gallery itself, or None. It is used where it supports lower rates
+        than the calibration does, as it does in all but small galleries, and where it found more
+        false positives than the calibration promises.
     """
 
     calibration: Calibration
-    measured: NearestStrangers | None = None
+    measured: NearestImpostors | None = None
 
     def fmr_at(self, distance: float) -> FalseMatchRate:
-        """The false match rate of one comparison; see `Calibration.fmr_at`."""
+        """Return the false match rate of one comparison; see `Calibration.fmr_at`."""
         return self.calibration.fmr_at(distance)
 
     def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
-        """FPIR of a threshold at this distance in a search among so many entries."""
+        """Return the FPIR of a threshold at this distance in a search among so many entries."""
         fmr = self.calibration.fmr_at(distance)
         if self.measured is None:
             return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
         own = self.measured.rate_at(distance, entries)
         if self.measured.floor(entries) <= _promised(self.calibration.resolution, entries):
             return own
-        # It cannot speak to rates as low as the calibration, but it can speak against it: here
-        # more false positives were seen than it promises.
+        # It cannot support rates as low as the calibration, but it can contradict it: here it found
+        # more false positives than the calibration promises.
         seen = 0.0 if own.at_most else self.measured.share_at(distance)
         alone = fmr_for_fpir(min(seen, 1 - 1e-9), self.measured.entries) if seen else 0.0
         if alone > fmr.value:
@@ -175,7 +175,7 @@ class Rates:
         return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
 
     def threshold_at(self, max_fpir: float, entries: int) -> float:
-        """The largest distance with this FPIR, or with the lowest that can be promised."""
+        """Return the largest distance with this FPIR, or with the lowest that can be promised."""
         wanted = max(max_fpir, self.fpir_at(0.0, entries).value) * (1 + 1e-9)
         low, high = 0.0, 2.0
         for _ in range(40):  # rates never fall with the distance

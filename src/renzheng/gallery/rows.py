@@ -1,4 +1,4 @@
-"""Entries as rows of the engine's tables, and back."""
+"""Entries as rows of LanceDB tables, and back."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from renzheng.types import Floats
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ABOUT = b"renzheng.gallery"  # key of the table's own metadata
-# What makes an id unique even if two machines add at once.
+ABOUT = b"renzheng.gallery"  # key of the schema's metadata
+# Makes an id unique even if two machines add at once.
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 COLUMNS = ("id", "person", "metadata", "source", "picture", "enrolled", "embedding")
 
 
 def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
-    """Entries as a table of this schema."""
+    """Return entries as a table of this schema."""
     import pyarrow as pa
 
     stacked = np.stack([entry.embedding for entry in entries]).astype(np.float32)
@@ -36,7 +36,7 @@ def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
         "enrolled": pa.array([entry.enrolled for entry in entries], pa.timestamp("ms", "UTC")),
         "embedding": pa.FixedSizeListArray.from_arrays(stacked.ravel(), stacked.shape[1]),
     }
-    # The schema's own fields: an id that may be null cannot be a key.
+    # The fields are taken from the schema: an id that may be null cannot be a key.
     return pa.table(
         [columns[name] for name in COLUMNS],
         schema=pa.schema([schema.field(name).with_type(columns[name].type) for name in COLUMNS]),
@@ -44,7 +44,7 @@ def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
 
 
 def entries_of(table: Any) -> list[Entry]:
-    """Entries of a table or of a batch."""
+    """Return the entries of a table or of a batch."""
     columns = {
         name: table.column(name).to_pylist() for name in COLUMNS if name not in ("embedding",)
     }
@@ -64,7 +64,7 @@ def entries_of(table: Any) -> list[Entry]:
 
 
 def embeddings_of(column: Any) -> Floats:
-    """float32 (n, d) of a column of embeddings."""
+    """Return a column of embeddings as float32 (n, d)."""
     chunks = column.chunks if hasattr(column, "chunks") else [column]
     parts = [
         chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1) for chunk in chunks
@@ -74,7 +74,7 @@ def embeddings_of(column: Any) -> Floats:
 
 
 def entries_schema(dimension: int, about: Mapping[str, Any]) -> pa.Schema:
-    """Of the entries, with what the gallery was made with."""
+    """Return the schema of the entries, with facts about the gallery as its metadata."""
     import pyarrow as pa
 
     return pa.schema(
@@ -92,7 +92,7 @@ def entries_schema(dimension: int, about: Mapping[str, Any]) -> pa.Schema:
 
 
 def notes_schema() -> pa.Schema:
-    """Of notes about a gallery: JSON by name."""
+    """Return the schema of notes about a gallery: JSON by name."""
     import pyarrow as pa
 
     return pa.schema([pa.field("name", pa.string(), nullable=False), ("value", pa.string())])

@@ -1,84 +1,71 @@
-"""What a search's nearest entries mean: the policy of one-to-many comparison."""
+"""One search: from a picture or an embedding to candidates and their rates."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import numpy as np
 
 from renzheng.errors import InvalidInput
-from renzheng.gallery.entries import Candidate, SearchDecision
-from renzheng.types import Finding, Severity
+from renzheng.gallery import index
+from renzheng.gallery.engine import Engine
+from renzheng.gallery.entries import Candidate, Neighbour
+from renzheng.gallery.rates import Rates
+from renzheng.types import Floats
+
+_MAX_CANDIDATES = 1000
 
 
-@dataclass(frozen=True)
-class SearchPolicy:
-    """When a search counts as an identification.
+def check_count(count: int) -> None:
+    """Check that so many candidates can be asked for.
 
-    Attributes
-    ----------
-    max_fpir
-        The false positive identification rate that is accepted: 0.01 takes one of a hundred
-        searches for people who are not in the gallery for somebody who is.
-    inconclusive
-        Up to `inconclusive` times `max_fpir` the answer is "inconclusive": a person should look.
-        1 switches that zone off.
+    Raises
+    ------
+    InvalidInput
+        If the number is out of range.
     """
+    if not 1 <= count <= _MAX_CANDIDATES:
+        raise InvalidInput(f"count must lie from 1 to {_MAX_CANDIDATES}, not {count}")
 
-    max_fpir: float = 0.01
-    inconclusive: float = 10.0
 
-    def __post_init__(self) -> None:
-        for name in ("max_fpir", "inconclusive"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise InvalidInput(f"{name} is a number, not {value!r}")
-        if not 0 < self.max_fpir < 1:
-            raise InvalidInput(f"max_fpir must lie between 0 and 1, not {self.max_fpir:g}")
-        if not 1 <= self.inconclusive < math.inf:
-            raise InvalidInput(f"inconclusive must be 1 or more, not {self.inconclusive:g}")
+def check_probes(probes: Floats, dimension: int) -> Floats:
+    """Return probes as contiguous float32 (n, d).
 
-    def to_dict(self) -> dict[str, float]:
-        """Plain values for JSON."""
-        return {"max_fpir": self.max_fpir, "inconclusive": self.inconclusive}
+    Raises
+    ------
+    InvalidInput
+        If they are of another shape, or not of unit length.
+    """
+    rows = np.ascontiguousarray(probes, np.float32)
+    if rows.ndim != 2 or rows.shape[1] != dimension:
+        raise InvalidInput(f"probes must have the shape (n, {dimension}), not {rows.shape}")
+    if not np.all(np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1) < 1e-3):
+        raise InvalidInput("a probe is not of unit length", remedy="divide it by its norm")
+    return rows
 
-    def decide(
-        self, candidates: Sequence[Candidate], findings: Sequence[Finding] = ()
-    ) -> tuple[SearchDecision, str]:
-        """The decision and the sentence that explains it.
 
-        Parameters
-        ----------
-        candidates
-            Nearest first.
-        findings
-            What speaks against the probe: a refusal leaves nothing to search with, and with a
-            doubt nobody is identified.
-        """
-        refusals = [each.message for each in findings if each.severity is Severity.REFUSAL]
-        if refusals:
-            return SearchDecision.NOT_COMPARABLE, "; ".join(refusals)
-        if not candidates:
-            return SearchDecision.NOT_IDENTIFIED, "no entry was there to compare with"
-        fpir = candidates[0].fpir
-        accepted, rejected = self.max_fpir, min(self.max_fpir * self.inconclusive, 1.0)
-        rate = f"a search for a stranger comes as near with a rate of {fpir}"
-        if fpir.value <= accepted * (1 + 1e-9):
-            doubts = [each.message for each in findings if each.severity is Severity.DOUBT]
-            if doubts:
-                return (
-                    SearchDecision.INCONCLUSIVE,
-                    f"near enough for an identification, but {'; '.join(doubts)}",
-                )
-            return SearchDecision.IDENTIFIED, f"{rate}; the policy accepts up to {accepted:.2g}"
-        if fpir.at_most:
-            return SearchDecision.INCONCLUSIVE, (
-                f"{rate}, and nothing lower can be promised in a gallery of this size; a person "
-                "should look (`renzheng gallery calibrate` measures lower rates on large galleries)"
-            )
-        if fpir.value <= rejected * (1 + 1e-9):
-            return SearchDecision.INCONCLUSIVE, (
-                f"{rate}, between {accepted:.2g} (identified) and {rejected:.2g} (not identified); "
-                "a person should look"
-            )
-        return SearchDecision.NOT_IDENTIFIED, f"{rate}; the policy rejects above {rejected:.2g}"
+def partitions_for(engine: Engine, exact: bool | None, condition: str | None) -> int | None:
+    """Return the number of index partitions that a search looks into; None for exact search."""
+    partitions = None if exact else index.partitions(engine)
+    if partitions is None or condition is None:
+        return partitions
+    # Comparing a few entries is faster than an index that knows nothing of the condition.
+    few = engine.count(condition) < index.APPROXIMATE_FROM
+    return None if few else partitions
+
+
+def candidates(
+    neighbours: Sequence[Neighbour], rates: Rates, searched: int
+) -> tuple[Candidate, ...]:
+    """Return neighbours with their ranks and rates in a search among so many entries."""
+    return tuple(
+        Candidate(
+            rank=rank,
+            entry=neighbour.entry,
+            distance=neighbour.distance,
+            similarity=neighbour.similarity,
+            fmr=rates.fmr_at(neighbour.distance),
+            fpir=rates.fpir_at(neighbour.distance, searched),
+        )
+        for rank, neighbour in enumerate(neighbours, 1)
+    )
