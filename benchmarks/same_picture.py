@@ -358,7 +358,7 @@ def milliseconds(faces: Faces, count: int = 300) -> tuple[float, float]:
     for one, other in zip(paths[::2], paths[1::2], strict=False):
         pictures = images.read(one), images.read(other)
         start = time.process_time()
-        same_photo.compare_pictures(pictures[0], faces[one], pictures[1], faces[other])
+        same_photo.compare_images(pictures[0], faces[one], pictures[1], faces[other])
         spent.append(1e3 * (time.process_time() - start))
     return float(np.median(spent)), float(np.quantile(spent, 0.95))
 

@@ -1,6 +1,6 @@
 """Old names of modules, classes and attributes, kept for one release with a warning.
 
-Everything here goes with version 0.3.
+Version 0.3 removes them all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
     Loader = object  # importlib.abc takes a millisecond of every start
 
-# By old name under ``renzheng``: what documentation and error messages of 0.1 named.
+# Old to new names under ``renzheng``, for the names in the documentation and messages of 0.1.
 MODULES = {
     "batch": "apps.batch",
     "channels": "datasets.degradations",
@@ -50,26 +50,26 @@ _PASSED_OVER = (_IMPORT, __file__, __file__.replace("_renamed", "__init__"))
 
 
 def warn(old: str, new: str) -> None:
-    """Warn whoever uses an old name, at the line where it stands."""
+    """Warn of an old name, at the line of the caller that uses it."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):
         frame = frame.f_back
         if not frame.f_code.co_filename.startswith(_IMPORT):  # warnings does not count these
             level += 1
     warnings.warn(
-        f"{old} is now {new}; the old name goes with renzheng 0.3",
+        f"{old} is now {new}; renzheng 0.3 removes the old name",
         DeprecationWarning,
         stacklevel=level,
     )
 
 
 class RenamedAttribute:
-    """An attribute under its old name.
+    """The old name of an attribute.
 
     Parameters
     ----------
     new
-        The name that it has now.
+        The attribute's present name.
     """
 
     def __init__(self, new: str):
@@ -85,7 +85,7 @@ class RenamedAttribute:
 
 
 class _OldModules(Loader):
-    """Finds a module under its old name: the new module itself, so that classes stay the same."""
+    """Imports a module by its old name: the new module itself, so that classes stay the same."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -104,12 +104,12 @@ class _OldModules(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own specification back, which the import system has replaced."""
+        """Restore the module's own specification, which the import system has replaced."""
         assert module.__spec__ is not None
         module.__spec__ = module.__spec__.loader_state
 
 
 def install() -> None:
-    """Let the import system find modules under their old names; twice is once."""
+    """Let the import system find modules by their old names; a second call does nothing."""
     if not any(isinstance(each, _OldModules) for each in sys.meta_path):
         sys.meta_path.append(_OldModules())

@@ -1,4 +1,4 @@
-"""The one family of errors: each says what was wrong, with which file, and what to do."""
+"""The errors of renzheng: each says what was wrong, with which file, and what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class RenzhengError(Exception):
     Parameters
     ----------
     reason
-        What is wrong, in words for the person who handed in the input.
+        The fault, in words for the person who gave the input.
     source
-        The file (or other name) that it is about, if there is one.
+        The file (or other name) with the fault, if there is one.
     remedy
-        What to do about it, if anything can be done.
+        The way to mend it, if there is one.
     """
 
     def __init__(self, reason: str, *, source: str | None = None, remedy: str | None = None):
@@ -28,7 +28,7 @@ class RenzhengError(Exception):
 
 
 class UnreadableImage(RenzhengError):  # noqa: N818 - the name says what happened
-    """The bytes are no picture that can be read safely and completely."""
+    """The bytes are not a picture that can be read safely and completely."""
 
 
 class NoFace(RenzhengError):  # noqa: N818

@@ -200,7 +200,7 @@ def test_what_is_no_picture_or_no_face_is_refused(photograph: np.ndarray) -> Non
         portrait(photograph[:, :, 0], STRAIGHT)
     with pytest.raises(InvalidInput, match="RGB"):
         portrait(photograph.astype(float), STRAIGHT)
-    with pytest.raises(InvalidInput, match="one place"):
+    with pytest.raises(InvalidInput, match="coincide"):
         portrait(photograph, face((5, 5), (5, 5)))
     with pytest.raises(InvalidInput, match="32 pixels"):
         portrait(photograph, STRAIGHT, 8)

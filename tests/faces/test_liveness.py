@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import made_up
 from renzheng import InvalidInput, PackError, images
 from renzheng.faces.detection import Detector
-from renzheng.faces.liveness import Liveness, LivenessScore, around
+from renzheng.faces.liveness import Liveness, LivenessScore, region_around
 from renzheng.faces.selection import choose_face
 from renzheng.models import packs
 from renzheng.models.packs import Pack
@@ -31,7 +31,7 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 @pytest.mark.parametrize(
-    ("box", "scale", "part"),
+    ("box", "scale", "region"),
     [
         # In the middle: 40 x 40 at (80, 80) grown to 108 x 108 about (100, 100).
         ((80, 80, 119, 119), 2.7, (46, 46, 154, 154)),
@@ -45,21 +45,21 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> Pack:
         ((80.9, 80.9, 119.9, 119.9), 2.7, (46, 46, 154, 154)),
     ],
 )
-def test_the_part_around_a_face(
-    box: tuple[float, ...], scale: float, part: tuple[int, ...]
+def test_the_region_around_a_face(
+    box: tuple[float, ...], scale: float, region: tuple[int, ...]
 ) -> None:
-    assert around(np.array(box, np.float32), scale, 200, 200) == part
+    assert region_around(np.array(box, np.float32), scale, 200, 200) == region
 
 
 sides = st.floats(2, 900)
 
 
 @given(st.floats(-300, 1900), st.floats(-300, 1900), sides, sides, st.sampled_from([1.0, 2.7, 4.0]))
-def test_the_part_always_lies_in_the_picture(
+def test_the_region_always_lies_in_the_picture(
     x: float, y: float, width: float, height: float, scale: float
 ) -> None:
-    part = around(np.array([x, y, x + width, y + height], np.float32), scale, 1600, 1200)
-    left, top, right, bottom = part
+    region = region_around(np.array([x, y, x + width, y + height], np.float32), scale, 1600, 1200)
+    left, top, right, bottom = region
     assert 0 <= left <= right < 1600
     assert 0 <= top <= bottom < 1200
 
@@ -129,7 +129,7 @@ Change = Callable[[dict[str, Any]], object]
         (lambda m: m["output"].update(threshold=1.5), "threshold"),
         (lambda m: m["output"].update(classes=["a", "live", "c"]), "no probabilities of 3"),
         (lambda m: m["output"].pop("classes"), r"lacks \[output\] classes"),
-        (lambda m: m["input"].update(size=25), "does not take it"),
+        (lambda m: m["input"].update(size=25), "rejects its input"),
         (lambda m: m["input"].update(networks=[]), "networks"),
         (lambda m: m["input"].update(networks=[{"file": "near.onnx"}]), "box_scale"),
         (lambda m: m["input"].update(networks=[{"file": "no.onnx"}]), "no file"),

@@ -20,14 +20,14 @@ from renzheng.verification.same_photo import (
     THRESHOLD,
     SamePhoto,
     compare_details,
-    compare_pictures,
+    compare_images,
     detail_of,
     registration,
 )
-from renzheng.verification.same_photo.photo_detail import HEAD, SIDE
+from renzheng.verification.same_photo.photo_detail import SIDE, TEMPLATE
 
 # eyes 45 px apart in a picture of 260 x 300 px
-PLACE = (HEAD.points - HEAD.points.mean(axis=0)) * 1.5 + (130, 150)
+PLACE = (TEMPLATE.points - TEMPLATE.points.mean(axis=0)) * 1.5 + (130, 150)
 
 
 def face(points: np.ndarray) -> Face:
@@ -83,7 +83,7 @@ def mirror_image(image: Image, points: np.ndarray) -> tuple[Image, Face]:
 
 def test_a_picture_is_itself() -> None:
     image = painted(1)
-    result = compare_pictures(image, face(PLACE), image, face(PLACE))
+    result = compare_images(image, face(PLACE), image, face(PLACE))
     assert result.same
     assert result.score > 0.9
     assert not result.mirrored
@@ -115,7 +115,7 @@ def test_versions_of_one_photograph_are_caught(
     found = face(found.landmarks - edge)
     if flipped:
         image, found = mirror_image(image, found.landmarks)
-    result = compare_pictures(original, face(PLACE), coded(image, 70), found)
+    result = compare_images(original, face(PLACE), coded(image, 70), found)
     assert result.same
     assert result.mirrored == flipped
 
@@ -128,20 +128,20 @@ def test_two_photographs_of_one_person_are_not(
     image, found = changed(painted(person, photograph), PLACE, 1.0, 0.0, 1.0, jitter)
     if flipped:
         image, found = mirror_image(image, found.landmarks)
-    result = compare_pictures(painted(person), face(PLACE), image, found)
+    result = compare_images(painted(person), face(PLACE), image, found)
     assert not result.same
     assert result.mirrored == flipped  # what is coarse agrees, so this is known all the same
 
 
 @pytest.mark.parametrize("other", range(2, 12))
 def test_pictures_of_two_people_are_not(other: int) -> None:
-    assert compare_pictures(painted(1), face(PLACE), painted(other), face(PLACE)).score < 0.6
+    assert compare_images(painted(1), face(PLACE), painted(other), face(PLACE)).score < 0.6
 
 
 def test_two_places_in_one_picture_are_not() -> None:
     image = np.tile(painted(4), (2, 2, 1))
     image[300:, 260:] = painted(5)
-    result = compare_pictures(image, face(PLACE), image, face(PLACE + np.array((200, 260))))
+    result = compare_images(image, face(PLACE), image, face(PLACE + np.array((200, 260))))
     assert result.score < 0.6
 
 
@@ -152,20 +152,20 @@ def test_exchanging_the_sides_changes_nothing(
 ) -> None:
     one = painted(person)
     two, found = changed(painted(person, int(another)), PLACE, scale, angle, 0.8, 0.03)
-    forth = compare_pictures(one, face(PLACE), two, found)
-    assert forth == compare_pictures(two, found, one, face(PLACE))
-    assert forth == compare_pictures(one, face(PLACE), two, found)
+    forth = compare_images(one, face(PLACE), two, found)
+    assert forth == compare_images(two, found, one, face(PLACE))
+    assert forth == compare_images(one, face(PLACE), two, found)
 
 
 def test_mirroring_both_changes_nothing() -> None:
     one, two = painted(7), painted(7, 1)
-    plain = compare_pictures(one, face(PLACE), two, face(PLACE))
-    both = compare_pictures(*mirror_image(one, PLACE), *mirror_image(two, PLACE))
+    plain = compare_images(one, face(PLACE), two, face(PLACE))
+    both = compare_images(*mirror_image(one, PLACE), *mirror_image(two, PLACE))
     assert both.score == pytest.approx(plain.score, abs=0.02)
     assert both.mirrored == plain.mirrored
 
 
-def test_a_mirrored_head_is_the_head_of_the_mirror_image() -> None:
+def test_mirrored_detail_is_the_detail_of_the_mirror_image() -> None:
     here = detail_of(painted(8), face(PLACE)).mirrored()
     there = detail_of(*mirror_image(painted(8), PLACE))
     for level in ("fine", "middle", "coarse"):
@@ -177,7 +177,7 @@ def test_a_mirrored_head_is_the_head_of_the_mirror_image() -> None:
 
 def test_registration_finds_a_known_map_to_a_tenth_of_a_pixel() -> None:
     image = painted(9)
-    shift = np.array((4.5, -3.0))  # 3 and -2 px of the head, whose eyes are 30 px apart
+    shift = np.array((4.5, -3.0))  # 3 and -2 px of the detail, whose eyes are 30 px apart
     found, mirrored = registration.register(
         detail_of(image, face(PLACE)), detail_of(image, face(PLACE + shift))
     )
@@ -193,7 +193,7 @@ def test_text_and_glare_over_a_part_do_not_hide_it() -> None:
     y, x = np.mgrid[:300, :260]
     light = 255 * np.exp(-(((x - 150) / 50) ** 2) - ((y - 120) / 20) ** 2)
     over = np.clip(over + light[:, :, None], 0, 255).astype(np.uint8)
-    assert compare_pictures(image, face(PLACE), over, face(PLACE)).same
+    assert compare_images(image, face(PLACE), over, face(PLACE)).same
 
 
 def test_a_plain_background_says_nothing() -> None:
@@ -203,8 +203,8 @@ def test_a_plain_background_says_nothing() -> None:
     def cut_out(photograph: int) -> Image:
         return np.where(apart, np.uint8(235), painted(11, photograph))
 
-    assert compare_pictures(cut_out(0), face(PLACE), coded(cut_out(0), 60), face(PLACE)).same
-    assert not compare_pictures(cut_out(0), face(PLACE), cut_out(1), face(PLACE)).same
+    assert compare_images(cut_out(0), face(PLACE), coded(cut_out(0), 60), face(PLACE)).same
+    assert not compare_images(cut_out(0), face(PLACE), cut_out(1), face(PLACE)).same
 
 
 @pytest.mark.parametrize("level", [0, 77, 255])
@@ -212,13 +212,13 @@ def test_what_is_flat_is_never_the_same(level: int) -> None:
     flat = np.full((300, 260, 3), level, np.uint8)
     for other in (flat, painted(1), np.full((90, 80, 3), 128, np.uint8)):
         for one, two in ((flat, other), (other, flat)):
-            assert compare_pictures(one, face(PLACE), two, face(PLACE)).score < 1e-6
+            assert compare_images(one, face(PLACE), two, face(PLACE)).score < 1e-6
 
 
 def test_a_face_outside_the_picture_is_nothing_to_compare() -> None:
     image = painted(1)
     away = face(PLACE + 5000)
-    assert compare_pictures(image, away, image, away) == SamePhoto(0.0, False, THRESHOLD)
+    assert compare_images(image, away, image, away) == SamePhoto(0.0, False, THRESHOLD)
 
 
 @pytest.mark.parametrize("shift", [(-90, 0), (0, -110), (90, 0), (0, 110), (-70, -80)])
@@ -229,9 +229,9 @@ def test_a_face_partly_outside_is_compared_by_what_is_left(shift: tuple[int, int
     right, bottom = (side + min(0, v) for side, v in zip((260, 300), shift, strict=True))
     part = np.ascontiguousarray(moved[top:bottom, left:right])
     found = face(PLACE + shift - (left, top))
-    assert compare_pictures(image, face(PLACE), part, found).same
+    assert compare_images(image, face(PLACE), part, found).same
     other = painted(12, 1)
-    assert not compare_pictures(other, face(PLACE), part, found).same
+    assert not compare_images(other, face(PLACE), part, found).same
 
 
 coordinates = st.tuples(st.floats(-300, 600), st.floats(-300, 600))
@@ -250,7 +250,7 @@ def test_any_landmarks_in_any_picture_give_a_score_or_a_named_error(
     rng = np.random.default_rng(kind)
     image = rng.integers(0, (1, 3, 100, 256)[kind], (height, width, 3)).astype(np.uint8)
     try:
-        result = compare_pictures(image, face(np.array(points)), painted(1), face(PLACE))
+        result = compare_images(image, face(np.array(points)), painted(1), face(PLACE))
     except InvalidInput:
         return
     assert 0 <= result.score <= 1
@@ -259,20 +259,20 @@ def test_any_landmarks_in_any_picture_give_a_score_or_a_named_error(
 
 @pytest.mark.parametrize("apart", [0.01, 1.0, 5.0])
 def test_tiny_faces_give_a_score(apart: float) -> None:
-    points = (HEAD.points - HEAD.points.mean(axis=0)) / 30 * apart + 20
+    points = (TEMPLATE.points - TEMPLATE.points.mean(axis=0)) / 30 * apart + 20
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     for other, found in ((image, face(points)), (painted(1), face(PLACE))):
-        assert 0 <= compare_pictures(image, face(points), other, found).score <= 1
+        assert 0 <= compare_images(image, face(points), other, found).score <= 1
 
 
 def test_what_is_no_picture_or_no_face_is_refused() -> None:
     image = painted(1)
     with pytest.raises(InvalidInput, match="coincide"):
-        compare_pictures(image, face(np.full((5, 2), 50)), image, face(PLACE))
+        compare_images(image, face(np.full((5, 2), 50)), image, face(PLACE))
     with pytest.raises(InvalidInput, match="uint8"):
-        compare_pictures(image[:, :, 0], face(PLACE), image, face(PLACE))
+        compare_images(image[:, :, 0], face(PLACE), image, face(PLACE))
     with pytest.raises(InvalidInput, match="finite"):
-        compare_pictures(image, face(PLACE * np.nan), image, face(PLACE))
+        compare_images(image, face(PLACE * np.nan), image, face(PLACE))
 
 
 def test_the_result_says_what_it_is() -> None:
@@ -285,10 +285,10 @@ def test_the_result_says_what_it_is() -> None:
     }  # fmt: skip
 
 
-def test_the_pictures_are_left_alone_and_heads_can_be_kept() -> None:
+def test_the_pictures_are_left_alone_and_details_can_be_kept() -> None:
     one, two = painted(1), painted(1, 1)
     before = one.copy(), two.copy()
-    direct = compare_pictures(one, face(PLACE), two, face(PLACE))
+    direct = compare_images(one, face(PLACE), two, face(PLACE))
     np.testing.assert_array_equal(one, before[0])
     np.testing.assert_array_equal(two, before[1])
     kept = detail_of(one, face(PLACE)), detail_of(two, face(PLACE))
@@ -317,7 +317,7 @@ def test_a_document_made_from_the_live_picture_is_caught(
 ) -> None:
     live = the_face(verifier, portrait)
     document = get(name).apply(portrait, live, seed=4)
-    result = compare_pictures(document, the_face(verifier, document), portrait, live)
+    result = compare_images(document, the_face(verifier, document), portrait, live)
     assert result.same
     assert not result.mirrored
 
@@ -333,7 +333,7 @@ def test_versions_of_a_real_portrait_are_caught(portrait: Image, verifier: Verif
     }
     for name, version in versions.items():
         image = np.ascontiguousarray(version)
-        result = compare_pictures(portrait, live, image, the_face(verifier, image))
+        result = compare_images(portrait, live, image, the_face(verifier, image))
         assert result.same, name
         assert result.mirrored == (name == "mirrored"), name
 
@@ -345,7 +345,7 @@ def test_photographs_of_people_are_told_apart_and_a_duplicate_is_found(
 
     def compared(*names: str) -> SamePhoto:
         sides = [images.read(folder / name[:-5] / f"{name}.jpg") for name in names]
-        return compare_pictures(*(part for s in sides for part in (s, the_face(verifier, s))))
+        return compare_images(*(part for s in sides for part in (s, the_face(verifier, s))))
 
     assert compared("Serena_Williams_0002", "Serena_Williams_0016").same  # one photograph
     for person in ("Serena_Williams", "Tony_Blair", "Jacques_Chirac", "Roger_Federer"):

@@ -1,1 +1,1 @@
-"""Faces of a picture: found, aligned, embedded, judged. No policy, no decision."""
+"""Faces in pictures: detection, alignment, embedding, quality, liveness; no policy, no decision."""

@@ -1,14 +1,14 @@
-"""Presentation attack detection: is it a live face, or a print, screen or mask of one?
+"""Presentation attack detection: live faces told from prints, screens and masks of faces.
 
-Passive and from a single picture (ISO/IEC 30107-1): networks look at the face and at what is around
-it, for the texture of paper, the grid of a screen, the edge of a sheet. That makes attacks costlier
-and cannot rule them out:
+It is passive and needs a single picture (ISO/IEC 30107-1): networks look at the face and its
+surroundings for the texture of paper, the grid of a screen, the edge of a sheet. That makes attacks
+costlier but cannot rule them out:
 
 - A good print without visible edges, a replay on a good screen, or a mask can pass as live.
-- A picture or stream that is injected past the camera is never presented to it: nothing that looks
-  at pictures can see that. The way from the camera to here has to be secured.
-- What a network has learnt holds for cameras, light and attacks like those it was trained on. On
-  others its error rates are unknown until they are measured (`renzheng evaluate liveness`).
+- A picture or stream that is injected past the camera is never presented to it, and no analysis of
+  the picture can show that. The path from the camera to here has to be secured.
+- A network's training holds for cameras, light and attacks like those it was trained on. On others
+  its error rates are unknown until they are measured (`renzheng evaluate liveness`).
 
 So take a score below the threshold as a reason to look closer, and one above it as no proof.
 """
@@ -24,6 +24,7 @@ import numpy as np
 from renzheng.errors import InvalidInput, PackError
 from renzheng.models import packs
 from renzheng.models.packs import Pack
+from renzheng.models.preprocessing import Preprocessing
 from renzheng.models.runtime import Network, chosen
 from renzheng.types import Crops, Face, Floats, Image, LivenessScore
 
@@ -36,34 +37,34 @@ class Liveness:
     Parameters
     ----------
     networks
-        By name, each with the scale of the face's box that it looks at. Each takes float32
-        (n, 3, size, size) and gives probabilities (n, classes).
+        The networks by name, each with the scale of its crop relative to the face's box. Each takes
+        float32 (n, 3, size, size) and returns probabilities (n, classes).
     size
-        The crops' side in pixels.
+        The width and height of the crops in pixels.
     classes
-        What the probabilities are of.
+        The names of the classes, in the order of the probabilities.
     live
-        Which of the classes is a live face.
+        The class of live faces.
     threshold
-        From which probability of it on a face counts as live, 0 to 1.
+        The lowest probability of that class at which a face counts as live, above 0 and below 1.
     channels
-        The networks' channel order, ``RGB`` or ``BGR``. Pictures are always RGB.
+        The networks' channel order, ``RGB`` or ``BGR``; crops are always RGB.
     mean
-        What is subtracted from each channel, in the networks' channel order; one number or three.
+        The value subtracted from each channel, in the networks' channel order; one number or three.
     scale
-        What the difference is multiplied by.
+        The factor that the difference is multiplied by.
 
     Attributes
     ----------
     pack
-        The pack that it comes from, or None.
+        The pack that the networks come from, or None.
 
     Raises
     ------
     InvalidInput
         If a parameter is out of its range.
     PackError
-        If a network takes or gives something else.
+        If a network takes other input or returns other output.
     """
 
     def __init__(
@@ -79,24 +80,20 @@ class Liveness:
         scale: float = 1.0,
     ):
         if not networks or size < 1 or any(not box_scale > 0 for _, box_scale in networks.values()):
-            raise InvalidInput("networks, their scales of the box and the crops' size are wanted")
+            raise InvalidInput(
+                "liveness needs networks, each with a scale above 0, and crops of at least 1 pixel"
+            )
         if live not in classes or len(set(classes)) < len(classes):
-            raise InvalidInput(f"no class is called {live!r}, or two have one name: {classes}")
+            raise InvalidInput(f"no class is called {live!r}, or two have the same name: {classes}")
         if not 0 < threshold < 1:
             raise InvalidInput(f"threshold must lie between 0 and 1, not {threshold}")
-        if channels not in ("RGB", "BGR"):
-            raise InvalidInput(f"channels is RGB or BGR, not {channels!r}")
-        if len(mean) not in (1, 3) or not np.isfinite([*mean, scale]).all() or scale == 0:
-            raise InvalidInput("mean is one or three finite numbers, scale is finite and not 0")
         self.pack: Pack | None = None
         self.threshold = threshold
         self._networks = dict(networks)
         self._size = size
         self._classes = tuple(classes)
         self._live = self._classes.index(live)
-        self._reverse = channels == "BGR"
-        self._mean = np.array(mean, np.float32)
-        self._scale = np.float32(scale)
+        self._preprocess = Preprocessing(channels, mean, (scale,))
         self._probabilities(np.zeros((len(networks), size, size, 3), np.uint8))
 
     @classmethod
@@ -107,7 +104,7 @@ class Liveness:
         *,
         backend: str | None = None,
     ) -> Liveness:
-        """From a pack of kind ``liveness``.
+        """Load the networks of a pack of kind ``liveness``.
 
         Parameters
         ----------
@@ -116,12 +113,12 @@ class Liveness:
         threads
             Threads per network call; by default the runtime decides.
         backend
-            As of `renzheng.models.runtime.Network`.
+            As in `renzheng.models.runtime.Network`.
 
         Raises
         ------
         InvalidInput
-            If there is no such backend, or it is not installed.
+            If the backend is unknown or not installed.
         PackError
             If the pack is missing, damaged, of another kind or contradicts itself. The default
             pack's weights have to be added first (`renzheng packs add minifasnet`).
@@ -147,28 +144,28 @@ class Liveness:
             )
         except (InvalidInput, KeyError, TypeError, ValueError) as error:
             raise PackError(
-                f"its manifest does not describe a liveness pack: {error}", source=str(found.folder)
+                f"the manifest does not describe a liveness pack: {error}", source=str(found.folder)
             ) from error
         liveness.pack = found
         return liveness
 
     def check(self, image: Image, face: Face) -> LivenessScore:
-        """How live a face looks.
+        """Return the liveness of a face.
 
         Parameters
         ----------
         image
-            uint8 (H, W, 3) RGB, upright: the whole picture as the camera took it. What is around
-            the face counts, so a cut or edited picture is judged wrongly.
+            uint8 (H, W, 3) RGB, upright: the whole picture as the camera took it. The surroundings
+            of the face count, so a cropped or edited picture is judged wrongly.
         face
-            The face in it, as `Detector` gives it.
+            The face in it, as `Detector` returns it.
 
         Raises
         ------
         InvalidInput
-            If the picture is not uint8 (H, W, 3), or the face does not lie in it.
+            If the image is not uint8 (H, W, 3), or the face does not lie in it.
         PackError
-            If a network gives no probabilities.
+            If a network returns no probabilities.
         """
         probabilities = self._probabilities(self.crops(image, face))
         live = probabilities[:, self._live]
@@ -181,17 +178,15 @@ class Liveness:
         )
 
     def crops(self, image: Image, face: Face) -> Crops:
-        """What the networks look at: uint8 (networks, size, size, 3) RGB.
+        """Return the crop that each network sees: uint8 (networks, size, size, 3) RGB.
 
         Raises
         ------
         InvalidInput
-            As of `check`.
+            As in `check`.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InvalidInput(
-                f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}"
-            )
+            raise InvalidInput(f"an image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
         height, width = image.shape[:2]
         x1, y1, x2, y2 = (float(v) for v in face.box)
         meets = x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0
@@ -199,50 +194,52 @@ class Liveness:
             raise InvalidInput("the face's box does not lie in the picture")
         crops = np.empty((len(self._networks), self._size, self._size, 3), np.uint8)
         for crop, (_, scale) in zip(crops, self._networks.values(), strict=True):
-            left, top, right, bottom = around(face.box, scale, width, height)
-            part = image[top : bottom + 1, left : right + 1]
-            cv2.resize(part, (self._size, self._size), dst=crop, interpolation=cv2.INTER_LINEAR)
+            left, top, right, bottom = region_around(face.box, scale, width, height)
+            region = image[top : bottom + 1, left : right + 1]
+            cv2.resize(region, (self._size, self._size), dst=crop, interpolation=cv2.INTER_LINEAR)
         return crops
 
     def _probabilities(self, crops: Crops) -> Floats:
-        """(networks, classes)."""
-        pictures = (crops[..., ::-1] if self._reverse else crops).astype(np.float32)
-        planes = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
+        """Return the probabilities, float32 (networks, classes)."""
+        planes = self._preprocess(crops)
         rows = np.empty((len(planes), len(self._classes)), np.float32)
         for row, plane, (name, (network, _)) in zip(
             rows, planes, self._networks.items(), strict=True
         ):
             try:
                 (output, *_) = network(plane[None])
-            except Exception as error:  # the runtimes' own families have no common root
+            except Exception as error:  # the runtimes' errors have no common class
                 reason = str(error).splitlines()[0]
-                raise PackError(f"the network {name} does not take it: {reason}") from error
+                raise PackError(f"the network {name} rejects its input: {reason}") from error
             if output.shape != (1, len(row)) or not abs(float(output.sum()) - 1) < 1e-3:
-                raise PackError(f"the network {name} gives no probabilities of {len(row)} classes")
+                raise PackError(
+                    f"the network {name} returns no probabilities of {len(row)} classes"
+                )
             row[:] = output[0]
         return rows
 
 
-def around(box: Floats, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
-    """The part of a picture that a network looks at, as Silent-Face-Anti-Spoofing cuts it.
+def region_around(box: Floats, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the region of an image that a network sees, as Silent-Face-Anti-Spoofing cuts it.
 
     Its authors cut around the boxes of a RetinaFace detector. Another detector's boxes are a little
-    larger, smaller or off, and the networks then see a little more or less around the face.
+    larger, smaller or shifted, and the networks then see a little more or less around the face.
 
     Parameters
     ----------
     box
-        (4,) x1, y1, x2, y2 of the face, in pixels, cut down to whole ones.
+        (4,) x1, y1, x2, y2 of the face in pixels; fractions are cut off.
     scale
-        How much larger the part is than the box. It grows about the box's middle, as far as the
-        picture is large enough in both directions.
+        The size of the region over that of the box. The region grows about the middle of the box,
+        as far as the image is large enough in both directions.
     width, height
-        Of the picture.
+        The size of the image in pixels.
 
     Returns
     -------
     left, top, right, bottom
-        Pixels, the last ones included. Moved into the picture where it would reach over the edge.
+        The edges in pixels, inclusive; the region is moved into the image where it would reach
+        beyond.
     """
     x1, y1, x2, y2 = (float(v) for v in box)
     sides = (int(x2 - x1 + 1), int(y2 - y1 + 1))  # a box includes both its corner pixels

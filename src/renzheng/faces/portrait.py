@@ -1,4 +1,4 @@
-"""From a photograph to the portrait of a document."""
+"""A document portrait cut from a photograph."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput
 from renzheng.types import Face, Image
 
-# 35 x 45 mm is the passport photograph of ICAO Doc 9303; in its pictures the eyes lie a little
-# above the middle, a quarter of the width apart, which leaves the whole head visible.
-RATIO = 35 / 45
+# The passport photograph of ICAO Doc 9303 is 35 x 45 mm; the eyes lie a little above the middle, a
+# quarter of the width apart, which leaves the whole head visible.
+RATIO = 35 / 45  # width over height
 EYES_APART = 0.25  # of the width
 EYES_DOWN = 0.45  # of the height
 
@@ -24,28 +24,28 @@ def portrait(image: Image, face: Face, height: int = 420) -> Image:
     image
         uint8 (H, W, 3) RGB.
     face
-        The eyes decide about place, size and rotation.
+        The face; its eyes fix position, size and rotation.
     height
-        Of the portrait in pixels; at 420 the eyes are 82 px apart.
+        The height of the portrait in pixels; at 420 the eyes are 82 px apart.
 
     Returns
     -------
     uint8 (height, 7/9 height, 3) RGB
-        Where the photograph ends its edge is repeated.
+        The edge of the photograph is repeated beyond it.
 
     Raises
     ------
     InvalidInput
-        If the picture is not RGB, the eyes are in one place, or the height is below 32.
+        If the image is not RGB, the eyes coincide, or the height is below 32.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise InvalidInput(f"an RGB picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        raise InvalidInput(f"an RGB image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
     if height < 32:
-        raise InvalidInput(f"a portrait is 32 pixels high or more, not {height}")
+        raise InvalidInput(f"a portrait must be 32 pixels high or more, not {height}")
     matrix, scale = placement(face, height)
     width = round(height * RATIO)
     if scale < 0.5:
-        # Averaged down first, as bilinear sampling would skip pixels.
+        # First averaged down, since bilinear sampling would skip pixels.
         smaller = (
             max(1, round(image.shape[1] * 2 * scale)),
             max(1, round(image.shape[0] * 2 * scale)),
@@ -68,18 +68,18 @@ def portrait(image: Image, face: Face, height: int = 420) -> Image:
 
 
 def placement(face: Face, height: int) -> tuple[npt.NDArray[np.float64], float]:
-    """The similarity transform from photograph to portrait: float64 (2, 3), and its scale.
+    """Return the similarity transform from photograph to portrait, float64 (2, 3), and its scale.
 
     Raises
     ------
     InvalidInput
-        If the eyes are in one place.
+        If the eyes coincide.
     """
     left, right = face.landmarks[0].astype(np.float64), face.landmarks[1].astype(np.float64)
     across = right - left
     apart = float(np.hypot(*across))
     if not apart > 1e-3:
-        raise InvalidInput("the eyes are in one place")
+        raise InvalidInput("the eyes coincide")
     width = round(height * RATIO)
     scale = EYES_APART * width / apart
     a, b = scale * across / apart  # cosine and sine of the roll, scaled

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from renzheng.errors import NoFace
 from renzheng.types import Choice, Face, FaceCandidate, FaceKind, Role
 
-# A second face of a quarter of the area, half as wide, could be meant too: 11 % of 1,500 pictures of
-# LFW, press photographs with bystanders, have one.
+# A second face of a quarter of the area, half as wide, could be meant too: 11 % of 1,500 LFW
+# pictures, press photographs with bystanders, have one.
 _RIVAL_AREA = 0.25
 _RIVAL_SCORE = 0.9  # below, it may not be a face at all
 # A ghost portrait is printed smaller and weaker than the main one: on 35 specimens 0.09 to 0.39 of

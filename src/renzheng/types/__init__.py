@@ -1,4 +1,4 @@
-"""The types that flow through the pipeline: small, frozen, arrays of documented shape."""
+"""The types that pass through the pipeline: small and frozen, with arrays of documented shape."""
 
 from renzheng.types.faces import (
     Capture,

@@ -1,4 +1,4 @@
-"""Faces of a picture: found, chosen among, measured."""
+"""Types for the faces of a picture, the choice among them, and their quality."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One detected face, in pixels of the upright picture.
+    """A detected face, in pixels of the upright picture.
 
     Attributes
     ----------
     box
-        float32 (4,): x1, y1, x2, y2. May reach beyond the picture's edge.
+        float32 (4,): x1, y1, x2, y2; may reach beyond the picture's edge.
     landmarks
-        float32 (5, 2) xy: the eye, the other eye, the nose tip, the mouth corners; each pair
-        from left to right as seen in the picture.
+        float32 (5, 2) xy: the two eyes, the tip of the nose, the two corners of the mouth; each
+        pair from left to right as seen in the picture.
     score
         The last network's probability that this is a face, 0 to 1.
     """
@@ -52,7 +52,7 @@ class Face:
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
+        """Return plain numbers for JSON."""
         return {
             "box": [round(float(v), 2) for v in self.box],
             "landmarks": [[round(float(v), 2) for v in point] for point in self.landmarks],
@@ -62,42 +62,43 @@ class Face:
 
 
 class Role(StrEnum):
-    """What a side of a comparison is a picture of, which decides which of its faces counts."""
+    """The role of a picture, which decides which of its faces is compared."""
 
     DOCUMENT = "document"  # an identity document, or the portrait from one
     LIVE = "live"  # the person, before the camera
-    PHOTO = "photo"  # any photograph of somebody
+    PHOTO = "photo"  # any photograph of a person
 
 
 class FaceKind(StrEnum):
-    """What a face of a picture was taken for."""
+    """The kind of a face among the faces of its picture."""
 
     CHOSEN = "chosen"
     GHOST = "ghost"  # a document's second, weaker portrait of the same person
     COPY = "copy"  # the same person again: a sheet of passport photographs
     RIVAL = "rival"  # could be meant just as well
     INTRUDER = "intruder"  # a second person in the very photograph of a document
-    STRANGER = "stranger"  # somebody else's face in a document's picture, smaller but clear
+    STRANGER = "stranger"  # another person's face in a document's picture, smaller but clear
     BYSTANDER = "bystander"  # too small, too weak or too uncertain to be meant
 
 
 @dataclass(frozen=True, eq=False)
 class FaceCandidate:
-    """A face with the evidence on what it is in its picture.
+    """A face of a picture, with its kind and the evidence for that.
 
     Attributes
     ----------
     face
         The face.
     kind
-        What it was taken for.
+        The kind that the choice assigned to it.
     area
-        Its box's area over the chosen face's.
+        The area of its box over the area of the chosen face's.
     contrast
-        Standard deviation of its luminance, 0 to 255: what tells a ghost portrait from the main
-        one. None where it was not needed.
+        The standard deviation of its luminance, 0 to 255, which tells a ghost portrait from the
+        main one; None where it was not needed.
     distance
-        Euclidean, between its embedding and the chosen face's. None where it was not needed.
+        The Euclidean distance between its embedding and the chosen face's; None where it was not
+        needed.
     """
 
     face: Face
@@ -109,7 +110,7 @@ class FaceCandidate:
     part = RenamedAttribute("kind")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             **self.face.to_dict(),
             "part": str(self.kind),
@@ -121,16 +122,16 @@ class FaceCandidate:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Which face of a picture is compared, and why.
+    """The choice of the face of a picture that is compared.
 
     Attributes
     ----------
     role
-        Whose rule chose.
+        The role whose rule chose.
     candidates
-        Every face, the chosen one first.
+        All faces, the chosen one first.
     reason
-        In words.
+        The reason for the choice, in words.
     """
 
     role: Role
@@ -143,30 +144,30 @@ class Choice:
         return self.candidates[0].face
 
     def of(self, kind: FaceKind) -> tuple[FaceCandidate, ...]:
-        """The faces that were taken for this."""
+        """Return the faces of one kind."""
         return tuple(each for each in self.candidates if each.kind is kind)
 
 
 @dataclass(frozen=True, eq=False)
 class Rectification:
-    """How a picture was made ready before its faces were found.
+    """The rotation and flattening of a picture before its faces were found.
 
     Attributes
     ----------
     size
-        Width and height of the picture as it was read; None where nothing was prepared.
+        Width and height of the picture as read; None where nothing was done.
     matrix
         float64 (3, 3): homogeneous pixels of the picture as read to pixels of the picture that
         boxes and landmarks refer to.
     turns
-        Quarter turns clockwise.
+        The number of quarter turns clockwise.
     outline
         float64 (4, 2) xy: the document's corners in the picture as read, top left first and
         clockwise; None unless its perspective was taken out.
     steps
-        What was done, in words.
+        The steps taken, in words.
     certain
-        Whether the detector was sure of a face that stands upright in it.
+        Whether the detector was sure of a face that is upright in the result.
     """
 
     size: tuple[int, int] | None = None
@@ -177,7 +178,7 @@ class Rectification:
     certain: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         outline = self.outline
         return {
             "size": None if self.size is None else list(self.size),
@@ -193,52 +194,52 @@ class Rectification:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one measure of quality says of one face.
+    """The result of one quality measure for one face.
 
     Attributes
     ----------
     value
         The native value, in the measure's unit.
     component
-        The quality component of ISO/IEC 29794-5, or ours where it has none: 0 to 100, higher is
-        better.
+        The quality component of ISO/IEC 29794-5, or our own where the standard has none: 0 to 100,
+        higher is better.
     """
 
     value: float
     component: int
 
     def to_dict(self) -> dict[str, float | int]:
-        """Plain numbers for JSON."""
+        """Return plain numbers for JSON."""
         return {"value": round(self.value, 4), "component": self.component}
 
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """One side of a comparison: the picture, its faces and the one that was chosen.
+    """One side of a comparison: the picture, its faces and the chosen one.
 
     Attributes
     ----------
     source
-        The name of the picture, as handed in.
+        The name of the picture, as given.
     role
-        What the picture was taken to be of.
+        The picture's role.
     image
-        uint8 (H, W, 3) RGB, upright; None where the picture could not be read. A document stands
-        here turned and freed from perspective as `rectification` says.
+        uint8 (H, W, 3) RGB, upright, after `rectification`; None where the picture could not be
+        read.
     faces
         All faces found, the largest first.
     choice
-        Which of them is compared, and what the others were taken for; None without a face.
+        The choice of the face that is compared; None without a face.
     rectification
-        How `image` came from the picture as it was read.
+        The steps from the picture as read to `image`.
     crop
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
     embedding
-        float32 (d,), unit length: the face's, where it was computed already. It stays out of JSON.
+        float32 (d,), unit length: the embedding of the face, if the choice needed it; not in JSON.
     quality
-        What the measures of `renzheng.faces.quality` say of the chosen face, by name.
+        The chosen face's quality, by the names of the measures in `renzheng.faces.quality`.
     error
-        Why this side cannot be compared, or None.
+        The reason why this side cannot be compared, or None.
     """
 
     source: str
@@ -260,10 +261,10 @@ class Capture:
         return None if self.choice is None else self.choice.face
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; pixels and embedding stay out.
+        """Return plain values for JSON; pixels and embedding stay out.
 
-        `size` is that of the picture that boxes refer to; the size of the picture as it was read
-        is in `preparation`.
+        The key ``size`` is the size of the image that boxes refer to; the size of the picture as
+        read is in ``preparation``.
         """
         candidates = () if self.choice is None else self.choice.candidates
         return {

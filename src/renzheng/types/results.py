@@ -1,4 +1,4 @@
-"""Results of a comparison, from the distance to the decision with its grounds."""
+"""Types for the results of a comparison, from the distance to the decision with its grounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renzheng.types.faces import Capture
 
 
 class Decision(StrEnum):
-    """What a policy makes of one comparison."""
+    """The decision of a policy on one comparison."""
 
     MATCH = "match"
     NO_MATCH = "no_match"
@@ -22,22 +22,22 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class FalseMatchRate:
-    """The share of comparisons of different people at this distance or nearer.
+    """The share of impostor comparisons at this distance or nearer.
 
     Attributes
     ----------
     value
         0 to 1, read off the pack's calibration.
     at_most
-        True where the calibration data ends: the true rate is `value` or lower, and nobody
-        measured how much lower.
+        Whether the calibration data ends here: the true rate is then `value` or lower, by an amount
+        that was not measured.
     """
 
     value: float
     at_most: bool
 
     def to_dict(self) -> dict[str, float | bool]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {"value": self.value, "at_most": self.at_most}
 
     def __str__(self) -> str:
@@ -51,17 +51,17 @@ class PopulationRate:
     Attributes
     ----------
     population
-        Its name.
+        The name of the population.
     covered
-        Whether the promised rate is held to it.
+        Whether the promised rate holds for it.
     value
         0 to 1, read off its own curve.
     extrapolated
-        Whether the value lies below `resolution`: its curve was continued there, not measured.
+        Whether the value lies below `resolution`, where its curve was extrapolated, not measured.
     resolution
         The rate at which 30 different pairs of its people matched falsely.
     at_most
-        Whether the rate is `value` or lower, and nobody can say how much.
+        Whether the true rate is `value` or lower, by an amount that was not measured.
     """
 
     population: str
@@ -76,7 +76,7 @@ class PopulationRate:
         return f"{'at most ' if self.at_most else ''}{self.value:.2g}{bound}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "population": self.population,
             "covered": self.covered,
@@ -89,22 +89,22 @@ class PopulationRate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near one reference and one probe embedding lie.
+    """The distance between one reference and one probe embedding, with its error rates.
 
     Attributes
     ----------
     distance
         Euclidean distance between unit embeddings, 0 to 2.
     similarity
-        Their cosine, -1 to 1; equals ``1 - distance**2 / 2``.
+        Their cosine similarity, -1 to 1; equals ``1 - distance**2 / 2``.
     fmr
         The calibrated false match rate at this distance; None without a calibration.
     llr
         The calibrated log-likelihood ratio at this distance, natural logarithm: above 0 the
-        evidence is for one person. None without a calibration that has it.
+        evidence is for one person. None without a calibration that has the ratio.
     populations
-        The rate at this distance among each population that the calibration knows; `fmr` is the
-        worst of the covered ones. Empty where it does not say on whom it was measured.
+        The rate at this distance in each population of the calibration; `fmr` is the worst of the
+        covered ones. Empty where the calibration names no population.
     """
 
     distance: float
@@ -114,7 +114,7 @@ class Comparison:
     populations: tuple[PopulationRate, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
+        """Return plain numbers for JSON."""
         return {
             "distance": round(self.distance, 6),
             "similarity": round(self.similarity, 6),
@@ -125,16 +125,16 @@ class Comparison:
 
 
 class Severity(StrEnum):
-    """What a finding does to the decision."""
+    """The effect of a finding on the decision."""
 
-    WARNING = "warning"  # nothing: a person should know
-    DOUBT = "doubt"  # there is no match; what would be one is inconclusive
+    WARNING = "warning"  # no effect, but a person should know
+    DOUBT = "doubt"  # a match becomes inconclusive
     REFUSAL = "refusal"  # there is no comparison
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that speaks against trusting a comparison.
+    """A reason not to trust a comparison.
 
     Attributes
     ----------
@@ -143,9 +143,9 @@ class Finding:
     side
         ``reference`` or ``probe``.
     message
-        What is wrong and what to do, for a person.
+        The fault and the remedy in words, for a person.
     severity
-        What follows from it.
+        The effect on the decision.
     """
 
     code: str
@@ -156,7 +156,7 @@ class Finding:
     effect = RenamedAttribute("severity")
 
     def to_dict(self) -> dict[str, str]:
-        """Plain words for JSON."""
+        """Return plain words for JSON."""
         return {
             "code": self.code,
             "side": self.side,
@@ -167,18 +167,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class SamePhoto:
-    """How surely two pictures are one photograph.
+    """The evidence that two pictures are one photograph.
 
     Attributes
     ----------
     score
-        0 to 1: the correlation of detail after registration. Equal pictures have about 0.95,
-        since weak detail counts as noise; other versions of one photograph mostly 0.85 or more,
-        different photographs of one person mostly 0.2 to 0.5; 0 where there is too little to see.
+        The correlation of detail after registration, 0 to 1. Equal pictures have about 0.95, since
+        weak detail counts as noise; other versions of one photograph mostly 0.85 or more, different
+        photographs of one person mostly 0.2 to 0.5; 0 where there is too little detail.
     mirrored
-        Whether one is (more like) the mirror image of the other.
+        Whether one is rather the mirror image of the other.
     threshold
-        From which score on the two are called one photograph.
+        The lowest score at which the two count as one photograph.
     """
 
     score: float
@@ -191,7 +191,7 @@ class SamePhoto:
         return self.score >= self.threshold
 
     def to_dict(self) -> dict[str, float | bool]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "same": self.same,
             "score": round(self.score, 4),
@@ -202,14 +202,14 @@ class SamePhoto:
 
 @dataclass(frozen=True)
 class LivenessScore:
-    """How live one face looks.
+    """The liveness of one face.
 
     Attributes
     ----------
     score
         The probability of the class ``live``, 0 to 1: the mean over the networks.
     threshold
-        The pack's: from it on a face counts as live.
+        The lowest score at which a face counts as live: the pack's.
     networks
         The probability of ``live`` by each network.
     classes
@@ -227,7 +227,7 @@ class LivenessScore:
         return self.score >= self.threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "live": self.live,
             "score": round(self.score, 6),
@@ -239,21 +239,20 @@ class LivenessScore:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one comparison came to, without the pictures.
+    """The outcome of one comparison, without the pictures.
 
     Attributes
     ----------
     decision
-        What the policy makes of it.
+        The policy's decision.
     reason
         The decision in a sentence.
     comparison
         Distance, similarity and false match rate; None where not comparable.
     same_photo
-        Whether both sides are one photograph; None unless a document and a live picture were
-        compared.
+        Whether both sides are one photograph; None unless the probe is a live picture.
     liveness
-        How live the probe's face looks; None where nobody asked.
+        The liveness of the probe's face; None where it was not asked for.
     findings
         Reasons not to trust the comparison.
     """
@@ -268,17 +267,17 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """The answer to "are these two the same person?", with its grounds.
+    """The result of one verification: the outcome, the two sides and the settings.
 
     Attributes
     ----------
     outcome
-        The decision and what it rests on; its attributes can be read from here as well.
+        The decision and its grounds; its attributes can be read from here as well.
     policy
         The policy, as ``Policy.to_dict`` gives it.
     pack
-        ``name``, ``version`` and ``digest`` of the embedding pack, of the detector and, where it
-        was asked, of the liveness pack; ``backend`` and its version, which computed them.
+        ``name``, ``version`` and ``digest`` of the embedding pack, of the detection pack and, where
+        it was used, of the liveness pack; name and version of the backend that computed them.
     reference, probe
         The two sides.
     timings_ms
@@ -311,12 +310,12 @@ class Verification:
 
     @property
     def same_photo(self) -> SamePhoto | None:
-        """Whether both sides are one photograph; None where it was not asked."""
+        """Whether both sides are one photograph; None unless the probe is a live picture."""
         return self.outcome.same_photo
 
     @property
     def liveness(self) -> LivenessScore | None:
-        """The liveness of the probe's face; None where it was not asked."""
+        """The liveness of the probe's face; None where it was not asked for."""
         return self.outcome.liveness
 
     @property

@@ -7,7 +7,6 @@ comparable, and without a threshold that was measured for the pack a distance de
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from renzheng.errors import InvalidInput, PackError
 from renzheng.images.similarity.frames import unframed
 from renzheng.models import packs
+from renzheng.models.preprocessing import Preprocessing
 from renzheng.models.runtime import Network
 from renzheng.types import Floats, Image
 
@@ -68,9 +68,11 @@ class Features:
         self.pack = packs.of_kind("features", pack)
         try:
             self._size = int(self.pack.setting("input", "size"))
-            self._reverse = {"RGB": False, "BGR": True}[self.pack.setting("input", "channels")]
-            self._mean = _channels(self.pack.setting("input", "mean"))
-            self._scale = _channels(self.pack.setting("input", "scale"))
+            self._preprocess = Preprocessing(
+                self.pack.setting("input", "channels"),
+                self.pack.setting("input", "mean"),
+                self.pack.setting("input", "scale"),
+            )
             self.dimension = int(self.pack.setting("features", "dimension"))
             self._mirror = bool(self.pack.setting("features", "mirror_average"))
             self._step = _BATCH if self.pack.setting("features", "batches") else 1
@@ -79,8 +81,8 @@ class Features:
             threshold = said.get("threshold")
             self.threshold = None if threshold is None else float(threshold)
             self.measured_on = str(said.get("measured_on", ""))
-            if self._size < 1 or self.dimension < 1 or not (self._scale != 0).all():
-                raise ValueError("sizes are at least 1, and no scale is 0")
+            if self._size < 1 or self.dimension < 1:
+                raise ValueError("size and dimension must be at least 1")
             if self.threshold is not None and not 0 < self.threshold < 2:
                 raise ValueError(f"a threshold lies between 0 and 2, not at {self.threshold}")
         except (KeyError, TypeError, ValueError) as error:
@@ -147,10 +149,8 @@ class Features:
         return np.asarray(square, np.uint8)
 
     def _run(self, squares: Image) -> Floats:
-        pictures = (squares[..., ::-1] if self._reverse else squares).astype(np.float32)
-        batch = ((pictures - self._mean) * self._scale).transpose(0, 3, 1, 2)
         try:
-            outputs = self._network(np.ascontiguousarray(batch, np.float32))
+            outputs = self._network(np.ascontiguousarray(self._preprocess(squares)))
         except Exception as error:  # the runtimes' own families have no common root
             reason = str(error).splitlines()[0]
             raise PackError(f"its network does not run: {reason}", source=self.pack.name) from error
@@ -159,10 +159,3 @@ class Features:
                 f"the network does not give {self.dimension} features", source=self.pack.name
             )
         return np.asarray(outputs[0], np.float32)
-
-
-def _channels(values: Any) -> Floats:
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-        raise ValueError("mean and scale are one or three finite numbers")
-    return np.array(numbers, np.float32)

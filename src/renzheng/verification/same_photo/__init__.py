@@ -1,11 +1,11 @@
-"""Are two pictures one photograph? The document's own portrait handed in as the live face.
+"""Detection of one photograph in two pictures: the document's own portrait as the live face.
 
-Two photographs of one person agree in coarse structure and not in the fine one; two versions of
-one photograph (cropped, resized, coded again, mirrored, printed and scanned) agree in the fine one
-too, once they lie exactly on each other.
+Two photographs of one person agree in coarse structure and not in fine detail; two versions of
+one photograph (cropped, resized, coded again, mirrored, printed and scanned) agree in fine detail
+too, once they are registered.
 
-Two heads are compared, wherever they are in their pictures. `renzheng.images.similarity` compares
-whole pictures, with or without faces.
+The surroundings of one face are compared with those of another, wherever the faces are in their
+pictures. `renzheng.images.similarity` compares whole pictures, with or without faces.
 """
 
 from __future__ import annotations
@@ -18,48 +18,53 @@ import numpy.typing as npt
 
 from renzheng.types import Face, Floats, Image, SamePhoto
 from renzheng.verification.same_photo.photo_detail import WINDOW, Level, PhotoDetail, detail_of
-from renzheng.verification.same_photo.registration import register, sampled, together, window
+from renzheng.verification.same_photo.registration import (
+    register,
+    resample,
+    shared_visibility,
+    window,
+)
 
 __all__ = [
     "THRESHOLD",
     "PhotoDetail",
     "SamePhoto",
     "compare_details",
-    "compare_pictures",
+    "compare_images",
     "detail_of",
 ]
 
-# Flags 9 of the 242,239 pairs of different photographs of one person in LFW: shots of one moment
-# or one pose; nobody's picture comes nearer than 0.58 to a stranger's (benchmarks/same_picture.py).
+# It flags 9 of the 242,239 pairs of different photographs of one person in LFW: shots of one moment
+# or one pose. No two pictures of different people score above 0.58 (benchmarks/same_picture.py).
 THRESHOLD = 0.80
 
 _BLOCK, _STRIDE = 12, 6  # px of the window: 0.4 and 0.2 of the distance between the eyes
 _COVERED = 0.6  # share of a block that both pictures must show
 _NOISE = 0.02  # power of the detail, of about 1
-_TEXTURE = 0.1  # power at which a block counts half: plain walls and sky say nothing
-_FEWEST = 20.0  # blocks with something in them, of 225
+_TEXTURE = 0.1  # power at which a block counts half: plain walls and sky are no evidence
+_MIN_BLOCKS = 20.0  # blocks with detail in them, of 225
 
 
-def compare_pictures(
+def compare_images(
     reference: Image, reference_face: Face, probe: Image, probe_face: Face
 ) -> SamePhoto:
-    """Is the probe the very photograph that the reference shows?
+    """Decide whether the probe is the very photograph that the reference shows.
 
     Parameters
     ----------
     reference, probe
-        uint8 (H, W, 3) RGB, upright. Exchanging the two changes nothing.
+        uint8 (H, W, 3) RGB, upright. Swapping the two changes nothing.
     reference_face, probe_face
         The face in each.
 
     Raises
     ------
     InvalidInput
-        If a picture is not RGB, or landmarks lie so that they fix no view of a head.
+        If an image is not RGB, or landmarks do not lie like a face.
 
     Notes
     -----
-    What is said is that the pixels have one origin, not how they came here: the owner of a passport
+    The result says that the pixels have one origin, not how they came here: the owner of a passport
     who uploads the photograph that was printed in it is flagged as well, and a video frame a moment
     later is not.
     """
@@ -67,12 +72,12 @@ def compare_pictures(
 
 
 def compare_details(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
-    """As `compare_pictures`, where heads are kept for many comparisons."""
-    # One of the two stays and the other is resampled; which one must not hang on the order.
+    """Compare as `compare_images` does, with details that are kept for many comparisons."""
+    # One of the two stays and the other is resampled; the choice must not depend on their order.
     fixed, moving = sorted((reference, probe), key=_order)
-    found, mirrored = register(fixed, moving)
+    registration, mirrored = register(fixed, moving)
     other = moving.mirrored() if mirrored else moving
-    score = _agreement(window(fixed.fine), sampled(other.fine, found))
+    score = _agreement(window(fixed.fine), resample(other.fine, registration))
     return SamePhoto(score, mirrored, THRESHOLD)
 
 
@@ -81,14 +86,14 @@ def _order(one: PhotoDetail) -> tuple[float, bytes]:
 
 
 def _agreement(one: Level, other: Level) -> float:
-    """Correlation over all blocks, joined by what each tells.
+    """Return the correlation over all blocks, averaged as information.
 
-    Two signals of correlation r share -log(1 - r^2) / 2 of information if they are Gaussian; the
-    mean over the blocks, turned back into a correlation, is Linfoot's ("An informational measure of
-    correlation", 1957). Blocks that agree very well so outweigh those that glare, text or a
-    hologram have covered, which a mean of correlations would not let them do.
+    Two Gaussian signals of correlation r share -log(1 - r^2) / 2 of information; the mean over the
+    blocks, turned back into a correlation, is Linfoot's ("An informational measure of correlation",
+    1957). Blocks that agree very well thus outweigh those that glare, text or a hologram cover,
+    which they would not in a mean of correlations.
     """
-    visible = together(one, other)
+    visible = shared_visibility(one, other)
     if visible is None:
         visible = np.ones_like(one.detail)
     a, b = one.detail * visible, other.detail * visible
@@ -102,14 +107,14 @@ def _agreement(one: Level, other: Level) -> float:
     power = np.maximum(power_a, power_b)
     weight = np.where(shown > _COVERED, power / (power + _TEXTURE), 0)
     total = float(weight.sum())
-    if total < _FEWEST:
+    if total < _MIN_BLOCKS:
         return 0.0
     information = -np.log1p(-np.square(np.clip(correlation, 0, 0.9995)))
     return math.sqrt(-math.expm1(-float((weight * information).sum()) / total))
 
 
 def _blocks(pixels: Floats) -> npt.NDArray[np.float64]:
-    """Means over blocks, (15, 15)."""
+    """Return the means over blocks, float64 (15, 15)."""
     means = cv2.boxFilter(
         pixels, cv2.CV_64F, (_BLOCK, _BLOCK), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
     )

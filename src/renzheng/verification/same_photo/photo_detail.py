@@ -1,9 +1,8 @@
-"""A head as the comparison of pictures sees it: grey, upright, only its detail, at three scales.
+"""The detail of a photograph around a face: grey, upright, at three scales.
 
-Detail is what is left of a picture after its coarse light and dark are taken away (a difference of
-Gaussians) and what remains is divided by its own strength near by. So exposure, tone curve, a veil
-of glare and a slow overlay hardly count, and blur, noise and a print's screen, which are finer, are
-smoothed away.
+Detail is a difference of Gaussians, which removes coarse light and dark, divided by its own local
+strength. So exposure, tone curve, a veil of glare and a smooth overlay hardly count, and blur,
+noise and a print's screen, which are finer, are smoothed away.
 """
 
 from __future__ import annotations
@@ -16,49 +15,49 @@ import numpy as np
 from renzheng.faces.alignment import AlignmentTemplate, align, to_picture, umeyama
 from renzheng.types import Face, Floats, Image
 
-WINDOW = 96  # px: what is compared, from the hair to below the chin
-MARGIN = 16  # px around it, so that there is something to move over the other's window
+WINDOW = 96  # px: the part that is compared, from the hair to below the chin
+MARGIN = 16  # px around the window, so that it can move over the other photograph's
 SIDE = WINDOW + 2 * MARGIN
 
-_EYES = 30.0  # px between the eyes, or twice as much detail as print and JPEG leave is looked at
+_EYES = 30.0  # px between the eyes; more would look at detail that print and JPEG destroy
 _MIDDLE = (SIDE - 1) / 2
 _EYE_LINE = MARGIN + 40.0
 
 
 def _template() -> AlignmentTemplate:
-    # The layout of dlib's chip in units of the eyes' distance, made symmetric, so that the mirror
-    # image of a head is the head of the mirror image.
+    # The layout of dlib's chip in units of the distance between the eyes, made symmetric, so that
+    # cropping and mirroring can be exchanged.
     offsets = ((-0.5, 0), (0.5, 0), (0, 0.585), (-0.435, 1.1), (0.435, 1.1))
     points = np.array(offsets, np.float32) * np.float32(_EYES)
     points += np.array((_MIDDLE, _EYE_LINE), np.float32)
     points.setflags(write=False)
-    return AlignmentTemplate("head-128", SIDE, points)
+    return AlignmentTemplate("photo-detail-128", SIDE, points)
 
 
-HEAD = _template()
+TEMPLATE = _template()
 
-# Levels of grey; detail weaker than this counts as noise.
+# Grey levels, 0 to 255; weaker detail counts as noise.
 _NOISE = np.float32(2.0)
 _TINY = np.float32(1e-3)
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One scale of a head.
+    """The detail of a photograph at one scale.
 
     Attributes
     ----------
     detail
-        float32 (n, n), about -2 to 2; 0 where the picture does not reach.
+        float32 (n, n), about -2 to 2; 0 outside the picture.
     visible
-        float32 (n, n): 1 inside the picture, 0 outside; None where all is inside.
+        float32 (n, n): 1 inside the picture, 0 outside; None where all of it is inside.
     """
 
     detail: Floats
     visible: Floats | None
 
     def mirrored(self) -> Level:
-        """Left and right exchanged."""
+        """Return this level with left and right exchanged."""
         visible = self.visible
         return Level(
             np.ascontiguousarray(self.detail[:, ::-1]),
@@ -68,14 +67,14 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class PhotoDetail:
-    """What is compared of one picture.
+    """The detail of a photograph around one face, at three scales.
 
     Attributes
     ----------
     fine, middle, coarse
-        The same view in 128, 64 and 32 pixels; a quarter, each side an eighth, is margin.
+        The same view, 128, 64 and 32 pixels wide; an eighth at each edge is margin.
     eyes
-        Pixels between the eyes in the picture itself.
+        The distance between the eyes in the picture itself, in pixels.
     """
 
     fine: Level
@@ -84,14 +83,14 @@ class PhotoDetail:
     eyes: float
 
     def mirrored(self) -> PhotoDetail:
-        """The head of the mirror image."""
+        """Return the detail of the mirror image."""
         return PhotoDetail(
             self.fine.mirrored(), self.middle.mirrored(), self.coarse.mirrored(), self.eyes
         )
 
 
 def detail_of(image: Image, face: Face) -> PhotoDetail:
-    """Cut out one head and keep its detail.
+    """Return the detail of an image around a face.
 
     Parameters
     ----------
@@ -103,9 +102,9 @@ def detail_of(image: Image, face: Face) -> PhotoDetail:
     Raises
     ------
     InvalidInput
-        If the picture is not RGB, or the landmarks lie so that they fix no view.
+        If the image is not RGB, or the landmarks do not lie like a face.
     """
-    grey = cv2.cvtColor(align(image, face.landmarks, HEAD), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(align(image, face.landmarks, TEMPLATE), cv2.COLOR_RGB2GRAY)
     pixels = np.asarray(grey, np.float32)
     visible = _visible(image, face)
     half = None if visible is None else _whole(visible)
@@ -119,10 +118,10 @@ def detail_of(image: Image, face: Face) -> PhotoDetail:
 
 
 def _visible(image: Image, face: Face) -> Floats | None:
-    """Which pixels of the head lie in the picture; None for all."""
+    """Return 1 for each pixel of the view inside the picture, else 0; None if all are inside."""
     last = SIDE - 1
     corners = np.array([(0, 0), (last, 0), (0, last)], np.float64)
-    corners = to_picture(umeyama(face.landmarks, HEAD.points), corners)
+    corners = to_picture(umeyama(face.landmarks, TEMPLATE.points), corners)
     origin, right, down = corners[0], corners[1] - corners[0], corners[2] - corners[0]
     limits = np.array((image.shape[1] - 1, image.shape[0] - 1), np.float64)
     opposite = origin + right + down
@@ -142,26 +141,26 @@ def _halved(pixels: Floats) -> Floats:
 
 
 def _whole(visible: Floats) -> Floats:
-    """The halved pixels of which all four are visible."""
+    """Return 1 for each halved pixel whose four pixels are all visible, else 0."""
     return (_halved(visible) > 0.99).astype(np.float32)
 
 
 def _detail(
-    pixels: Floats, visible: Floats | None, finest: float, coarsest: float, near: int
+    pixels: Floats, visible: Floats | None, fine_px: float, coarse_px: float, near_px: int
 ) -> Floats:
-    """Between two scales (standard deviations in px), relative to its strength over `near` px."""
+    """Return the detail between two scales (standard deviations), over its local strength."""
     if visible is None:
-        detail = np.subtract(_smooth(pixels, finest), _smooth(pixels, coarsest))
-        power = _mean_square(detail, near)
+        detail = np.subtract(_smooth(pixels, fine_px), _smooth(pixels, coarse_px))
+        power = _mean_square(detail, near_px)
     else:
         shown = np.multiply(pixels, visible)
         fine, coarse = (
             np.divide(_smooth(shown, deviation), np.maximum(_smooth(visible, deviation), _TINY))
-            for deviation in (finest, coarsest)
+            for deviation in (fine_px, coarse_px)
         )
         detail = np.subtract(fine, coarse) * visible
-        share = np.maximum(_mean_square(visible, near), _TINY)
-        power = np.divide(_mean_square(detail, near), share)
+        share = np.maximum(_mean_square(visible, near_px), _TINY)
+        power = np.divide(_mean_square(detail, near_px), share)
     return np.asarray(detail / (np.sqrt(power) + _NOISE), np.float32)
 
 
@@ -169,8 +168,8 @@ def _smooth(pixels: Floats, deviation: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), deviation), np.float32)
 
 
-def _mean_square(values: Floats, near: int) -> Floats:
-    """The mean square of what is near."""
+def _mean_square(values: Floats, near_px: int) -> Floats:
+    """Return the mean square over a square of `near_px` around each pixel."""
     # cv2's running sums can end a little below zero
-    squares = np.maximum(cv2.blur(np.square(values), (near, near)), 0)
+    squares = np.maximum(cv2.blur(np.square(values), (near_px, near_px)), 0)
     return np.asarray(squares, np.float32)

@@ -1,10 +1,10 @@
-"""Laying one head exactly over another.
+"""Registration of one photograph's detail with another's.
 
 Landmarks of one photograph move by some percent between its versions, and detail agrees only where
-pixels lie on their like. A coarse search over scale, rotation and place finds roughly where; then
-inverse-compositional Gauss-Newton steps (Baker and Matthews, "Lucas-Kanade 20 years on", 2004)
-find it to a small part of a pixel: a similarity first, then an affine map, since a card is not
-always seen straight on.
+pixels lie exactly on each other. A coarse search over scale, rotation and translation comes near;
+then inverse-compositional Gauss-Newton steps (Baker and Matthews, "Lucas-Kanade 20 years on", 2004)
+reach a small part of a pixel: a similarity first, then an affine map, since a card is not always
+seen straight on.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ import numpy.typing as npt
 from renzheng.types import Floats
 from renzheng.verification.same_photo.photo_detail import MARGIN, SIDE, WINDOW, Level, PhotoDetail
 
-# float64 (3, 3), affine: from the window's coordinates to the other head's, both about the middle
-# and in units of half the window.
+# float64 (3, 3), affine: from the window's coordinates to the other photograph's, both from the
+# middle and in units of half the window.
 Map = npt.NDArray[np.float64]
 
 _SCALES = (0.64, 0.8, 1.0, 1.25, 1.56)
 _TURNS = (-0.15, 0.0, 0.15)  # radians
 _FIRST_STEPS, _STEPS, _AFFINE_STEPS, _FINE_STEPS = 3, 6, 4, 4
 _SIMILARITY, _AFFINE = 4, 6  # parameters
-_LONGEST_STEP = 0.3  # a larger one has lost its way; below it every step can be undone
-_ENOUGH = 0.02  # px
+_MAX_STEP = 0.3  # a larger step has diverged; a smaller one can always be inverted
+_CONVERGED = 0.02  # px
 _DAMPING = 1e-4
 # Square of the difference in detail at which a pixel counts half (Cauchy's weights): text, glare
-# and holograms must not pull.
-_DOUBT = np.float32(0.25)
+# and holograms must not draw the map to themselves.
+_CAUCHY = np.float32(0.25)
 
 
 def register(fixed: PhotoDetail, moving: PhotoDetail) -> tuple[Map, bool]:
-    """Find where one head lies on another, or on its mirror image.
+    """Find the map from one photograph to another, or to its mirror image.
 
     Parameters
     ----------
     fixed
-        Whose window stays.
+        The detail whose window stays.
     moving
-        That is brought to it.
+        The detail that is brought to that window.
 
     Returns
     -------
     Map
-        For `sampled`.
+        The map that `resample` takes.
     bool
         Whether `moving` has to be mirrored first.
     """
@@ -58,9 +58,9 @@ def register(fixed: PhotoDetail, moving: PhotoDetail) -> tuple[Map, bool]:
         other = moving.mirrored() if mirrored else moving
         for start in _starts(fixed.coarse, other.coarse):
             found = _descend(fixed.middle, other.middle, start, slopes, _FIRST_STEPS)
-            likeness = _likeness(fixed.middle, other.middle, found)
-            if likeness > best[0]:
-                best = likeness, found, mirrored
+            correlation = _correlation(fixed.middle, other.middle, found)
+            if correlation > best[0]:
+                best = correlation, found, mirrored
     _, found, mirrored = best
     other = moving.mirrored() if mirrored else moving
     found = _descend(fixed.middle, other.middle, found, slopes, _STEPS)
@@ -71,27 +71,27 @@ def register(fixed: PhotoDetail, moving: PhotoDetail) -> tuple[Map, bool]:
 
 
 def window(level: Level) -> Level:
-    """A level without its margin."""
+    """Return a level without its margin."""
     margin = level.detail.shape[0] * MARGIN // SIDE
     inner = slice(margin, -margin)
     visible = None if level.visible is None else level.visible[inner, inner]
     return Level(level.detail[inner, inner], visible)
 
 
-def sampled(level: Level, found: Map) -> Level:
-    """What a head shows in the other's window.
+def resample(level: Level, found: Map) -> Level:
+    """Bring a level into the fixed photograph's window.
 
     Parameters
     ----------
     level
-        Of the moving head.
+        A level of the moving detail.
     found
-        From `register`.
+        The map, from `register`.
 
     Returns
     -------
     Level
-        Of the window's size; not visible where the head's own margin ends.
+        A level of the window's size; not visible beyond the margin of `level`.
     """
     canvas = level.detail.shape[0]
     size = canvas * WINDOW // SIDE
@@ -102,7 +102,7 @@ def sampled(level: Level, found: Map) -> Level:
     matrix[:, :2] = linear
     matrix[:, 2] = middle - linear.sum(axis=1) * ((size - 1) / 2)
     detail = _warped(level.detail, matrix, size)
-    # How far the window's corners come from the head's middle: all of it may be inside.
+    # The farthest that the window's corners come from the middle: all of it may be inside.
     reach = np.abs(linear).sum(axis=1) * ((size - 1) / 2) + np.abs(unit * found[:2, 2])
     if level.visible is None and reach.max() <= (canvas - 1) / 2:
         return Level(detail, None)
@@ -110,8 +110,8 @@ def sampled(level: Level, found: Map) -> Level:
     return Level(detail, (_warped(visible, matrix, size) > 0.99).astype(np.float32))
 
 
-def together(one: Level, other: Level) -> Floats | None:
-    """What both show: float32 (n, n) of 1 and 0; None for everything."""
+def shared_visibility(one: Level, other: Level) -> Floats | None:
+    """Return 1 for each pixel that both levels show, else 0: float32 (n, n); None if all are 1."""
     if one.visible is None or other.visible is None:
         return one.visible if other.visible is None else other.visible
     return one.visible * other.visible
@@ -123,7 +123,7 @@ def _warped(pixels: Floats, matrix: Map, size: int) -> Floats:
 
 
 def _starts(fixed: Level, moving: Level) -> list[Map]:
-    """Where to begin: as the landmarks say but for the place, and where the coarse views agree."""
+    """Return one or two maps to start from: the landmarks' and the coarse search's best."""
     inner = window(fixed).detail
     canvas = fixed.detail.shape[0]
     middle = (canvas - inner.shape[0]) / 2
@@ -133,10 +133,10 @@ def _starts(fixed: Level, moving: Level) -> list[Map]:
         agreement = cv2.matchTemplate(seen, inner, cv2.TM_CCORR_NORMED)
         _, highest, _, (x, y) = cv2.minMaxLoc(agreement)
         tried.append((highest, matrix[:, :2], (x - middle, y - middle)))
-    usual = tried[_SCALES.index(1.0) * len(_TURNS) + _TURNS.index(0.0)]
+    plain = tried[_SCALES.index(1.0) * len(_TURNS) + _TURNS.index(0.0)]
     best = max(tried, key=lambda one: one[0])
     starts = []
-    for _, linear, shift in (usual,) if best is usual else (usual, best):
+    for _, linear, shift in (plain,) if best is plain else (plain, best):
         found = np.eye(3)
         found[:2, :2] = linear
         found[:2, 2] = linear @ shift / (inner.shape[0] / 2)
@@ -146,7 +146,7 @@ def _starts(fixed: Level, moving: Level) -> list[Map]:
 
 @cache
 def _views(canvas: int) -> tuple[Map, ...]:
-    """Every scale with every turn about the middle: float64 (2, 3)."""
+    """Return the map of every scale with every turn about the middle, float64 (2, 3)."""
     centre = np.full(2, (canvas - 1) / 2)
     views = []
     for scale in _SCALES:
@@ -165,7 +165,7 @@ def _grid(size: int) -> tuple[Floats, Floats]:
 
 
 def _slopes(level: Level, parameters: int) -> Floats:
-    """How the window changes with each parameter of the map: float32 (parameters, pixels)."""
+    """Return the window's derivative by each parameter of the map: float32 (parameters, pixels)."""
     margin = level.detail.shape[0] * MARGIN // SIDE
     around = level.detail[margin - 1 : -margin + 1, margin - 1 : -margin + 1]
     size = around.shape[0] - 2
@@ -191,45 +191,45 @@ def _step(change: npt.NDArray[np.float64]) -> Map:
 
 
 def _descend(fixed: Level, moving: Level, start: Map, slopes: Floats, steps: int) -> Map:
-    """Improve a map; a result that no two views of a head could have is dropped."""
+    """Improve a map; keep the old one if the new one cannot relate two views of one face."""
     inner = window(fixed)
     damping = _DAMPING * np.eye(len(slopes))
     found = start
     for _ in range(steps):
-        other = sampled(moving, found)
+        other = resample(moving, found)
         difference = other.detail - inner.detail
-        weights = _DOUBT / (_DOUBT + difference * difference)
-        visible = together(inner, other)
+        weights = _CAUCHY / (_CAUCHY + difference * difference)
+        visible = shared_visibility(inner, other)
         if visible is not None:
             weights *= visible
         weighted = slopes * weights.ravel()
         normal = (weighted @ slopes.T).astype(np.float64)
         trace = float(normal.trace())
-        if trace < 1.0:  # flat
+        if trace < 1.0:  # no detail
             break
         pull = (weighted @ difference.ravel()).astype(np.float64)
         change = np.linalg.solve(normal + trace * damping, pull)
-        longest = float(np.abs(change).max())
-        if not longest < _LONGEST_STEP:
+        largest = float(np.abs(change).max())
+        if not largest < _MAX_STEP:
             break
         found = found @ np.linalg.inv(_step(change))
-        if longest * inner.detail.shape[0] / 2 < _ENOUGH:
+        if largest * inner.detail.shape[0] / 2 < _CONVERGED:
             break
     return found if _plausible(found) else start
 
 
 def _plausible(found: Map) -> bool:
-    """Whether the map could lead from one finding of a face to another of the same."""
+    """Return whether a map can lead from one detection of a face to another of the same face."""
     if not np.isfinite(found).all() or np.abs(found[:2, 2]).max() > 0.5:
         return False
     largest, smallest = np.linalg.svd(found[:2, :2], compute_uv=False)
     return bool(smallest > 0.45 and largest < 2.2 and largest < 1.35 * smallest)
 
 
-def _likeness(fixed: Level, moving: Level, found: Map) -> float:
-    """Correlation of two levels, less where they share less than half of the window."""
-    one, other = window(fixed), sampled(moving, found)
-    visible = together(one, other)
+def _correlation(fixed: Level, moving: Level, found: Map) -> float:
+    """Return the correlation of two levels, lowered if less than half of the window is shared."""
+    one, other = window(fixed), resample(moving, found)
+    visible = shared_visibility(one, other)
     a, b, share = one.detail, other.detail, 1.0
     if visible is not None:
         a, b, share = a * visible, b * visible, float(visible.mean())
