@@ -20,12 +20,12 @@ import tomli_w
 
 from renzheng import Verifier, images
 from renzheng._support.cpu import cores
-from renzheng.apps.cli import studies
+from renzheng.apps.cli import terminal
 from renzheng.datasets import people
 from renzheng.datasets.types import People, Picture
 from renzheng.evaluation.cache import default_path
 from renzheng.evaluation.comparisons import recalibration
-from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
 from renzheng.evaluation.comparisons.populations import Sample
 from renzheng.models.defaults import DEFAULT_EMBEDDER
 from renzheng.models.packs.store import DEFINITIONS
@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=cores())
     arguments = parser.parse_args()
     lfw = people.read(arguments.assets / "lfw" / "lfw-deepfunneled")
-    with studies.progress() as tell, tempfile.TemporaryDirectory() as scratch:
-        settings = Settings(cache=arguments.cache, workers=arguments.workers)
+    with terminal.progress() as tell, tempfile.TemporaryDirectory() as scratch:
+        settings = EvaluationSettings(cache=arguments.cache, workers=arguments.workers)
         done = recalibration.recalibrate(
             Evaluator(Verifier(), settings, tell),
             lfw,

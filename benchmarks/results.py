@@ -25,7 +25,7 @@ import renzheng
 import results_measuring as measuring
 import results_quoting as quoting
 from renzheng._support import files
-from renzheng.apps.cli.studies import progress
+from renzheng.apps.cli.terminal import progress
 from renzheng.errors import RenzhengError
 
 HERE = Path(__file__).resolve().parent

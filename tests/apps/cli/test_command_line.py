@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from renzheng.apps.cli import loading
+from renzheng.apps.cli import verifiers
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -174,7 +174,7 @@ def test_an_interrupt_waits_until_a_library_is_imported() -> None:
     steps = []
 
     def importing() -> None:
-        with loading._uninterrupted():
+        with verifiers._uninterrupted():
             signal.raise_signal(signal.SIGINT)
             steps.append("imported")
 
@@ -184,7 +184,7 @@ def test_an_interrupt_waits_until_a_library_is_imported() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with loading._uninterrupted():
+        with verifiers._uninterrupted():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from renzheng.apps.cli import loading, main, options, specimen
+from renzheng.apps.cli import main, options, specimen, verifiers
 
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -133,7 +133,7 @@ def test_a_large_output_fails_in_the_middle_too(
 def test_no_output_overwrites_an_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "verifier", _fail)  # refused before any work
+    monkeypatch.setattr(verifiers, "load", _fail)  # refused before any work
     one, other = tmp_path / "a.png", tmp_path / "b.npy"
     one.write_bytes(b"one")
     other.write_bytes(b"other")

@@ -61,7 +61,7 @@ _COMMANDS = {
     "service": ("serve", "keys"),
     "evaluation": ("evaluate", "calibrate"),
     "training": ("train",),
-    "machine": ("packs", "doctor"),
+    "packs": ("packs", "doctor"),
     "bench": ("bench",),
 }
 

@@ -143,9 +143,9 @@ def _batch(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     from renzheng.apps import batch
     from renzheng.apps.batch import outputs, store, verification
-    from renzheng.apps.cli import studies
+    from renzheng.apps.cli import terminal
     from renzheng.apps.reports import batch as page
-    from renzheng.apps.reports.page import check
+    from renzheng.apps.reports.pages import check
 
     names = tuple(name.strip() for name in arguments.columns.split(","))
     if len(names) != 2:
@@ -166,7 +166,7 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
         raise InvalidInput("--report-pictures needs --report")
     table = engine.read(arguments.table, (names[0], names[1]), arguments.root)
     _check_pictures([*beside, *([arguments.report] if arguments.report else [])], table)
-    verifier = policies.verifier(arguments)
+    verifier = policies.load_verifier(arguments)
 
     def report(done: verification.Done) -> None:
         if arguments.report is not None:
@@ -174,12 +174,12 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
                 done,
                 arguments.report,
                 verifier,
-                command=studies.command(),
+                command=terminal.command_line(),
                 pictures=arguments.report_pictures,
             )
 
     try:
-        with studies.progress() as tell:
+        with terminal.progress() as tell:
             found = batch.verify_pairs(
                 table,
                 arguments.out,
@@ -195,7 +195,7 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
         interrupted(arguments.out)
         raise
     if arguments.json:
-        options.print_json({"command": studies.command(), **found.to_dict()})
+        options.print_json({"command": terminal.command_line(), **found.to_dict()})
     else:
         _show(found, arguments)
     return _NOT_COMPARABLE if found.decisions["not_comparable"] else 0

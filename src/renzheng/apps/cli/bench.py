@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, studies
+from renzheng.apps.cli import options, terminal
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     if arguments.workers:  # 0 is for none
         options.workers(arguments)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         found = bench.run(
             arguments.backend,
             threads=_threads(arguments.threads),
@@ -88,9 +88,9 @@ def _threads(text: str | None) -> list[int] | None:
         numbers = [int(word) for word in text.split(",")]
     except ValueError:
         numbers = [0]
-    if not all(1 <= number <= options.MOST_THREADS for number in numbers):
+    if not all(1 <= number <= options.MAX_THREADS for number in numbers):
         raise InvalidInput(
-            f"--threads takes numbers from 1 to {options.MOST_THREADS}, not {text!r}",
+            f"--threads takes numbers from 1 to {options.MAX_THREADS}, not {text!r}",
             remedy="e.g. --threads 1,2",
         )
     return numbers

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import EXIT_CODES, loading, options
+from renzheng.apps.cli import EXIT_CODES, options, verifiers
 from renzheng.errors import InvalidInput
 
 _PORTRAIT = """\
@@ -68,7 +68,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     options.check_output(arguments.out, [arguments.card])
     if arguments.height is not None:
         portrait.check_height(arguments.height)
-    verifier = loading.verifier(arguments)
+    verifier = verifiers.load(arguments)
     capture = verifier.acquire(arguments.card, Role.DOCUMENT)
     policy = Policy(allow_several_faces=arguments.allow_several_faces)
     found = list(findings.of_capture("document", capture, policy))

@@ -84,7 +84,7 @@ def register(commands: Any) -> None:
 
 
 def _duplicates(arguments: argparse.Namespace) -> int:
-    from renzheng.apps.cli import studies
+    from renzheng.apps.cli import terminal
     from renzheng.apps.reports import duplicates as page
     from renzheng.images import duplicates, file_list
     from renzheng.images.duplicates import plan
@@ -96,7 +96,7 @@ def _duplicates(arguments: argparse.Namespace) -> int:
         options.check_output(path, [*arguments.sources, *listed, arguments.list])
     path = None if arguments.no_store else arguments.store or default_path()
     try:
-        with studies.progress() as tell, duplicates.Store(path) as store:
+        with terminal.progress() as tell, duplicates.Store(path) as store:
             found = duplicates.find(
                 arguments.sources,
                 listed=listed,
@@ -117,12 +117,15 @@ def _duplicates(arguments: argparse.Namespace) -> int:
         options.check_output(path, found.files)
     if arguments.report is not None:
         page.save(
-            found, arguments.report, command=studies.command(), most_groups=arguments.most_groups
+            found,
+            arguments.report,
+            command=terminal.command_line(),
+            max_groups=arguments.most_groups,
         )
     if arguments.plan is not None:
         plan.save(found, arguments.plan)
     if arguments.json:
-        options.print_json({"command": studies.command(), **found.to_dict()})
+        options.print_json({"command": terminal.command_line(), **found.to_dict()})
     else:
         _show(found, arguments)
     return _NOT_COMPARABLE if found.unread else 0
@@ -130,7 +133,7 @@ def _duplicates(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse before any work what would fail after it."""
-    from renzheng.apps.reports.page import check
+    from renzheng.apps.reports.pages import check
     from renzheng.errors import InvalidInput
     from renzheng.images.duplicates import plan
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import identification, liveness, options, portraits, studies
+from renzheng.apps.cli import identification, liveness, options, portraits, studies, terminal
 
 if TYPE_CHECKING:
     from renzheng.datasets.types import Pairs, People
@@ -342,7 +342,7 @@ def _documents(arguments: argparse.Namespace) -> int:
     with studies.evaluator(arguments) as evaluator:
         people = studies.read_people(arguments)
         if arguments.persons is not None:
-            from renzheng.evaluation.searches.enrolment import draw_people
+            from renzheng.evaluation.sampling import draw_people
 
             people = people.select(
                 draw_people(people.person, arguments.persons, seed=arguments.seed)
@@ -375,7 +375,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         ],
         [] if arguments.people_name is None else [arguments.people_name],
     )
-    populations.check(further, arguments.hold_out, arguments.seed)
+    populations.check_sizes(further, arguments.hold_out, arguments.seed)
     with studies.evaluator(arguments) as evaluator:
         data: Pairs | People
         if arguments.pairs is not None:
@@ -392,7 +392,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             hold_out=arguments.hold_out,
             name=arguments.people_name,
             populations=further,
-            command=studies.command(),
+            command=terminal.command_line(),
         )
     if done.held_out is not None:
         studies.show(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import EXIT_CODES, engines, loading, options
+from renzheng.apps.cli import EXIT_CODES, engines, options, verifiers
 from renzheng.apps.cli.batch import add_running, begin, interrupted
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
@@ -85,7 +85,7 @@ def register(commands: Any) -> None:
 
 
 def _detect(arguments: argparse.Namespace) -> int:
-    verifier = loading.verifier(arguments)
+    verifier = verifiers.load(arguments)
     code = 0
     results = []
     for picture in arguments.pictures:
@@ -121,7 +121,7 @@ def _align(arguments: argparse.Namespace) -> int:
         raise InvalidInput("the crop is written as .png", source=str(arguments.out))
     options.check_output(arguments.out, [arguments.picture])
     try:
-        crop = loading.verifier(arguments).align(arguments.picture)
+        crop = verifiers.load(arguments).align(arguments.picture)
     except (UnreadableImage, NoFace) as error:
         print(f"renzheng: {error}", file=sys.stderr)
         return _NOT_COMPARABLE
@@ -156,7 +156,7 @@ def _embed(arguments: argparse.Namespace) -> int:
             f"embeddings are written as .npy or .csv, not {suffix!r}", source=str(arguments.out)
         )
     options.check_output(arguments.out, arguments.pictures)
-    verifier = loading.verifier(arguments)
+    verifier = verifiers.load(arguments)
     found: dict[int, Floats] = {}
     for index, picture in enumerate(_with_progress(arguments.pictures)):
         try:
@@ -186,7 +186,7 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     """Folders, or what Parquet holds: in several processes, and so that it can be continued."""
     from renzheng.apps import batch
     from renzheng.apps.batch import embedding, outputs, store
-    from renzheng.apps.cli import studies
+    from renzheng.apps.cli import terminal
 
     if arguments.threads is not None:
         raise InvalidInput(
@@ -197,9 +197,9 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     for path in (arguments.out, store.place(arguments.out)):
         options.check_output(path, arguments.pictures)
     arguments.threads = 1
-    verifier = loading.verifier(arguments)
+    verifier = verifiers.load(arguments)
     try:
-        with studies.progress() as tell:
+        with terminal.progress() as tell:
             found = batch.embed_pictures(
                 [engines.place(picture) for picture in arguments.pictures],
                 arguments.out,
@@ -214,7 +214,7 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
         interrupted(arguments.out)
         raise
     if arguments.json:
-        options.print_json({"command": studies.command(), **found.to_dict()})
+        options.print_json({"command": terminal.command_line(), **found.to_dict()})
     else:
         for path, reason in (*found.unread, *found.failed)[:_MOST_FAILED]:
             print(f"renzheng: {path}: {reason}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Parsers of commands, the options that several commands share, and their checks."""
 
 from __future__ import annotations
 
@@ -14,51 +14,87 @@ from renzheng._support.cpu import cores
 from renzheng.errors import InvalidInput
 from renzheng.models.defaults import DEFAULT_EMBEDDER
 
-# Each thread of each network takes memory and time to start: by the thousand, minutes.
-MOST_THREADS = 256
-MOST_WORKERS = 256  # processes
+# Each thread of each network takes memory and time to start: a thousand take minutes.
+MAX_THREADS = 256
+MAX_WORKERS = 256  # processes
+
+Parser = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """``--json``: for programs."""
+def add_command(
+    commands: Any,
+    name: str,
+    summary: str,
+    description: str | None = None,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command, or a subcommand, whose texts are printed with their own line breaks.
+
+    Parameters
+    ----------
+    commands
+        The subparsers that the command belongs to.
+    name
+        The name of the command.
+    summary
+        One line for the list of commands.
+    description, epilog
+        The texts before and after the options.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def add_json(parser: Parser) -> None:
+    """Add ``--json``: output for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def add_detection(
     parser: argparse.ArgumentParser, min_face_size: int = 40, *, threads: bool = True
 ) -> None:
-    """Options of every command that looks for faces."""
+    """Add the options of every command that looks for faces."""
+    add_min_face_size(parser, min_face_size)
+    add_backend(parser)
+    if threads:
+        parser.add_argument(
+            "--threads",
+            type=int,
+            metavar="N",
+            help="threads per network call (default: one per processor core)",
+        )
+
+
+def add_min_face_size(parser: Parser, default: int = 40) -> None:
+    """Add ``--min-face-size``: the smallest face that counts, in pixels."""
     parser.add_argument(
         "--min-face-size",
         type=int,
-        default=min_face_size,
+        default=default,
         metavar="PX",
         help="ignore faces smaller than this (default: %(default)s); larger is faster",
     )
-    add_backend(parser)
-    if not threads:
-        return
-    parser.add_argument(
-        "--threads",
-        type=int,
-        metavar="N",
-        help="threads per network call (default: as many as the processor has cores)",
-    )
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """``--backend``: what computes the networks."""
+def add_backend(parser: Parser) -> None:
+    """Add ``--backend``: the library that computes the networks."""
     parser.add_argument(
         "--backend",
         metavar="NAME",
-        help="what computes the networks: onnxruntime or openvino (pip install "
-        "'renzheng[openvino]'); the same faces and distances (default: $RENZHENG_BACKEND, else "
-        "onnxruntime)",
+        help="library that computes the networks: onnxruntime or openvino (pip install "
+        "'renzheng[openvino]'), with the same faces and distances (default: $RENZHENG_BACKEND, "
+        "or else onnxruntime)",
     )
 
 
-def add_pack(parser: argparse.ArgumentParser) -> None:
-    """``--pack``: which embedding."""
+def add_pack(parser: Parser) -> None:
+    """Add ``--pack``: the embedding pack."""
     parser.add_argument(
         "--pack",
         default=DEFAULT_EMBEDDER,
@@ -67,40 +103,67 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_threads(options: argparse.Namespace) -> None:
-    """Make sure that ``--threads`` is a number of threads.
+def add_root(parser: Parser) -> None:
+    """Add ``--root``: the start of relative paths in a table."""
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that relative paths in a table start from (default: the table's own)",
+    )
+
+
+def add_workers(parser: Parser, summary: str = "worker processes") -> None:
+    """Add ``--workers``: the number of processes, described by `summary`."""
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help=f"{summary} (default: one per core)"
+    )
+
+
+def add_seed(parser: Parser, summary: str) -> None:
+    """Add ``--seed``: the seed of everything random, described by `summary`."""
+    parser.add_argument(
+        "--seed", type=int, default=0, help=f"seed of {summary} (default: %(default)s)"
+    )
+
+
+def check_threads(arguments: argparse.Namespace) -> None:
+    """Check that ``--threads`` is a valid number of threads.
 
     Raises
     ------
     InvalidInput
         If it is not from 1 to 256.
     """
-    if options.threads is not None and not 1 <= options.threads <= MOST_THREADS:
-        raise InvalidInput(f"--threads must lie from 1 to {MOST_THREADS}, not {options.threads}")
+    _check_count("--threads", arguments.threads, MAX_THREADS)
 
 
 def workers(arguments: argparse.Namespace) -> int:
-    """How many processes.
+    """Return the number of worker processes.
 
     Raises
     ------
     InvalidInput
-        If it is no such number.
+        If ``--workers`` is not from 1 to 256.
     """
-    if arguments.workers is not None and not 1 <= arguments.workers <= MOST_WORKERS:
-        raise InvalidInput(f"--workers must lie from 1 to {MOST_WORKERS}, not {arguments.workers}")
+    _check_count("--workers", arguments.workers, MAX_WORKERS)
     return arguments.workers or cores()
 
 
+def _check_count(option: str, count: int | None, maximum: int) -> None:
+    if count is not None and not 1 <= count <= maximum:
+        raise InvalidInput(f"{option} must lie from 1 to {maximum}, not {count}")
+
+
 def check_output(path: Path | None, inputs: Iterable[str | os.PathLike[str] | None]) -> None:
-    """Make sure, before any work, that what will be written is none of what is read.
+    """Check, before any work, that an output is none of the inputs.
 
     Parameters
     ----------
     path
-        Where the output goes; None if there is none.
+        The path of the output; None if there is none.
     inputs
-        The files that are read, whether they exist or not; None stands for one that was not named.
+        The files that are read, whether they exist or not; None for one that was not given.
 
     Raises
     ------
@@ -119,16 +182,16 @@ def check_output(path: Path | None, inputs: Iterable[str | os.PathLike[str] | No
 def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:
     try:
         return one.samefile(other)
-    except (OSError, ValueError):  # one is not there, or its name cannot be any file's
+    except (OSError, ValueError):  # one does not exist, or its name is not valid
         return False
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; any character that it can show is kept readable."""
+    """Print one JSON document, with every character that the stream can show kept readable."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        # The stream's own escapes (\\xe4, \\U0001f600) are not JSON's.
+        # The stream's own escapes (\\xe4, \\U0001f600) are not valid JSON.
         text = json.dumps(value, indent=2)
     print(text)

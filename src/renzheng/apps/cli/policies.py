@@ -1,4 +1,4 @@
-"""The options of commands that decide: the policy, the roles and liveness."""
+"""The options of commands that decide: policy, roles and liveness."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import loading
+from renzheng.apps.cli import verifiers
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
-    """When a comparison is a match."""
+    """Add the options of the policy, the conditions of a match."""
     parser.add_argument(
         "--max-fmr",
         type=float,
         default=1e-4,
         metavar="RATE",
-        help="highest false match rate of a match (default: 1e-4, one in 10,000)",
+        help="highest false match rate (FMR) of a match (default: 1e-4, one in 10,000)",
     )
     parser.add_argument(
         "--inconclusive",
         type=float,
         default=10.0,
         metavar="TIMES",
-        help="inconclusive up to this many times --max-fmr (default: 10; 1 switches it off)",
+        help="inconclusive up to this many times --max-fmr (default: 10; 1 for never)",
     )
     parser.add_argument(
         "--min-quality",
         action="append",
         default=[],
         metavar="ROLE.MEASURE=N",
-        help="refuse a side whose quality component is below N of 100, e.g. live.sharpness=30; "
-        "repeatable (`renzheng quality` shows the measures)",
+        help="refuse a picture whose quality component is below N (0 to 100), e.g. "
+        "live.sharpness=30; repeatable (`renzheng quality` shows the measures)",
     )
     parser.add_argument(
         "--liveness",
         metavar="PACK",
-        help="ask this pack whether the live picture shows a live face: minifasnet, once it is "
-        "there (`renzheng packs add minifasnet`), or a folder. Below the threshold there is no "
+        help="check with this pack that the live picture shows a live face: minifasnet, once it is "
+        "added (`renzheng packs add minifasnet`), or a folder. Below the threshold there is no "
         "match. One picture cannot rule out a good print, screen or mask, or an injected stream "
-        "(default: do not ask)",
+        "(default: no check)",
     )
     parser.add_argument(
         "--min-liveness",
@@ -54,40 +54,40 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-several-faces",
         action="store_true",
-        help="compare the chosen face even where another one of similar size could be meant",
+        help="compare the chosen face even if another of similar size could be the intended one",
     )
     parser.add_argument(
         "--allow-same-picture",
         action="store_true",
-        help="let a live picture that is the document's own portrait be a match",
+        help="allow a match of a live picture that is the document's own portrait",
     )
 
 
 def add_roles(parser: argparse.ArgumentParser) -> None:
-    """``--roles``: what the two sides are."""
+    """Add ``--roles``: the kinds of the two pictures."""
     parser.add_argument(
         "--roles",
         default="document,live",
         metavar="REFERENCE,PROBE",
-        help="what the pictures are of: document, live or photo each (default: document,live; "
-        "photo,photo compares two photographs, bystanders allowed)",
+        help="kind of each picture: document, live or photo (default: document,live; photo,photo "
+        "compares two photographs, with bystanders allowed)",
     )
 
 
-def verifier(arguments: argparse.Namespace) -> Verifier:
-    """The verifier that the options ask for, under their policy.
+def load_verifier(arguments: argparse.Namespace) -> Verifier:
+    """Load the verifier that the options ask for, under their policy.
 
     Raises
     ------
     InvalidInput
-        If an option's value is none.
+        If the value of an option is not valid.
     PackError
         If a pack cannot be used.
     """
     roles = tuple(role.strip() for role in getattr(arguments, "roles", "document,live").split(","))
     if len(roles) != 2:
         raise InvalidInput(
-            f"--roles names two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
+            f"--roles takes two roles, not {','.join(roles)!r}", remedy="e.g. document,live"
         )
 
     def more() -> dict[str, Any]:
@@ -95,7 +95,7 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
 
         document: Mapping[str, int] = {}
         live: Mapping[str, int] = {}
-        if arguments.min_quality:  # few demand any, and it takes OpenCV
+        if arguments.min_quality:  # rarely given, and it imports OpenCV
             from renzheng.faces import quality
 
             document, live = quality.read_demands(arguments.min_quality)
@@ -110,4 +110,4 @@ def verifier(arguments: argparse.Namespace) -> Verifier:
         )
         return {"policy": policy, "roles": roles, "liveness": arguments.liveness}
 
-    return loading.verifier(arguments, more)
+    return verifiers.load(arguments, more)

@@ -1,4 +1,4 @@
-"""``evaluate portraits``: is the main portrait of a document found, and told from its ghost?"""
+"""``evaluate portraits``: how often the main portrait of a document is found and chosen."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, studies
+from renzheng.apps.cli import options, terminal
 
 if TYPE_CHECKING:
     from renzheng.apps.reports.evaluation.tables import Table
-    from renzheng.evaluation.portraits import PortraitStudy, Row
+    from renzheng.evaluation.portraits.study import PortraitStudy, Row
 
 _PORTRAITS = """\
 Make specimen documents of people (several layouts, most with a ghost portrait), scan or photograph
-them, turn them by chance by 0, 90, 180 or 270 degrees, and see whether the main portrait is chosen.
+them, turn them at random by 0, 90, 180 or 270 degrees, and measure how often the main portrait is
+chosen.
 
 PEOPLE is a folder with one folder of pictures for each person; the first picture is printed.
---log keeps every outcome, and the same command with the same log goes on where it stopped.
+--log keeps every outcome, and the same command with the same log continues where it stopped.
 """
 
 
 def register(protocols: Any) -> None:
-    """Add the protocol to those of ``evaluate``."""
-    parser = protocols.add_parser(
+    """Add this protocol to those of ``evaluate``."""
+    parser = options.add_command(
+        protocols,
         "portraits",
-        help="specimen documents: is the main portrait found and chosen?",
-        description=_PORTRAITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "how often the main portrait of specimen documents is found and chosen",
+        _PORTRAITS,
     )
     parser.add_argument("people", type=Path, metavar="PEOPLE")
     parser.add_argument(
@@ -36,23 +37,24 @@ def register(protocols: Any) -> None:
         help="how the documents are captured (default: all; `renzheng specimen --list`)",
     )
     parser.add_argument(
-        "--persons", type=int, metavar="N", help="documents of N people drawn by chance"
+        "--persons", type=int, metavar="N", help="make documents of N people drawn at random"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+    options.add_seed(parser, "all random choices")
+    options.add_min_face_size(parser)
+    options.add_workers(parser)
     parser.add_argument(
-        "--min-face-size", type=int, default=40, metavar="PX", help="as in verify (default: 40)"
+        "--log", type=Path, metavar="FILE.jsonl", help="keep every outcome, to continue later"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    parser.add_argument("--log", type=Path, metavar="FILE.jsonl", help="keep outcomes, go on later")
     options.add_json(parser)
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from renzheng.datasets import people, specimens
-    from renzheng.evaluation import portraits
+    from renzheng.evaluation.portraits.settings import PortraitSettings
+    from renzheng.evaluation.portraits.study import evaluate_portraits
 
-    settings = portraits.Settings(
+    settings = PortraitSettings(
         captures=tuple(
             specimens.CAPTURES if arguments.captures is None else arguments.captures.split(",")
         ),
@@ -62,18 +64,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         min_face_size=arguments.min_face_size,
     )
     found = people.read(arguments.people)
-    with studies.progress() as tell:
-        study = portraits.study(
+    with terminal.progress() as tell:
+        study = evaluate_portraits(
             found,
             settings,
             log=arguments.log,
             progress=lambda done, whole: tell("searching", done, whole),
         )
     if arguments.json:
-        options.print_json({"command": studies.command(), **study.to_dict()})
+        options.print_json({"command": terminal.command_line(), **study.to_dict()})
         return 0
     for table in _tables(study):
-        studies.print_table(table)
+        terminal.print_table(table)
     return 0
 
 

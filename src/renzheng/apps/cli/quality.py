@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import EXIT_CODES, loading, options
+from renzheng.apps.cli import EXIT_CODES, options, verifiers
 
 if TYPE_CHECKING:
     from renzheng.faces.quality import Role
@@ -41,7 +41,7 @@ def register(commands: Any) -> None:
 
 
 def _quality(arguments: argparse.Namespace) -> int:
-    verifier = loading.verifier(arguments)
+    verifier = verifiers.load(arguments)
     code = 0
     results = []
     for picture in arguments.pictures:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import options, studies
+from renzheng.apps.cli import options, studies, terminal
 
 _QUANTISE = """\
 Write an embedding pack with its network in 8 bits: a quarter of the size and, on processors with
@@ -101,7 +101,7 @@ def _quantise(arguments: argparse.Namespace) -> int:
             hold_out=arguments.hold_out,
             calibrate=not arguments.no_calibration,
             full_range=arguments.full_range,
-            command=studies.command(),
+            command=terminal.command_line(),
         )
     if done.faster < 1.1:
         print(

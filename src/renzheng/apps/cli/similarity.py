@@ -82,9 +82,9 @@ def _similar(arguments: argparse.Namespace) -> int:
     from renzheng.images import similarity
 
     if arguments.report is not None:
-        from renzheng.apps.reports import verification
+        from renzheng.apps.reports import similarity as pages
 
-        verification.check_suffix(arguments.report)  # before the work, not after it
+        pages.check_name(arguments.report)  # before the work, not after it
         options.check_output(arguments.report, [arguments.a, arguments.b])
     features = None
     if arguments.features != "none":

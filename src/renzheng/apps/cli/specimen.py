@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import EXIT_CODES, loading, options
+from renzheng.apps.cli import EXIT_CODES, options, verifiers
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 _DESCRIPTION = """\
@@ -87,7 +87,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
     capture = specimens.get(arguments.capture)
     try:
         image = images.read(arguments.picture)
-        faces = loading.verifier(arguments).detect(image)
+        faces = verifiers.load(arguments).detect(image)
         face = choose_face(faces, (image.shape[1], image.shape[0]))
     except UnreadableImage as error:
         print(f"renzheng: {error}", file=sys.stderr)

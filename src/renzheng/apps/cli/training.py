@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import options, studies
+from renzheng.apps.cli import options, terminal
 
 _TRAIN = """\
 Train a network on your own pictures, from folders of faces to a pack that `renzheng verify` uses:
@@ -174,7 +174,7 @@ def _backbones(arguments: argparse.Namespace) -> int:
                 "input_size": kind.input_size,
                 "dimension": kind.dimension,
                 "parameters": cost.parameters,
-                "multiply_adds": cost.flops,
+                "multiply_adds": cost.multiply_adds,
                 "template": kind.template,
                 "paper": kind.paper,
             }
@@ -204,7 +204,7 @@ def _prepare(arguments: argparse.Namespace, quiet: bool = False) -> int:
     from renzheng.training import prepare
 
     workers = options.workers(arguments)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         done = prepare.prepare(
             arguments.raw,
             arguments.crops,
@@ -324,7 +324,7 @@ def _export(arguments: argparse.Namespace) -> int:
     _torch()
     from renzheng.training import export
 
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         done = export.export(
             arguments.folder,
             arguments.pack,
@@ -332,7 +332,7 @@ def _export(arguments: argparse.Namespace) -> int:
             calibrate=arguments.calibrate,
             terms=arguments.terms,
             int8=arguments.int8,
-            command=studies.command(),
+            command=terminal.command_line(),
             progress=tell,
         )
     held_out = None if done.held_out is None else done.held_out.held_out

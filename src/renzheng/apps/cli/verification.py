@@ -49,7 +49,7 @@ def register(commands: Any) -> None:
     options.add_detection(verify)
     options.add_json(verify)
     verify.add_argument(
-        "--report", type=Path, metavar="FILE", help="write a page (.html) or picture (.png) of why"
+        "--report", type=Path, metavar="FILE.html", help="write a page that shows why"
     )
     policies.add_roles(verify)
     verify.set_defaults(run=_verify)
@@ -79,13 +79,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     # start than two faces to compare.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.report is not None:
-        from renzheng.apps.reports import verification
+        from renzheng.apps.reports import pages
 
-        verification.check_suffix(arguments.report)  # before the work, not after it
+        pages.check_name(arguments.report)  # before the work, not after it
         options.check_output(arguments.report, [arguments.reference, arguments.probe])
     return _answer(
         arguments,
-        policies.verifier(arguments),
+        policies.load_verifier(arguments),
         arguments.reference,
         arguments.probe,
         arguments.report,
@@ -96,7 +96,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from renzheng.datasets import demo
 
     arguments.allow_same_picture = True  # there is no second public-domain picture of her
-    verifier = policies.verifier(arguments)
+    verifier = policies.load_verifier(arguments)
     card, portrait = demo.write_pictures(verifier, arguments.out)
     code = _answer(arguments, verifier, str(card), str(portrait), arguments.out / "report.html")
     if not arguments.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from renzheng.apps.cli.gallery import enrolment, maintenance, searches
+from renzheng.apps.cli.gallery import enrolment, searches, storage
 
 _GALLERY = """\
 Keep faces and search among them: one probe against many references.
@@ -33,5 +33,5 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = gallery.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for module in (maintenance, enrolment, searches):
+    for module in (storage, enrolment, searches):
         module.register(actions)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import EXIT_CODES, options, studies
-from renzheng.apps.cli.gallery import common
+from renzheng.apps.cli import EXIT_CODES, options, terminal
+from renzheng.apps.cli.gallery import options as common
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _add(arguments: argparse.Namespace) -> int:
     failed: dict[str, str] = {}
     warned: dict[str, list[str]] = {}
     try:
-        with studies.progress() as tell:
+        with terminal.progress() as tell:
             outcomes = enrol(
                 gallery,
                 roster.enrolments,

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, studies
-from renzheng.apps.cli.gallery import common
+from renzheng.apps.cli import options, terminal
+from renzheng.apps.cli.gallery import options as common
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _check(arguments: argparse.Namespace) -> int:
     common.check_report(arguments, ())
     policy = common.policy(arguments)
     gallery = common.opened(arguments)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         pairs, more = gallery.check(
             policy,
             most=arguments.most,
@@ -181,7 +181,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _calibrate(arguments: argparse.Namespace) -> int:
     gallery = common.opened(arguments)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         measured = gallery.calibrate(
             searches=arguments.searches,
             seed=arguments.seed,

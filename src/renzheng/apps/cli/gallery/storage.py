@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, studies
-from renzheng.apps.cli.gallery import common
+from renzheng.apps.cli import options, terminal
+from renzheng.apps.cli.gallery import options as common
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -151,12 +151,12 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from renzheng.gallery import exports
+    from renzheng.gallery import exports, keys
 
-    key = None if arguments.plain else exports.read_key(arguments.key_file)
+    key = None if arguments.plain else keys.read_key(arguments.key_file)
     if arguments.plain and (arguments.to or arguments.key_file):
         raise InvalidInput("--plain does not encrypt, and a key is named")
-    recipients = [*arguments.to, *([] if key is None else [exports.recipient_of(key)])]
+    recipients = [*arguments.to, *([] if key is None else [keys.recipient_of(key)])]
     if not recipients and not arguments.plain:
         raise InvalidInput(
             "there is no key to encrypt for",
@@ -165,7 +165,7 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     gallery = common.opened(arguments)
     whole = len(gallery)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         count = exports.export_gallery(
             gallery,
             arguments.file,
@@ -177,11 +177,11 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from renzheng.gallery import exports
+    from renzheng.gallery import exports, keys
 
-    key = exports.read_key(arguments.key_file)
+    key = keys.read_key(arguments.key_file)
     gallery = common.opened(arguments)
-    with studies.progress() as tell:
+    with terminal.progress() as tell:
         done = exports.import_gallery(
             gallery,
             arguments.file,
@@ -207,7 +207,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 def _key(arguments: argparse.Namespace) -> int:
     from renzheng._support import files
-    from renzheng.gallery import exports
+    from renzheng.gallery import keys
 
     if arguments.file.exists():
         raise InvalidInput(
@@ -215,8 +215,8 @@ def _key(arguments: argparse.Namespace) -> int:
             source=str(arguments.file),
             remedy="name another",
         )
-    key = exports.new_key()
-    public = exports.recipient_of(key)
+    key = keys.new_key()
+    public = keys.recipient_of(key)
     files.write(arguments.file, f"# public key: {public}\n{key}\n".encode())
     print(public)
     return 0

@@ -1,4 +1,4 @@
-"""Loading what a command works with, while its libraries are imported."""
+"""The verifier of a command, whose networks load while libraries are imported."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from renzheng.verification.verifier import Verifier
 
 
-def verifier(
-    options: argparse.Namespace, more: Callable[[], dict[str, Any]] | None = None
+def load(
+    arguments: argparse.Namespace, more: Callable[[], dict[str, Any]] | None = None
 ) -> Verifier:
-    """The verifier that the options ask for.
+    """Load the verifier that the options ask for.
 
     Parameters
     ----------
-    options
-        Of `add_pack` and `add_detection`.
+    arguments
+        The options of `options.add_pack` and `options.add_detection`.
     more
-        Gives what else the verifier is told, or raises InvalidInput: before packs are built, and
-        while those that are there are checked.
+        A function that returns further arguments of `Verifier`, or raises InvalidInput. It is
+        called before packs are built, and while those already built are checked.
 
     Raises
     ------
     InvalidInput, PackError
-        As of `Verifier`.
+        As for `Verifier`.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from renzheng.models import packs
 
-    check_threads(options)
-    threads, backend = options.threads, getattr(options, "backend", None)
-    named = getattr(options, "pack", packs.DEFAULT_EMBEDDER)
+    check_threads(arguments)
+    threads, backend = arguments.threads, getattr(arguments, "backend", None)
+    name = getattr(arguments, "pack", packs.DEFAULT_EMBEDDER)
     # Files are checked and networks load outside Python's lock, while libraries are imported. The
-    # order is that of need: the embedding network takes longest, and no OpenCV.
+    # embedding network comes first: it takes longest and does not need OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
-        built = [early.submit(packs.built, each) for each in (named, packs.DEFAULT_DETECTOR)]
+        built = [early.submit(packs.built, each) for each in (name, packs.DEFAULT_DETECTOR)]
         from renzheng.models.runtime import computing
 
         with _uninterrupted():
             computing(backend)
         from renzheng.faces.embedding import Embedder
 
-        def load(pack: packs.Pack) -> Embedder:
+        def embedder_of(pack: packs.Pack) -> Embedder:
             return Embedder.from_pack(pack, threads, backend=backend, wait=False)
 
         found = built[0].result()
-        embedder = None if found is None else load(found)
-        told = {} if more is None else more()
-        pack = found or packs.of_kind("embedder", named)
-        embedder = embedder or load(pack)
+        embedder = None if found is None else embedder_of(found)
+        further = {} if more is None else more()
+        pack = found or packs.of_kind("embedder", name)
+        embedder = embedder or embedder_of(pack)
         from renzheng.faces.detection import Detector
 
         detector_pack = built[1].result() or packs.of_kind("detector", packs.DEFAULT_DETECTOR)
@@ -66,30 +66,29 @@ def verifier(
             detector_pack.folder,
             threads=threads,
             backend=backend,
-            min_face_size=options.min_face_size,
+            min_face_size=arguments.min_face_size,
         )
-        from PIL import JpegImagePlugin  # noqa: F401  # the first picture would wait for it
+        from PIL import JpegImagePlugin  # noqa: F401  # or the first picture would wait
 
         from renzheng.verification.face_models import FaceModels
         from renzheng.verification.verifier import Verifier
 
-        instruments = FaceModels.of(pack, embedder, detector_pack, detector.result())
-    return Verifier(face_models=instruments, threads=threads, backend=backend, **told)
+        face_models = FaceModels.of(pack, embedder, detector_pack, detector.result())
+    return Verifier(face_models=face_models, threads=threads, backend=backend, **further)
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let an interrupt (Ctrl-C) wait: within the import of a compiled module it is no interrupt any
-    more, but an ImportError."""
+    """Defer an interrupt (Ctrl-C): in the import of a compiled module it turns into ImportError."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield  # nobody is told, or interrupts are ignored
+        yield  # interrupts do not come here, or are ignored
         return
-    asked: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    received: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if asked:
+    if received:
         before(signal.SIGINT, None)

@@ -123,9 +123,9 @@ def policy(arguments: argparse.Namespace) -> SearchPolicy:
 def check_report(arguments: argparse.Namespace, inputs: Sequence[str]) -> None:
     """See, before any work, that the page can be written and overwrites nothing that is read."""
     if arguments.report is not None:
-        from renzheng.apps.reports import gallery
+        from renzheng.apps.reports import pages
 
-        gallery.check(arguments.report)
+        pages.check_name(arguments.report)
         options.check_output(arguments.report, inputs)
 
 
