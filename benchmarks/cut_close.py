@@ -35,7 +35,7 @@ def cut(
     side = template.size - 0.5
     corners = np.array([(-0.5, -0.5), (side, -0.5), (side, side), (-0.5, side)])
     matrix = alignment.umeyama(face.landmarks, template.points)
-    corners = alignment.to_picture(matrix, corners)
+    corners = alignment.to_image(matrix, corners)
     (x1, y1), (x2, y2) = corners.min(axis=0), corners.max(axis=0)
     height, width = image.shape[:2]
     if how == "all round":
@@ -96,7 +96,7 @@ def main() -> None:
                     continue
                 points = found[0].landmarks
                 last = (part.shape[1] - 1, part.shape[0] - 1)
-                seen.append(alignment.seen(part, points, template))
+                seen.append(alignment.visible_share(part, points, template))
                 outside.append(bool(((points < 0) | (points > last)).any()))
                 moved.append(float(np.linalg.norm(found[1] - row)))
                 kept.append(found[1])

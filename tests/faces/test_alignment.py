@@ -12,10 +12,10 @@ from renzheng.faces.alignment import (
     AlignmentTemplate,
     align,
     align_all,
-    seen,
     to_crop,
-    to_picture,
+    to_image,
     umeyama,
+    visible_share,
 )
 from renzheng.types import Face
 
@@ -86,7 +86,7 @@ def test_umeyama_never_reflects():
 def test_inverse_restores_landmarks(angle, scale, shift):
     landmarks = to_crop(similarity(angle, scale, shift), POINTS)
     matrix = umeyama(landmarks, POINTS)
-    restored = to_picture(matrix, to_crop(matrix, landmarks))
+    restored = to_image(matrix, to_crop(matrix, landmarks))
     np.testing.assert_allclose(restored, landmarks, atol=1e-6 * (1 + scale))
 
 
@@ -123,7 +123,7 @@ def test_an_unknown_template_is_refused_by_name():
 
 def test_a_singular_matrix_has_no_inverse():
     with pytest.raises(InvalidInput):
-        to_picture(np.zeros((2, 3)), POINTS)
+        to_image(np.zeros((2, 3)), POINTS)
 
 
 def test_landmarks_already_in_place_give_the_picture_itself():
@@ -207,10 +207,10 @@ def test_a_template_of_ones_own():
 def test_the_share_of_a_crop_that_the_picture_shows() -> None:
     points = TEMPLATES["dlib-150"].points
     picture = np.zeros((150, 150, 3), np.uint8)
-    assert seen(picture, points, "dlib-150") == 1.0
+    assert visible_share(picture, points, "dlib-150") == 1.0
     half = np.asarray(points) - (75, 0)  # the crop's left half lies left of the picture
-    assert seen(picture, half, "dlib-150") == pytest.approx(0.5, abs=0.02)
+    assert visible_share(picture, half, "dlib-150") == pytest.approx(0.5, abs=0.02)
     corner = np.asarray(points) + 75
-    assert seen(picture, corner, "dlib-150") == pytest.approx(0.25, abs=0.02)
+    assert visible_share(picture, corner, "dlib-150") == pytest.approx(0.25, abs=0.02)
     far = np.asarray(points) + 900
-    assert seen(picture, far, "dlib-150") == 0.0
+    assert visible_share(picture, far, "dlib-150") == 0.0

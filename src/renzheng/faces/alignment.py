@@ -1,4 +1,4 @@
-"""Five landmarks to an aligned crop: a similarity transform to a named template."""
+"""Alignment: the similarity transform of five landmarks to a named template."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput
 from renzheng.types import Crops, Face, Floats, Image
 
-Matrix = npt.NDArray[np.float64]  # (2, 3) picture to crop: rotation, scale, translation
+Matrix = npt.NDArray[np.float64]  # (2, 3) image to crop: rotation, scale, translation
 
-# Coordinates beyond this are no picture's; it keeps the arithmetic far from overflow.
-_FARTHEST = 1e6
-# Below this correlation (of 1) the landmarks lie so unlike a face that no rotation fits best.
-_LEAST_LIKENESS = 1e-3
-_MOST_REDUCTION = 64
+# No image reaches beyond these coordinates; the limit keeps the arithmetic far from overflow.
+_MAX_COORDINATE = 1e6
+# Below this correlation with the template (at most 1) no rotation fits better than another.
+_MIN_CORRELATION = 1e-3
+_MAX_REDUCTION = 64
 
 
 @dataclass(frozen=True, eq=False)
 class AlignmentTemplate:
-    """Where the five landmarks belong in a square crop.
+    """The positions of the five landmarks in a square crop.
 
     Attributes
     ----------
     name
-        As packs name it, e.g. ``dlib-150``.
+        The name in packs, e.g. ``dlib-150``.
     size
-        The crop's side in pixels.
+        The width and height of the crop in pixels.
     points
         float32 (5, 2) xy, in the order of `Face.landmarks`.
     """
@@ -41,7 +41,7 @@ class AlignmentTemplate:
     points: Floats
 
     def scaled(self, size: int) -> AlignmentTemplate:
-        """The same view in crops of another size.
+        """Return the template of the same view in crops of another size.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class AlignmentTemplate:
             If the size is below 8 pixels.
         """
         if size < 8:
-            raise InvalidInput(f"a crop is 8 pixels wide or more, not {size}")
+            raise InvalidInput(f"a crop must be 8 pixels wide or more, not {size}")
         points = self.points * np.float32(size / self.size)
         points.setflags(write=False)
         return AlignmentTemplate(self.name, size, points)
@@ -75,8 +75,8 @@ TEMPLATES: dict[str, AlignmentTemplate] = {
             (70.7299, 92.2041),
         ),
         # FaceNet does not align: it crops the detector's box with a margin. This is ArcFace's
-        # layout at 160 / 112, about the scale of that crop, moved up by 14 px, because such a
-        # crop is centred on the face and ArcFace's above it.
+        # layout at 160 / 112, about the scale of that crop, moved up by 14 px, because that crop
+        # is centred on the face and ArcFace's lies higher.
         _template(
             "facenet-160",
             160,
@@ -86,7 +86,7 @@ TEMPLATES: dict[str, AlignmentTemplate] = {
             (59.3561, 117.9507),
             (101.0427, 117.7201),
         ),
-        # where MTCNN's landmarks fall in the chip that dlib cuts by its own five points at
+        # the positions of MTCNN's landmarks in the chip that dlib cuts by its own five points at
         # padding 0.25
         _template(
             "dlib-150",
@@ -102,7 +102,7 @@ TEMPLATES: dict[str, AlignmentTemplate] = {
 
 
 def umeyama(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
-    """Find the similarity that brings points closest to others, in the least-squares sense.
+    """Return the similarity that brings points closest to others, in the least-squares sense.
 
     Parameters
     ----------
@@ -117,13 +117,13 @@ def umeyama(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     Raises
     ------
     InvalidInput
-        If points are not finite, or lie so that they fix no similarity.
+        If points are not finite, or determine no similarity.
 
     Notes
     -----
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-    1991. In the plane, with points as complex numbers, a rotation and scale is one factor, and
-    the answer is that of simple regression: no singular values, and no reflection to undo.
+    1991. In the plane, with points as complex numbers, rotation and scale are one factor, and the
+    solution is that of simple regression: no singular values, and no reflection to undo.
     """
     s, t = _points(source, 5), _points(target, 5)
     s_mean, t_mean = s.mean(axis=0), t.mean(axis=0)
@@ -132,57 +132,57 @@ def umeyama(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     if min(a_norm, b_norm) < 1e-3:
         raise InvalidInput("the landmarks coincide")
     factor = complex(np.vdot(a, b)) / a_norm**2
-    if abs(factor) * a_norm < _LEAST_LIKENESS * b_norm:
-        raise InvalidInput("the landmarks do not lie like a face")
+    if abs(factor) * a_norm < _MIN_CORRELATION * b_norm:
+        raise InvalidInput("the landmarks are not arranged like a face")
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, t_mean - linear @ s_mean])
 
 
 def align(image: Image, landmarks: npt.ArrayLike, template: AlignmentTemplate | str) -> Crops:
-    """Cut one face out of a picture, upright and at the template's scale.
+    """Cut one face out of an image, upright and at the template's scale.
 
     Parameters
     ----------
     image
         uint8 (H, W, 3).
     landmarks
-        (5, 2) xy in pixels of the picture.
+        (5, 2) xy in pixels of the image.
     template
-        A template or the name of one in `TEMPLATES`.
+        A template, or its name in `TEMPLATES`.
 
     Returns
     -------
     Crops
-        uint8 (size, size, 3). What lies outside the picture is black, as in dlib.
+        uint8 (size, size, 3); black outside the image, as in dlib.
 
     Raises
     ------
     InvalidInput
-        If the picture, the landmarks or the template's name is not usable.
+        If the image, the landmarks or the template's name is not valid.
 
     Notes
     -----
-    Bilinear sampling reads at most four pixels a sample, so a face much larger than the crop
-    would alias. Where a crop's pixel covers more than one of the picture's, it is therefore the
-    mean of enough samples that no pixel is passed over.
+    Bilinear sampling reads at most four pixels per sample, so a face much larger than the crop
+    would alias. Where a pixel of the crop covers more than one of the image, it is therefore the
+    mean of enough samples that no pixel is skipped.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise InvalidInput(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    chosen = _find(template)
+        raise InvalidInput(f"an image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    chosen = _template_named(template)
     return _warp(image, umeyama(landmarks, chosen.points), chosen.size)
 
 
 def align_all(image: Image, faces: Sequence[Face], template: AlignmentTemplate | str) -> Crops:
-    """Cut every face out of a picture.
+    """Cut every face out of an image.
 
     Parameters
     ----------
     image
         uint8 (H, W, 3).
     faces
-        As detection returns them.
+        The faces, as detection returns them.
     template
-        A template or the name of one in `TEMPLATES`.
+        A template, or its name in `TEMPLATES`.
 
     Returns
     -------
@@ -191,9 +191,9 @@ def align_all(image: Image, faces: Sequence[Face], template: AlignmentTemplate |
 
     See Also
     --------
-    align : for one face, and for what it raises.
+    align : the same for one face, with the errors raised.
     """
-    chosen = _find(template)
+    chosen = _template_named(template)
     crops = np.zeros((len(faces), chosen.size, chosen.size, 3), np.uint8)
     for crop, face in zip(crops, faces, strict=True):
         crop[:] = align(image, face.landmarks, chosen)
@@ -201,7 +201,7 @@ def align_all(image: Image, faces: Sequence[Face], template: AlignmentTemplate |
 
 
 def to_crop(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Map points of the picture into the crop.
+    """Map points of the image into the crop.
 
     Parameters
     ----------
@@ -219,8 +219,8 @@ def to_crop(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.floa
     return _points(points) @ m[:, :2].T + m[:, 2]
 
 
-def to_picture(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Map points of the crop back into the picture: the inverse of `to_crop`.
+def to_image(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Map points of the crop back into the image: the inverse of `to_crop`.
 
     Parameters
     ----------
@@ -237,10 +237,10 @@ def to_picture(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.f
     return to_crop(_inverse(_matrix(matrix)), points)
 
 
-def seen(
+def visible_share(
     image: Image, landmarks: npt.ArrayLike, template: AlignmentTemplate | str, samples: int = 32
 ) -> float:
-    """The share of a crop that lies in the picture, 0 to 1; the rest repeats the picture's edge.
+    """Return the share of a crop that lies in the image, 0 to 1.
 
     Parameters
     ----------
@@ -249,32 +249,32 @@ def seen(
     landmarks
         (5, 2) xy, as for `align`.
     template
-        Name or template.
+        A template, or its name in `TEMPLATES`.
     samples
-        Points a side that are looked at.
+        The number of points that are tested along each side.
 
     Raises
     ------
     InvalidInput
-        As `align`.
+        As in `align`.
     """
-    chosen = _find(template)
+    chosen = _template_named(template)
     matrix = umeyama(_points(landmarks, 5), chosen.points)
     steps = (np.arange(samples) + 0.5) * (chosen.size / samples) - 0.5
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    points = to_picture(matrix, grid)
+    points = to_image(matrix, grid)
     last = np.array((image.shape[1] - 0.5, image.shape[0] - 0.5))
     return float(((points >= -0.5) & (points <= last)).all(axis=1).mean())
 
 
-def _find(template: AlignmentTemplate | str) -> AlignmentTemplate:
+def _template_named(template: AlignmentTemplate | str) -> AlignmentTemplate:
     if isinstance(template, AlignmentTemplate):
         return template
     try:
         return TEMPLATES[template]
     except KeyError:
         raise InvalidInput(
-            f"no template is named {template!r}", remedy=f"one of {', '.join(TEMPLATES)}"
+            f"unknown template {template!r}", remedy=f"choose one of {', '.join(TEMPLATES)}"
         ) from None
 
 
@@ -283,7 +283,7 @@ def _warp(image: Image, matrix: Matrix, size: int) -> Crops:
     corners = np.array([(-1, -1), (size, -1), (-1, size), (size, size)], np.float64)
     corners = corners @ inverse[:, :2].T + inverse[:, 2]
     limits = image.shape[1], image.shape[0]
-    # only the region under the crop: OpenCV warps no picture with a side above 32,767 px
+    # only the region under the crop: OpenCV warps no image with a side above 32,767 px
     left, top = (int(v) for v in np.clip(np.floor(corners.min(axis=0)) - 1, 0, limits))
     right, bottom = (int(v) for v in np.clip(np.ceil(corners.max(axis=0)) + 2, 0, limits))
     if right <= left or bottom <= top:
@@ -291,10 +291,10 @@ def _warp(image: Image, matrix: Matrix, size: int) -> Crops:
     region = np.ascontiguousarray(image[top:bottom, left:right])
     matrix = _reparametrise(matrix, 1, (left, top))
 
-    pixels = 1 / math.hypot(matrix[0, 0], matrix[1, 0])  # the picture's, along one of the crop's
+    pixels = 1 / math.hypot(matrix[0, 0], matrix[1, 0])  # of the image, per pixel of the crop
     # A very large face first shrinks by a whole factor, which is exact and fast, to between two
     # and three times the crop's scale; the samples below do the rest.
-    factor = min(int(pixels / 2), _MOST_REDUCTION)
+    factor = min(int(pixels / 2), _MAX_REDUCTION)
     if factor > 1:
         region = _shrink(region, factor)
         # pixel centres, not corners, are at whole numbers
@@ -312,7 +312,7 @@ def _warp(image: Image, matrix: Matrix, size: int) -> Crops:
 
 def _shrink(region: Image, factor: int) -> Image:
     height, width = region.shape[:2]
-    # the rest of the last row and column of cells is black, like all that is outside
+    # the last row and column of cells is filled up with black, as all outside the image
     padded = cv2.copyMakeBorder(
         region, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT, value=(0, 0, 0)
     )
@@ -321,7 +321,7 @@ def _shrink(region: Image, factor: int) -> Image:
 
 
 def _reparametrise(matrix: Matrix, scale: float, offset: tuple[float, float]) -> Matrix:
-    """The same map for points q, where the matrix takes p = scale q + offset."""
+    """Return the matrix for points q, given one for p = scale q + offset."""
     linear = matrix[:, :2]
     return np.column_stack([linear * scale, linear @ offset + matrix[:, 2]])
 
@@ -337,7 +337,7 @@ def _inverse(matrix: Matrix) -> Matrix:
 def _matrix(matrix: npt.ArrayLike) -> Matrix:
     array = np.asarray(matrix, np.float64)
     if array.shape != (2, 3) or not np.isfinite(array).all():
-        raise InvalidInput(f"a matrix is finite and (2, 3), not {array.shape}")
+        raise InvalidInput(f"a matrix must be finite and (2, 3), not {array.shape}")
     return array
 
 
@@ -345,10 +345,10 @@ def _points(points: npt.ArrayLike, count: int | None = None) -> npt.NDArray[np.f
     try:
         array = np.asarray(points, np.float64)
     except (TypeError, ValueError):
-        raise InvalidInput("points are numbers") from None
+        raise InvalidInput("points must be numbers") from None
     if array.ndim != 2 or array.shape[1] != 2 or (count is not None and len(array) != count):
-        raise InvalidInput(f"points are ({count or 'n'}, 2), not {array.shape}")
-    # written so that not-a-number fails too
-    if not (np.abs(array) <= _FARTHEST).all():
-        raise InvalidInput("points are finite and near the picture")
+        raise InvalidInput(f"points must be ({count or 'n'}, 2), not {array.shape}")
+    # written so that NaN fails too
+    if not (np.abs(array) <= _MAX_COORDINATE).all():
+        raise InvalidInput("points must be finite and near the image")
     return array

@@ -166,7 +166,7 @@ class View:
     def _corners(self) -> npt.NDArray[np.float64]:
         """float64 (4, 2) xy: where the crop's corners lie in the picture."""
         ends = np.array([(0, 0), (_SIDE, 0), (_SIDE, _SIDE), (0, _SIDE)], np.float64) - 0.5
-        return alignment.to_picture(self._matrix, ends)
+        return alignment.to_image(self._matrix, ends)
 
     @cached_property
     def shown(self) -> Image | None:

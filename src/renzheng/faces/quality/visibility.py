@@ -17,7 +17,7 @@ def inside(view: View) -> float:
 
 def crop_inside(view: View) -> float:
     """The share of the embedding network's crop inside the picture, 0 to 1."""
-    return alignment.seen(view.image, view.face.landmarks, view.template)
+    return alignment.visible_share(view.image, view.face.landmarks, view.template)
 
 
 def component(value: float) -> int:

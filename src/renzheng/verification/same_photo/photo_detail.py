@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from renzheng.faces.alignment import AlignmentTemplate, align, to_picture, umeyama
+from renzheng.faces.alignment import AlignmentTemplate, align, to_image, umeyama
 from renzheng.types import Face, Floats, Image
 
 WINDOW = 96  # px: the part that is compared, from the hair to below the chin
@@ -121,7 +121,7 @@ def _visible(image: Image, face: Face) -> Floats | None:
     """Return 1 for each pixel of the view inside the picture, else 0; None if all are inside."""
     last = SIDE - 1
     corners = np.array([(0, 0), (last, 0), (0, last)], np.float64)
-    corners = to_picture(umeyama(face.landmarks, TEMPLATE.points), corners)
+    corners = to_image(umeyama(face.landmarks, TEMPLATE.points), corners)
     origin, right, down = corners[0], corners[1] - corners[0], corners[2] - corners[0]
     limits = np.array((image.shape[1] - 1, image.shape[0] - 1), np.float64)
     opposite = origin + right + down
