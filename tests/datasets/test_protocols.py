@@ -83,7 +83,7 @@ def test_a_bad_row_is_named_and_left_out(files: Path, table: Write, row: str, re
         ([""], "empty"),
         (["reference,probe,label"], "no rows"),
         (["picture,person", "a.jpg,x"], "lacks the column"),
-        (["reference,probe,label,label", "a.jpg,b.jpg,1,1"], "one name"),
+        (["reference,probe,label,label", "a.jpg,b.jpg,1,1"], "same name"),
         (["reference,probe,label", "x.jpg,y.jpg,1"], "no pair can be used"),
         (["reference,probe,label", 'a.jpg,"b.jpg,1'], "not CSV"),
         (
@@ -276,9 +276,9 @@ def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "pairs.txt").symlink_to(pipe)
     for endless in (pipe, Path("/dev/zero"), tmp_path):
         for read in (read_pairs, read_people, read_presentations, insightface.read):
-            with pytest.raises(InvalidInput, match="no regular file"):
+            with pytest.raises(InvalidInput, match="not a regular file"):
                 read(endless)
-    with pytest.raises(InvalidInput, match=r"LFW's list cannot be read.*no regular file"):
+    with pytest.raises(InvalidInput, match=r"LFW's list cannot be read.*not a regular file"):
         lfw.read(tmp_path)
 
 
@@ -286,9 +286,9 @@ def test_a_table_is_of_bounded_size(
     files: Path, table: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = table("picture,person", "a.jpg,Ann", "b.jpg,Ben")
-    monkeypatch.setattr(csv_tables, "MOST_BYTES", path.stat().st_size)
+    monkeypatch.setattr(csv_tables, "MAX_BYTES", path.stat().st_size)
     assert len(read_people(path).pictures) == 2
-    monkeypatch.setattr(csv_tables, "MOST_BYTES", path.stat().st_size - 1)
+    monkeypatch.setattr(csv_tables, "MAX_BYTES", path.stat().st_size - 1)
     with pytest.raises(InvalidInput, match="larger than"):
         read_people(path)
     with pytest.raises(InvalidInput, match="cannot be read"):

@@ -34,7 +34,7 @@ def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     folder.mkdir()
     for path in (pipe, folder):
-        with pytest.raises(RenzhengError, match="no regular file"):
+        with pytest.raises(RenzhengError, match="not a regular file"):
             files.write(path, b"x")
     assert pipe.is_fifo()
     for path in (tmp_path / "none" / "out", tmp_path / ("x" * 300)):

@@ -1,1 +1,1 @@
-"""What every part stands on and none owns: files, tables, processes, threads, timing."""
+"""Support for every part of the package: files, tables, processes, threads, timing."""

@@ -1,4 +1,4 @@
-"""How many processors there are to work with."""
+"""The number of processors to work with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def cores() -> int:
-    """How many processors this process may use, at least 1.
+    """Return the number of processors that this process may use, at least 1.
 
-    Those that it may run on, and no more than its share of time where a container's limits grant it
-    less: of 2.5 processors 2. More threads than that wait for each other. Those limits are Linux's
-    control groups', of version 2 with all groups above; of version 1 what is mounted at the root,
-    which is a container's own.
+    These are the processors that it may run on, but no more than the time that a container's limits
+    grant: with 2.5 processors, 2. More threads than that wait for each other. The limits are those
+    of Linux's control groups: in version 2 the process's own group and all above it, in version 1
+    the group that is mounted at the root, which is the container's own.
     """
     try:
         count = len(os.sched_getaffinity(0))
@@ -26,12 +26,12 @@ def cores() -> int:
 
 
 def limited() -> bool:
-    """Whether that is fewer than the machine has."""
+    """Return whether `cores` is fewer than the machine has."""
     return cores() < (os.cpu_count() or 1)
 
 
 def _shares() -> Iterator[float]:
-    """The limits on this process's time, in processors: its own group's and those above it."""
+    """Yield the limits on this process's time, in processors, from its group and those above."""
     groups = [_GROUPS]
     with suppress(OSError):
         for line in _OWN.read_text(encoding="utf-8", errors="surrogateescape").splitlines():

@@ -1,4 +1,4 @@
-"""Tables that people hand in: CSV with a header."""
+"""CSV tables with a header, as people hand them in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from renzheng._support import files
 from renzheng.errors import InvalidInput
 
-MOST_BYTES = 256 << 20  # some millions of rows
+MAX_BYTES = 256 << 20  # some millions of rows
 
 Row = dict[str, str]
 
@@ -25,20 +25,22 @@ def read(
     path
         CSV with a header; separated by comma, semicolon or tab; UTF-8.
     fold
-        Columns whose case does not matter, in lower case; by default that of none does.
+        Columns whose case does not matter, in lower case; by default all columns.
     strip
-        Whether blanks around a cell's text go; rows of nothing else are passed over either way.
+        Whether to strip blanks around the text of cells; blank rows are skipped in either case.
 
     Returns
     -------
-    the columns, in lower case where theirs does not matter, and the rows with the number of each
+    columns, rows
+        The names of the columns, in lower case where case does not matter; and each row with its
+        number.
 
     Raises
     ------
     InvalidInput
-        If it cannot be read, or is no such table.
+        If the file cannot be read, or is no such table.
     """
-    content = files.read(path, MOST_BYTES)
+    content = files.read(path, MAX_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -50,7 +52,7 @@ def read(
         raise InvalidInput("the table is empty", source=str(path))
     separator = max(",;\t", key=first.count)
     try:
-        lines = io.StringIO(text, newline="")  # the reader's own lines: a quoted cell may hold some
+        lines = io.StringIO(text, newline="")  # the reader splits: quoted cells may hold newlines
         table = list(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
         raise InvalidInput(f"the table is not CSV: {error}", source=str(path)) from error
@@ -58,13 +60,13 @@ def read(
     columns = [name.strip() for name in table[0]]
     columns = [c.lower() if fold is None or c.lower() in fold else c for c in columns]
     if len(set(columns)) < len(columns):
-        raise InvalidInput("two columns have one name", source=str(path))
+        raise InvalidInput("two columns have the same name", source=str(path))
     for number, cells in enumerate(table[1:], start=2):
         if any(cell.strip() for cell in cells[len(columns) :]):
             raise InvalidInput(
                 f"row {number} has more cells than there are columns",
                 source=str(path),
-                remedy=f"put cells that hold {separator!r} into double quotes",
+                remedy=f"put cells that contain {separator!r} into double quotes",
             )
 
     def rows() -> Iterator[tuple[int, Row]]:
@@ -78,12 +80,12 @@ def read(
 
 
 def require(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> None:
-    """Make sure that a table has these columns.
+    """Check that a table has the wanted columns.
 
     Raises
     ------
     InvalidInput
-        If it lacks one.
+        If one is missing.
     """
     missing = [name for name in wanted if name not in columns]
     if missing:

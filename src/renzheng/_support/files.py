@@ -1,4 +1,4 @@
-"""Files: read with an end, written whole or not at all; the folder of what can be made again."""
+"""Files, read up to a limit and written whole or not at all; and the cache folder."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ import platformdirs
 
 from renzheng.errors import InvalidInput, RenzhengError
 
-# Digested at a time: a thread that imports keeps another one waiting before and after each piece.
+# Bytes digested at a time. Few pieces, since a thread that imports a module keeps this one waiting
+# before and after each of them.
 _PIECE = 16 << 20
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept; ``$RENZHENG_CACHE`` overrides the platform's folder."""
+    """Return the folder of files that can be made again.
+
+    ``$RENZHENG_CACHE`` overrides the platform's folder.
+    """
     override = os.environ.get("RENZHENG_CACHE")
     return Path(override) if override else platformdirs.user_cache_path("renzheng")
 
 
-def read(path: Path, most: int) -> bytes:
-    """Read a regular file, whole.
+def read(path: Path, max_bytes: int) -> bytes:
+    """Read a whole regular file.
 
     A pipe could keep the reader waiting for ever, and a device such as ``/dev/zero`` has no end.
 
@@ -34,38 +38,40 @@ def read(path: Path, most: int) -> bytes:
     ----------
     path
         The file; a link is followed.
-    most
-        Bytes that it may have.
+    max_bytes
+        The maximum size of the file.
 
     Raises
     ------
     InvalidInput
-        If it cannot be read, is no regular file or is larger.
+        If the file cannot be read, is not a regular file or is too large.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidInput("it cannot be read: it is no regular file", source=str(path))
+            raise InvalidInput(
+                "the file cannot be read: it is not a regular file", source=str(path)
+            )
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: no file has such a name
         if isinstance(error, InvalidInput):
             raise
-        told = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"it cannot be read: {told}", source=str(path)) from error
-    if len(content) > most:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"the file cannot be read: {reason}", source=str(path)) from error
+    if len(content) > max_bytes:
         raise InvalidInput(
-            f"it cannot be read: it is larger than {most >> 20} MiB", source=str(path)
+            f"the file cannot be read: it is larger than {max_bytes >> 20} MiB", source=str(path)
         )
     return content
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal.
+    """Return the SHA-256 of a file, in hexadecimal.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
@@ -75,7 +81,7 @@ def sha256(path: Path) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that its name never shows a part of it; see `new`.
+    """Write a file, which gets its name only once it is complete; see `new`.
 
     Raises
     ------
@@ -88,10 +94,10 @@ def write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new(path: Path) -> Iterator[BinaryIO]:
-    """A file to be written that has its name once all of it is there.
+    """Open a new file for writing, which gets its name only once it is complete.
 
-    What renzheng writes are pictures of people or templates of their faces, so nobody but the
-    owner may read it.
+    Files that renzheng writes hold pictures of people or templates of their faces, so only the
+    owner may read them.
 
     Raises
     ------
@@ -100,21 +106,21 @@ def new(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         if path.exists() and not path.is_file():
-            # A rename would put a file in the place of a device, for whoever may do that.
+            # A rename would replace a device by a file, if the user has the right to do that.
             raise RenzhengError(
-                "it cannot be written: what is there is no regular file",
+                "the file cannot be written: there is something that is not a regular file",
                 source=str(path),
                 remedy="name a file",
             )
-        # In the same folder, since a rename is atomic within one file system only. mkstemp lets
-        # nobody but the owner read the file.
+        # In the same folder, since a rename is atomic only within one file system. mkstemp lets
+        # only the owner read the file.
         handle, name = tempfile.mkstemp(prefix=".renzheng-", suffix=path.suffix, dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())  # else a power failure could leave the name and no content
+                os.fsync(file.fileno())  # a power failure could leave the name without the content
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):
@@ -122,23 +128,23 @@ def new(path: Path) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise RenzhengError(
-            f"it cannot be written: {error.strerror or error}",
+            f"the file cannot be written: {error.strerror or error}",
             source=str(path),
-            remedy="name a folder that exists and that you may write to, with space left",
+            remedy="name a file in a folder that exists, is writable and has space left",
         ) from error
 
 
 def keep_private(path: Path) -> None:
-    """Make a file unless it is there, and let nobody but its owner read it.
+    """Create a file if it is missing, and let only its owner read it.
 
     Raises
     ------
     OSError
-        If it cannot be opened.
+        If the file cannot be opened.
     """
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         if hasattr(os, "fchmod"):
-            os.fchmod(handle, 0o600)  # an older file may have been open to others
+            os.fchmod(handle, 0o600)  # others may have been able to read an older file
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Work in several processes: results in the order of the tasks, few of them held at a time."""
+"""Work in several processes, with results in the order of the tasks and few in memory at a time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Task = TypeVar("Task")
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
-# Makes what does the work. It is called once in every process, with the number of threads that each
-# call of a network may use (None: as many as the runtime likes).
+# Makes the function that does the work. It is called once in every process, with the number of
+# threads that each call of a network may use (None: as many as the runtime likes).
 MakeWorker = Callable[[int | None], Callable[[Payload], Result]]
 
 
@@ -31,26 +31,26 @@ def map_in_order(
     workers: int,
     worth: int = 0,
 ) -> Iterator[tuple[Task, Result]]:
-    """Do tasks, in this process or in several of their own.
+    """Carry out tasks, in this process or in several worker processes.
 
     Parameters
     ----------
     tasks
-        The tasks; they may be more than memory holds.
+        The tasks; there may be more than memory holds.
     make_worker
-        Makes the function that does the work. It is sent to other processes, so it is a function
-        or a dataclass of a module, or a `functools.partial` of one.
+        Makes the function that does the work. It is sent to other processes, so it must be a
+        function or a dataclass of a module, or a `functools.partial` of one.
     load
-        Makes a task's payload, in this process, when its turn comes near.
+        Makes the payload of a task, in this process, shortly before its turn.
     workers
-        Processes; below 2 the work is done in this one.
+        Number of processes; below 2 the work is done in this one.
     worth
-        Tasks from which on processes of their own are started; with fewer, starting them takes
-        longer than it saves.
+        Number of tasks from which on processes are started; with fewer, starting them takes longer
+        than it saves.
 
     Yields
     ------
-    (task, its result)
+    (task, result)
         In the order of the tasks.
 
     Raises
@@ -68,7 +68,7 @@ def map_in_order(
         for task in everything:
             yield task, work(load(task))
         return
-    # spawn: a forked copy of the runtime's threads would hang.
+    # spawn, since a forked copy of the runtime's threads would hang
     with ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _begin, (make_worker,)
     ) as pool:
@@ -99,9 +99,9 @@ def _begin(make_worker: MakeWorker[Any, Any]) -> None:
     """Prepare a process of the pool."""
     global _worker
     end_with_parent()
-    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    # Ctrl-C reaches every process of a terminal; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import cv2  # with the pictures that are read here, and not where nobody starts a pool
+    import cv2  # needed only where a pool is started
 
     cv2.setNumThreads(1)
     _worker = make_worker(1)
@@ -113,10 +113,10 @@ def _work(payload: Any) -> Any:
 
 
 def end_with_parent() -> None:
-    """End this process when its parent is gone, however it went.
+    """End this process when its parent has ended, in whatever way.
 
-    A killed parent tells nobody to stop, and the queue that its workers wait on never ends, since
-    each of them holds it open.
+    A killed parent cannot tell its workers to stop, and the queue that they wait on never closes,
+    since each of them holds it open.
     """
     threading.Thread(target=_watch_parent, name="end with parent", daemon=True).start()
 
@@ -126,4 +126,4 @@ def _watch_parent() -> None:
     if parent is None:
         return
     parent.join()
-    os._exit(1)  # sys.exit would end this thread only
+    os._exit(1)  # sys.exit would end only this thread

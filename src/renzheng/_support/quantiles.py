@@ -1,4 +1,4 @@
-"""Percentiles without numpy's, whose first call imports masked arrays: longer than a detection."""
+"""Percentiles without `numpy.percentile`, whose first call imports more than a detection takes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy.typing as npt
 
 
 def percentile(values: npt.ArrayLike, percent: float) -> npt.NDArray[Any]:
-    """The percentile of values along their first axis, between two values by interpolation.
+    """Return a percentile of values along their first axis, interpolated between two values.
 
     Parameters
     ----------
     values
-        (n, ...), n at least 1; integers or floats without not-a-number.
+        (n, ...), n at least 1; integers or floats without NaN.
     percent
         0 to 100.
 
     Returns
     -------
     float64 (...)
-        As ``numpy.percentile(values, percent, axis=0)`` gives.
+        The same as ``numpy.percentile(values, percent, axis=0)``.
     """
     array = np.asarray(values)
     place = percent / 100 * (len(array) - 1)
@@ -33,9 +33,9 @@ def percentile(values: npt.ArrayLike, percent: float) -> npt.NDArray[Any]:
 
 
 def counted_percentile(counts: npt.NDArray[np.integer[Any]], percent: float) -> float:
-    """The same of whole numbers from 0 on, by how often each occurs.
+    """Return a percentile of whole numbers from 0 on, given how often each occurs.
 
-    Where many of them are alike this is faster than ordering them.
+    Where many of them are equal this is faster than sorting them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Two things at once, where both spend their time outside Python's lock."""
+"""Two calls at the same time, where both spend their time outside Python's lock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ B = TypeVar("B")
 
 
 def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
-    """What two functions return, the second called in a thread of its own.
+    """Call two functions, the second in a thread of its own, and return both results.
 
     Raises
     ------
     Exception
-        What one of them raises, the first's before the second's, once both have ended.
+        If one of them raises, once both have ended; the first function's exception goes first.
     """
     with ThreadPoolExecutor(1) as pool:
         later = pool.submit(other)

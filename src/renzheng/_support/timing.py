@@ -1,4 +1,4 @@
-"""How long each step takes."""
+"""Timing of steps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Clock:
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
-        """Time what is done within."""
+        """Time the body of a ``with`` statement."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            # A step may be done in parts.
+            # A step may be carried out in parts.
             spent = (time.perf_counter() - start) * 1e3
             self.milliseconds[step] = self.milliseconds.get(step, 0.0) + spent

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from renzheng._support import files
-from renzheng._support.csv_tables import MOST_BYTES
+from renzheng._support.csv_tables import MAX_BYTES
 from renzheng.datasets.types import Pairs, Picture
 from renzheng.errors import InvalidInput
 
@@ -16,12 +16,12 @@ _IMAGES = ("lfw-deepfunneled", "lfw", "lfw_funneled", "lfwa", "lfw-a")
 
 
 def images(folder: Path) -> Path:
-    """The folder that holds one folder a person.
+    """Return the folder that holds one folder a person.
 
     Raises
     ------
     InvalidInput
-        If there is none under the names that the set is distributed with.
+        If no folder has one of the names that the set is distributed with.
     """
     for name in _IMAGES:
         if (folder / name).is_dir():
@@ -39,15 +39,15 @@ def read(folder: Path, view: int = 2) -> Pairs:
     Parameters
     ----------
     folder
-        Holds the lists (``pairs.txt`` ...) and a folder of pictures.
+        The folder with the lists (``pairs.txt`` ...) and a folder of pictures.
     view
-        2 is for reporting: 10 folds of 300 genuine and 300 impostor pairs. 1 is for development:
-        the training list and the test list together, as two folds.
+        View 2 is for reporting: 10 folds of 300 genuine and 300 impostor pairs. View 1 is for
+        development: the training list and the test list together, as two folds.
 
     Raises
     ------
     InvalidInput
-        If a list or the pictures are missing, or a row is not LFW's.
+        If a list or the pictures are missing, or a row is not in LFW's form.
     """
     if view not in _LISTS:
         raise InvalidInput(f"LFW has view 1 and view 2, not {view}")
@@ -57,7 +57,7 @@ def read(folder: Path, view: int = 2) -> Pairs:
     for list_number, name in enumerate(_LISTS[view]):
         path = folder / name
         try:
-            lines = files.read(path, MOST_BYTES).decode("utf-8").splitlines()
+            lines = files.read(path, MAX_BYTES).decode("utf-8").splitlines()
         except (InvalidInput, UnicodeDecodeError) as error:
             raise InvalidInput(
                 f"LFW's list cannot be read: {error.reason}",
@@ -76,7 +76,7 @@ def read(folder: Path, view: int = 2) -> Pairs:
                 elif len(words) == 4:
                     sides = ((words[0], int(words[1])), (words[2], int(words[3])))
                 else:
-                    raise ValueError("3 or 4 words wanted")
+                    raise ValueError("it does not have 3 or 4 words")
             except ValueError as error:
                 raise InvalidInput(
                     f"row {k + 2} is not a pair of LFW: {line[:80]!r}", source=str(path)

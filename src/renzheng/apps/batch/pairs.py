@@ -92,7 +92,7 @@ def read(path: Path, names: tuple[str, str] = NAMES, root: Path | None = None) -
     InvalidInput
         If it cannot be read or lacks a column, or the root is no folder.
     """
-    digest = hashlib.sha256(files.read(path, csv_tables.MOST_BYTES)).hexdigest()
+    digest = hashlib.sha256(files.read(path, csv_tables.MAX_BYTES)).hexdigest()
     if path.suffix.lower() == ".parquet":
         columns: Sequence[str]
         columns, rows = parquet.read_texts(path)

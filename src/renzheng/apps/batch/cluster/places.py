@@ -226,7 +226,7 @@ def _here(address: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="renzheng-") as folder:
         path = Path(folder) / f"table{suffix if suffix in _TABLES else '.csv'}"
         try:
-            path.write_bytes(read(address, csv_tables.MOST_BYTES))
+            path.write_bytes(read(address, csv_tables.MAX_BYTES))
         except UnreadableImage as error:
             raise InvalidInput(error.reason, source=address, remedy=error.remedy) from error
         yield path
