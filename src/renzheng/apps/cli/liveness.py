@@ -53,7 +53,7 @@ def register(protocols: Any) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from renzheng.apps.reports import evaluation
+    from renzheng.apps.reports import pages
     from renzheng.apps.reports.evaluation import attacks
     from renzheng.datasets import table
     from renzheng.evaluation.attacks.study import evaluate_liveness
@@ -62,7 +62,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     options.check_threads(arguments)
     if arguments.report is not None:
-        evaluation.check_name(arguments.report)
+        pages.check(arguments.report)
         studies.check_report(arguments)
     presentations = table.read_presentations(arguments.table, arguments.root)
     liveness = Liveness.from_pack(arguments.pack, arguments.threads, backend=arguments.backend)

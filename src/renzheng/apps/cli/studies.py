@@ -147,12 +147,13 @@ def show(
     populations: Sequence[Kept] = (),
 ) -> None:
     """Print the results of comparisons, and write the report that the options ask for."""
-    from renzheng.apps.reports import evaluation
-    from renzheng.apps.reports.evaluation import tables
+    from renzheng.apps.reports.evaluation import comparisons
+    from renzheng.apps.reports.evaluation.comparisons import tables
+    from renzheng.apps.reports.evaluation.tables import problem_table
 
     command = terminal.command_line()
     if arguments.report is not None:
-        evaluation.save(
+        comparisons.save(
             studies,
             arguments.report,
             command=command,
@@ -162,7 +163,7 @@ def show(
             max_fmr=arguments.max_fmr,
         )
     if arguments.json:
-        found = evaluation.to_dict(
+        found = comparisons.to_dict(
             studies, command=command, reliability=reliability, populations=populations
         )
         options.print_json(found)
@@ -173,7 +174,7 @@ def show(
     else:
         (study,) = studies.values()
         shown += [table for table in tables.of_study(study) if "by fold" not in table.title]
-        problems = tables.problems(study, most=10)
+        problems = problem_table(study.problems, max_rows=10)
         if problems is not None:
             shown.append(problems)
     if populations:
@@ -203,7 +204,7 @@ def show_by(report: Any, study: Any, arguments: argparse.Namespace) -> None:
     if arguments.json:
         options.print_json(report.to_dict(study, command=command))
         return
-    for table in report.of_study(study, most_problems=10):
+    for table in report.of_study(study, max_problems=10):
         terminal.print_table(table)
     _show_limits(study, arguments)
 

@@ -1,26 +1,24 @@
-"""A liveness pack's trial as tables and as a page."""
+"""A study of presentation attacks as tables and as a page."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from renzheng._support import files
 from renzheng.apps.reports.evaluation import page
 from renzheng.apps.reports.evaluation.tables import Table, percent, problem_table
 from renzheng.evaluation.attacks.error_rates import Rates
-from renzheng.evaluation.attacks.trial import BONA_FIDE, AttackStudy
+from renzheng.evaluation.attacks.study import BONA_FIDE, AttackStudy
 from renzheng.evaluation.statistics.proportion import Proportion
 
 
-def of_study(study: AttackStudy, most_problems: int = 50) -> list[Table]:
-    """Every table that the study has something for."""
+def of_study(study: AttackStudy, max_problems: int = 50) -> list[Table]:
+    """Return the tables that the study has data for, its first problems last."""
     tables = [_errors(study)]
     if study.points:
         tables.append(_points(study))
     tables += _groups(study)
-    problems = problem_table(study.problems, most_problems)
+    problems = problem_table(study.problems, max_problems)
     if problems is not None:
         tables.append(problems)
     return tables
@@ -35,23 +33,21 @@ def save(study: AttackStudy, path: Path, *, command: str) -> None:
         If a file cannot be written.
     """
     pack = study.provenance["pack"]
-    headline = f"The liveness pack {pack['name']} {pack['version']} on {len(study.scores)} pictures"
-    content = "".join(
-        [
-            page.opening(study.name, headline),
-            *(page.section(table) for table in of_study(study)),
-            page.limits(study.provenance),
-            page.closing(study.provenance, command),
-        ]
+    page.save(
+        path,
+        title=study.name,
+        headline=(
+            f"The liveness pack {pack['name']} {pack['version']} on {len(study.scores)} pictures"
+        ),
+        sections=of_study(study),
+        provenance=study.provenance,
+        command=command,
+        data=to_dict(study, command=command),
     )
-    files.write(path, content.encode("utf-8"))
-    data = to_dict(study, command=command)
-    text = json.dumps(data, indent=1, ensure_ascii=False)
-    files.write(path.with_suffix(".json"), text.encode("utf-8"))
 
 
 def to_dict(study: AttackStudy, *, command: str) -> dict[str, Any]:
-    """Plain values for JSON."""
+    """Return plain values for JSON."""
     return {"command": command, **study.to_dict()}
 
 

@@ -1,29 +1,28 @@
-"""A study as tables, for the terminal and for the page alike."""
+"""Tables of a study, for the terminal and for the page alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from renzheng.datasets.types import Problem
-from renzheng.evaluation.comparisons.calibration import Reliability
-from renzheng.evaluation.comparisons.populations import Kept
-from renzheng.evaluation.comparisons.study import Study
 from renzheng.evaluation.statistics.bootstrap import Estimate
+
+_SHORT = 40  # characters of a cell
 
 
 @dataclass(frozen=True)
 class Table:
-    """Words in rows.
+    """Cells of text in rows.
 
     Attributes
     ----------
     title, columns, rows
-        As shown.
+        Texts as shown; the columns are empty for a table without a head.
     note
-        What a reader must know to read it rightly.
+        Text below the table: definitions and cautions.
     """
 
     title: str
@@ -31,9 +30,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
 
+    @property
+    def short(self) -> bool:
+        """Whether every cell fits on one line, as figures do and sentences do not."""
+        return all(len(cell) <= _SHORT for row in self.rows for cell in row)
+
 
 def percent(value: float) -> str:
-    """A share with as many digits as it deserves."""
+    """Write a share with as many digits as it deserves."""
     if not np.isfinite(value):
         return "-"
     if value == 0 or 100 * value >= 1:
@@ -42,7 +46,7 @@ def percent(value: float) -> str:
 
 
 def with_interval(estimate: Estimate) -> str:
-    """A share and its 95 % interval."""
+    """Write a share and its 95 % interval."""
     if not np.isfinite(estimate.value):
         return "-"
     if not np.isfinite(estimate.low):
@@ -52,242 +56,22 @@ def with_interval(estimate: Estimate) -> str:
 
 
 def rate(value: float) -> str:
-    """A false match rate, as the field writes it."""
+    """Write a false match rate as the field does."""
     return f"{value:.2g}" if np.isfinite(value) else "-"
 
 
 def rate_with_interval(estimate: Estimate) -> str:
-    """A false match rate and its 95 % interval."""
+    """Write a false match rate and its 95 % interval."""
     if not np.isfinite(estimate.low):
         return rate(estimate.value)
     return f"{rate(estimate.value)} [{rate(estimate.low)}, {rate(estimate.high)}]"
 
 
-def of_study(study: Study) -> list[Table]:
-    """Every table that the study has something for."""
-    tables = [summary(study)]
-    if study.measurement.points:
-        tables.append(operating_points(study))
-    if study.measurement.promises:
-        tables.append(promises(study))
-    if study.measurement.folds is not None:
-        tables.append(folds(study))
-    tables += groups(study)
-    return tables
-
-
-def summary(study: Study) -> Table:
-    """What was compared and the figures that need no threshold."""
-    m = study.measurement
-    rows = [
-        (
-            "pictures",
-            f"{study.attempted} of {m.people} people; {study.attempted - study.acquired} failed to "
-            f"acquire ({percent(study.failure_to_acquire)})",
-        ),
-        ("genuine comparisons", f"{m.genuine}, {m.genuine_lost} lost to a failure to acquire"),
-        ("impostor comparisons", f"{m.impostor}, {m.impostor_lost} lost to a failure to acquire"),
-        ("equal error rate", with_interval(m.equal_error_rate)),
-        ("area under the ROC", _plain(m.area_under_roc)),
-    ]
-    if m.d_prime is not None:
-        rows.append(("d'", f"{m.d_prime:.2f}"))
-    if m.folds is not None:
-        rows.insert(
-            3,
-            (
-                f"accuracy over {len(m.folds.accuracies)} folds",
-                f"{percent(m.folds.mean)} ± {percent(m.folds.standard_error)} (standard error)",
-            ),
-        )
-    speaks = "no false match rate" if m.finest_fmr is None else f"FMR {rate(m.finest_fmr)}"
-    rows.append(
-        (
-            "the data speaks down to",
-            f"{speaks} (rule of 30: there 30 different pairs of people match falsely; had none of "
-            f"the {m.people_pairs} done so, FMR could still be {rate(m.rule_of_three)})",
-        )
-    )
-    if study.rejected:
-        rows.append(("left out", f"{study.rejected} rows or pictures, see the problems"))
-    return Table(
-        study.name,
-        ("", ""),
-        tuple(rows),
-        "Intervals hold 95 % and come from drawing people, not comparisons, again and again.",
-    )
-
-
-def operating_points(study: Study) -> Table:
-    """FNMR at the field's false match rates."""
-    return Table(
-        "Error rates at false match rates",
-        ("FMR", "distance", "FNMR", "FNMR, each person once", "FRR = 1 - TAR", "false matches"),
-        tuple(
-            (
-                rate(p.fmr) + ("" if p.supported else " (!)"),
-                f"{p.threshold:.4f}",
-                with_interval(p.fnmr),
-                with_interval(p.fnmr_of_people),
-                with_interval(p.frr),
-                f"{p.false_matches} by {p.people} pairs of people",
-            )
-            for p in study.measurement.points
-        ),
-        "FNMR: genuine comparisons that do not match. FRR counts failures to acquire as rejections "
-        "too; TAR@FAR of the literature is 1 - FRR at that FMR. (!): fewer than 30 different pairs "
-        "of people match falsely, too few to rely on the row.",
-    )
-
-
-def promises(study: Study) -> Table:
-    """The pack's calibration held against this data."""
-    pack = study.provenance["pack"]
-    return Table(
-        f"What the calibration of {pack['name']} promises, and what was seen",
-        ("promised FMR", "distance", "observed FMR", "FNMR", "FRR"),
-        tuple(
-            (
-                rate(p.promised),
-                f"{p.threshold:.4f}",
-                rate_with_interval(p.fmr),
-                with_interval(p.fnmr),
-                with_interval(p.frr),
-            )
-            for p in study.measurement.promises
-        ),
-        "These are the thresholds that `renzheng verify --max-fmr` uses.",
-    )
-
-
-def folds(study: Study) -> Table:
-    """Accuracy fold by fold."""
-    found = study.measurement.folds
-    assert found is not None
-    return Table(
-        "Accuracy by fold",
-        ("fold", "accuracy", "distance"),
-        tuple(
-            (str(k + 1), percent(accuracy), f"{threshold:.4f}")
-            for k, (accuracy, threshold) in enumerate(
-                zip(found.accuracies, found.thresholds, strict=True)
-            )
-        ),
-        "The threshold of each fold was chosen on the others. A failure to acquire is an error.",
-    )
-
-
-def groups(study: Study) -> list[Table]:
-    """A table for each column of groups, with the differential below."""
-    tables = []
-    for column, differential in study.differentials().items():
-        rows = [
-            (
-                group.value,
-                str(group.genuine),
-                str(group.impostor),
-                percent(group.lost),
-                rate_with_interval(group.fmr),
-                with_interval(group.fnmr),
-                with_interval(group.equal_error_rate),
-            )
-            for group in study.groups
-            if group.column == column
-        ]
-        ratios = {
-            name: "-" if ratio is None else f"x {ratio:.3g}" for name, ratio in differential.items()
-        }
-        rows.append(
-            (
-                "highest / lowest",
-                *("", "", ""),
-                ratios["fmr"],
-                ratios["fnmr"],
-                ratios["equal_error_rate"],
-            )
-        )
-        tables.append(
-            Table(
-                f"By {column}, all at distance {study.group_threshold:.4f}",
-                (column, "genuine", "impostor", "lost", "FMR", "FNMR", "EER"),
-                tuple(rows),
-                "Impostor comparisons are between people of one group.",
-            )
-        )
-    return tables
-
-
-def channels(studies: Mapping[str, Study], max_fmr: float) -> Table:
-    """Document channels side by side."""
-    rows = []
-    for channel, study in studies.items():
-        m = study.measurement
-        point = m.point(max_fmr)
-        promise = next((p for p in m.promises if np.isclose(p.promised, max_fmr)), None)
-        rows.append(
-            (
-                channel,
-                percent(study.failure_to_acquire),
-                with_interval(m.equal_error_rate),
-                "-" if point is None else with_interval(point.fnmr),
-                "-" if promise is None else rate_with_interval(promise.fmr),
-                "-" if promise is None else with_interval(promise.frr),
-            )
-        )
-    return Table(
-        "Documents against live pictures, by channel",
-        (
-            "channel",
-            "documents not acquired",
-            "EER",
-            f"FNMR at FMR {rate(max_fmr)}",
-            f"FMR where {rate(max_fmr)} is promised",
-            "FRR there",
-        ),
-        tuple(rows),
-        "The fourth column sets the threshold on the channel's own impostors; the last two use the "
-        "pack's calibrated threshold, as `renzheng verify` does.",
-    )
-
-
-def likelihood_ratios(found: Reliability) -> Table:
-    """How good a calibration's likelihood ratios are."""
-    return Table(
-        "Likelihood ratios on the people left out",
-        ("Cllr, bits", "least possible with these distances", "lost through calibration"),
-        ((f"{found.cllr:.4f}", f"{found.cllr_min:.4f}", f"{found.cllr - found.cllr_min:.4f}"),),
-        "Cost of the log-likelihood ratios: 0 is perfect, 1 is what saying nothing costs.",
-    )
-
-
-def populations(kept: Sequence[Kept]) -> Table:
-    """Whether the promised rates held in each population, a row for each."""
-    promised = sorted({each.promised for each in kept}, reverse=True)
-    rows = []
-    for name in dict.fromkeys(each.population for each in kept):
-        found = {each.promised: each for each in kept if each.population == name}
-        one = next(iter(found.values()))
-        cells = [rate_with_interval(found[p].fmr) if p in found else "-" for p in promised]
-        rows.append((name, "yes" if one.covered else "no", f"{one.people:,}", *cells))
-    return Table(
-        "Observed FMR on the people left out, by population, where this is promised",
-        ("population", "covered", "people", *(rate(each) for each in promised)),
-        tuple(rows),
-        "The promise is the highest rate of the covered populations. 95 % intervals by drawing "
-        "people.",
-    )
-
-
-def problems(study: Study, most: int = 50) -> Table | None:
-    """What could not be used, row by row."""
-    return problem_table(study.problems, most)
-
-
-def problem_table(problems: Sequence[Problem], most: int) -> Table | None:
-    """Problems, the first ones in rows; None where there are none."""
+def problem_table(problems: Sequence[Problem], max_rows: int = 50) -> Table | None:
+    """Return the first problems as a table; None if there are none."""
     if not problems:
         return None
-    rows: Sequence[tuple[str, str]] = [(p.where, p.reason) for p in problems[:most]]
+    rows: Sequence[tuple[str, str]] = [(p.where, p.reason) for p in problems[:max_rows]]
     more = len(problems) - len(rows)
     return Table(
         f"Problems in the data ({len(problems)})",
@@ -295,9 +79,3 @@ def problem_table(problems: Sequence[Problem], most: int) -> Table | None:
         tuple(rows),
         f"{more} more are in the JSON." if more else "",
     )
-
-
-def _plain(estimate: Estimate) -> str:
-    if not np.isfinite(estimate.value):
-        return "-"
-    return f"{estimate.value:.5f} [{estimate.low:.5f}, {estimate.high:.5f}]"

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from renzheng._support import files
-from renzheng.errors import InvalidInput
-from renzheng.types import Verification
+from renzheng.apps.reports import pages, thumbnails
+from renzheng.apps.reports.verification import content, distributions, drawing, plot
+from renzheng.types import Capture, Verification
 from renzheng.verification.calibration import Calibration
 
-__all__ = ["check_suffix", "save"]
+__all__ = ["save"]
 
 
 def save(verification: Verification, calibration: Calibration | None, path: Path) -> None:
-    """Write a report, as a web page or as a picture.
+    """Write a report as a web page.
 
     Parameters
     ----------
     verification
         The result to report, whatever its decision.
     calibration
-        Of the pack that was used, for the plot; None leaves the plot out.
+        Calibration of the pack that was used, for the plot; None leaves the plot out.
     path
-        Ends in ``.html`` (one file that loads nothing else) or ``.png``. An existing file is
-        replaced whole or not at all.
+        Ends in ``.html``. An existing file is replaced whole or not at all.
 
     Raises
     ------
@@ -32,31 +32,44 @@ def save(verification: Verification, calibration: Calibration | None, path: Path
     RenzhengError
         If the file cannot be written.
     """
-    path = Path(path)
-    check_suffix(path)
-    if path.suffix.lower() == ".html":
-        from renzheng.apps.reports.verification import html
+    headline = content.HEADLINE[verification.decision]
+    pages.save(
+        Path(path),
+        "verification",
+        title=f"{headline} · {content.TITLE}",
+        kicker=content.TITLE,
+        headline=headline,
+        reason=pages.sentence(verification.reason),
+        figures=content.figures(verification),
+        note=pages.PRIVACY,
+        colours=content.COLOURS[verification.decision],
+        measured=content.measured_on(verification),
+        sides=[_side(title, capture) for title, capture in content.sides(verification)],
+        findings=content.warnings(verification),
+        plot=_plot(verification, calibration),
+        quality=content.quality(verification),
+        provenance=content.provenance(verification),
+    )
 
-        content = html.render(verification, calibration)
-    else:
-        from renzheng.apps.reports.verification import png
 
-        content = png.render(verification, calibration)
-    files.write(path, content)
+def _side(title: str, capture: Capture) -> dict[str, Any]:
+    picture = drawing.marked(capture)
+    return {
+        "title": title,
+        "name": capture.source,
+        "faces": content.faces(capture),
+        "size": content.size(capture),
+        "preparation": content.preparation(capture),
+        "problem": content.problem(capture),
+        "picture": None if picture is None else thumbnails.address(picture),
+        "crop": None if capture.crop is None else thumbnails.address(capture.crop),
+    }
 
 
-def check_suffix(path: Path) -> None:
-    """Make sure that a report can be written under this name.
-
-    Raises
-    ------
-    InvalidInput
-        If it ends in anything but ``.html`` or ``.png``.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (".html", ".png"):
-        raise InvalidInput(
-            f"a report cannot be written as {suffix or 'a file without a suffix'}",
-            source=str(path),
-            remedy="name it .html or .png",
-        )
+def _plot(verification: Verification, calibration: Calibration | None) -> dict[str, Any] | None:
+    if calibration is None or verification.comparison is None:
+        return None
+    distance = verification.comparison.distance
+    curves = distributions.derive(calibration, verification.policy, distance)
+    caption = content.plot_caption(distance, curves.match, curves.no_match)
+    return {"caption": caption, **plot.geometry(curves, distance)}

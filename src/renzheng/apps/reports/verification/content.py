@@ -1,29 +1,24 @@
-"""What a report says, in words: the page and the picture take it from here."""
+"""Words of a verification's page."""
 
 from __future__ import annotations
 
+from renzheng.apps.reports import pages
 from renzheng.faces.quality import MEASURES
 from renzheng.types import Capture, Decision, Role, Severity, Verification
 from renzheng.verification import populations
 
 TITLE = "Face verification"
-PRIVACY = (
-    "This report contains pictures of people. They are personal data, and faces used to "
-    "identify someone are biometric data: keep it only as long as needed, share it with nobody "
-    "who need not see it, then delete it."
-)
 HEADLINE = {
     Decision.MATCH: "Match",
     Decision.NO_MATCH: "No match",
     Decision.INCONCLUSIVE: "Inconclusive",
     Decision.NOT_COMPARABLE: "Not comparable",
 }
-# On light and on dark paper: each at least 4.5:1 against it.
 COLOURS = {
-    Decision.MATCH: ("#12704a", "#5fd39b"),
-    Decision.NO_MATCH: ("#b0271f", "#ff8a80"),
-    Decision.INCONCLUSIVE: ("#8a5a00", "#f2c14e"),
-    Decision.NOT_COMPARABLE: ("#4b5865", "#b3c0cc"),
+    Decision.MATCH: pages.GREEN,
+    Decision.NO_MATCH: pages.RED,
+    Decision.INCONCLUSIVE: pages.AMBER,
+    Decision.NOT_COMPARABLE: pages.GREY,
 }
 MISSING = "none"
 _ROLES = {
@@ -38,24 +33,8 @@ _EFFECTS = {
 }
 
 
-def plain(text: str) -> str:
-    """Text that neither breaks an encoding nor reorders its surroundings.
-
-    File names may hold control characters, lone surrogates and marks of writing direction.
-    """
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
-def reason(verification: Verification) -> str:
-    """The decision's reason as a sentence."""
-    text = plain(verification.reason).strip()
-    if not text:
-        return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
-
-
 def figures(verification: Verification) -> list[tuple[str, str]]:
-    """Label and value of the main figures."""
+    """Return label and value of the main figures."""
     comparison = verification.comparison
     if comparison is None:
         numbers = ["not measured"] * 3
@@ -67,17 +46,17 @@ def figures(verification: Verification) -> list[tuple[str, str]]:
 
 
 def measured_on(verification: Verification) -> list[tuple[str, str]]:
-    """On whom the false match rate was measured, and whom it leaves out, with their rates."""
+    """Return on whom the false match rate was measured and whom it leaves out, with their rates."""
     rates = () if verification.comparison is None else verification.comparison.populations
     rows = (
         ("Measured on", populations.measured_on(rates)),
         ("Not covered", populations.not_covered(rates)),
     )
-    return [(label, plain(told)) for label, told in rows if told]
+    return [(label, told) for label, told in rows if told]
 
 
 def policy(verification: Verification) -> str:
-    """The policy in a sentence."""
+    """Return the policy in a sentence."""
     accepted = verification.policy.get("max_fmr")
     if accepted is None:
         return "no policy stated"
@@ -87,13 +66,13 @@ def policy(verification: Verification) -> str:
 
 
 def sides(verification: Verification) -> list[tuple[str, Capture]]:
-    """The two sides under their titles."""
+    """Return the two sides with their titles."""
     both = (("Reference", verification.reference), ("Probe", verification.probe))
     return [(f"{title}: {_ROLES[capture.role]}", capture) for title, capture in both]
 
 
 def faces(capture: Capture) -> str:
-    """How many faces there are, and which one counted."""
+    """Count the faces and say which one was compared."""
     count = len(capture.faces)
     if capture.image is None:
         return "no picture"
@@ -108,32 +87,32 @@ def faces(capture: Capture) -> str:
 
 
 def preparation(capture: Capture) -> str:
-    """What was done to the picture before its faces were found; empty where nothing was."""
+    """Name the corrections made before faces were sought; empty if there were none."""
     return "; ".join(capture.rectification.steps)
 
 
 def problem(capture: Capture) -> str | None:
-    """Why there is nothing to show or to compare on this side."""
+    """Say why there is nothing to show or to compare on this side; None if there is."""
     if capture.error:
-        error = plain(capture.error)
-        return None if capture.image is not None and error == faces(capture) else error
+        said = capture.image is not None and capture.error == faces(capture)
+        return None if said else capture.error
     return "the picture could not be read" if capture.image is None else None
 
 
 def size(capture: Capture) -> str:
-    """The picture's pixels; empty without a picture."""
+    """Return the picture's size in pixels; empty without a picture."""
     if capture.image is None:
         return ""
     return f"{capture.image.shape[1]} by {capture.image.shape[0]} px"
 
 
 def quality(verification: Verification) -> list[tuple[str, str, str]]:
-    """Measure, reference and probe, row by row: native value and component, 0 to 100."""
+    """Return a row per measure: title, then native value and component (0 to 100) of each side."""
     both = [capture.quality for _, capture in sides(verification)]
     rows = []
     for name in dict.fromkeys((*both[0], *both[1])):
         known = MEASURES.get(name)
-        label = plain(name).replace("_", " ") if known is None else known.title
+        label = name.replace("_", " ") if known is None else known.title
         unit = "" if known is None else known.unit
         decimals = {"px": 0, "°": 1}.get(unit, 2)
         space = "" if unit in {"", "°"} else " "
@@ -148,16 +127,13 @@ def quality(verification: Verification) -> list[tuple[str, str, str]]:
 
 
 def warnings(verification: Verification) -> list[tuple[str, str]]:
-    """Side and message of each finding, and what follows from it."""
-    return [
-        (plain(f.side).capitalize(), plain(f.message) + _EFFECTS[f.severity])
-        for f in verification.findings
-    ]
+    """Return side and message of each finding, with its effect on the decision."""
+    return [(f.side.capitalize(), f.message + _EFFECTS[f.severity]) for f in verification.findings]
 
 
 def provenance(verification: Verification) -> list[tuple[str, str]]:
-    """Which networks said so, under which policy, and how long it took."""
-    pack = {key: plain(value) for key, value in verification.pack.items()}
+    """Return the policy, the networks and the time behind the decision."""
+    pack = verification.pack
     rows = [("Policy", policy(verification)), *_demands(verification)]
     if verification.same_photo is not None:
         same = verification.same_photo
@@ -187,15 +163,13 @@ def provenance(verification: Verification) -> list[tuple[str, str]]:
         if digest in pack:
             rows.append((f"{label} digest", pack[digest]))
     if verification.timings_ms:
-        steps = (
-            f"{plain(k).replace('_', ' ')} {v:.1f} ms" for k, v in verification.timings_ms.items()
-        )
+        steps = (f"{k.replace('_', ' ')} {v:.1f} ms" for k, v in verification.timings_ms.items())
         rows.append(("Time", ", ".join(steps)))
     return rows
 
 
 def _demands(verification: Verification) -> list[tuple[str, str]]:
-    """What the policy demands beside the error rate."""
+    """Return the policy's demands beside the error rate."""
     rows = []
     for key, title in (
         ("min_document_quality", "Least quality, document"),
@@ -203,7 +177,7 @@ def _demands(verification: Verification) -> list[tuple[str, str]]:
     ):
         least = verification.policy.get(key) or {}
         if least:
-            rows.append((title, ", ".join(f"{plain(k)} {v}" for k, v in least.items())))
+            rows.append((title, ", ".join(f"{k} {v}" for k, v in least.items())))
     if verification.policy.get("min_liveness") is not None:
         rows.append(("Least liveness", f"{verification.policy['min_liveness']:.2f}"))
     allowed = [
@@ -220,7 +194,7 @@ def _demands(verification: Verification) -> list[tuple[str, str]]:
 
 
 def plot_caption(distance: float, match: float | None, no_match: float | None) -> str:
-    """What the plot shows, for those who do not see it too."""
+    """Describe the plot, also for those who cannot see it."""
     parts = ["Distances of pictures of the same person, and of different people"]
     if match is not None:
         parts.append(f"match up to {match:.3f}")

@@ -1,4 +1,4 @@
-"""Pictures for a report: small enough to embed, with their faces marked."""
+"""Pictures of a page with their faces marked, small enough to embed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SUBPIXEL = 4  # bits that cv2 draws finer than a pixel
 
 
 def marked(capture: Capture) -> Image | None:
-    """The picture with every face's box and landmarks, the chosen one bold.
+    """Draw every face's box and landmarks into the picture, the chosen face bold.
 
     Ghost portraits are marked in blue, faces that could be meant as well in red.
 
     Parameters
     ----------
     capture
-        One side.
+        One side of the verification.
 
     Returns
     -------
@@ -50,17 +50,9 @@ def marked(capture: Capture) -> Image | None:
     return canvas
 
 
-def jpeg(image: Image, quality: int = 86) -> bytes:
-    """Code uint8 (h, w, 3) RGB as JPEG; the file carries no metadata."""
-    _, coded = cv2.imencode(
-        ".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
-    return coded.tobytes()
-
-
-def _mark(canvas: Image, face: Face, scale: float, part: FaceKind) -> None:
-    colour = _COLOURS[part]
-    thickness, radius = (4, 4.5) if part is FaceKind.CHOSEN else (1, 2.5)
+def _mark(canvas: Image, face: Face, scale: float, kind: FaceKind) -> None:
+    colour = _COLOURS[kind]
+    thickness, radius = (4, 4.5) if kind is FaceKind.CHOSEN else (1, 2.5)
 
     def fixed(x: float, y: float) -> tuple[int, int]:
         # Pixel centres move with the scale; clipped, as cv2 overflows on absurd coordinates.

@@ -1,15 +1,9 @@
-"""A study of one-to-many search as tables and as a page."""
+"""A study of one-to-many search as tables."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from renzheng._support import files
-from renzheng.apps.reports.evaluation import page, search_plots
 from renzheng.apps.reports.evaluation.tables import (
     Table,
     percent,
@@ -28,56 +22,16 @@ _WAYS = {
 }
 
 
-def of_study(study: IdentificationStudy, most_problems: int = 50) -> list[Table]:
-    """Every table that the study has something for."""
+def of_study(study: IdentificationStudy, max_problems: int = 50) -> list[Table]:
+    """Return the tables that the study has data for, its first problems last."""
     tables = [_summary(study), _identification(study)]
     tables += [_points(way) for way in study.ways if way.points]
     if study.leave_one_out.promises:
         tables += [_promises(study), _by_size(study)]
     if len(study.sizes) > 1:
         tables.append(_sizes(study))
-    problems = problem_table(study.problems, most_problems)
+    problems = problem_table(study.problems, max_problems)
     return tables if problems is None else [*tables, problems]
-
-
-def save(study: IdentificationStudy, path: Path, *, command: str) -> None:
-    """Write the page and, beside it under the same name, ``.json``.
-
-    Raises
-    ------
-    RenzhengError
-        If a file cannot be written.
-    """
-    pack = study.provenance["pack"]
-    headline = (
-        f"One-to-many search with the pack {pack['name']} {pack['version']} among "
-        f"{study.leave_one_out.enrolled} people"
-    )
-    summary, *others = of_study(study)
-    content = "".join(
-        [
-            page.opening(f"{study.name}, identification", headline),
-            page.section(summary),
-            '<div class="two">',
-            page.plot("TPIR by FPIR", search_plots.tpir_by_fpir(study)),
-            page.plot("CMC", search_plots.cmc(study)),
-            "</div>\n",
-            *(page.section(table) for table in others),
-            page.plot("Promised and observed FPIR", search_plots.promised(study), half=True)
-            if study.galleries
-            else "",
-            page.limits(study.provenance),
-            page.closing(study.provenance, command),
-        ]
-    )
-    files.write(path, content.encode("utf-8"))
-    text = json.dumps(to_dict(study, command=command), indent=1, ensure_ascii=False)
-    files.write(path.with_suffix(".json"), text.encode("utf-8"))
-
-
-def to_dict(study: IdentificationStudy, *, command: str) -> dict[str, Any]:
-    """Plain values for JSON."""
-    return {"command": command, **study.to_dict()}
 
 
 def _summary(study: IdentificationStudy) -> Table:

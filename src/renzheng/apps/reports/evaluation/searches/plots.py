@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from renzheng.apps.reports.evaluation.svg import (
+from renzheng.apps.reports.evaluation.plots import (
     GENUINE,
     IMPOSTOR,
     INK,
     LINE,
     colour_of,
     figure,
+    finish,
     legend,
     say_too_few,
 )
 from renzheng.evaluation.searches.identification import IdentificationStudy
+from renzheng.evaluation.searches.measurement import SearchMeasurement
 
 
 def tpir_by_fpir(study: IdentificationStudy) -> str:
-    """TPIR against FPIR, the latter on a logarithmic axis, with both ways of non-mated searches."""
+    """Draw TPIR against FPIR, the latter on a logarithmic axis, by way of non-mated searches."""
 
     def draw(axes: Any) -> None:
         floor = 1.0
-        for way, (colour, style) in zip(
-            study.ways, ((GENUINE, "-"), (IMPOSTOR, "--")), strict=False
-        ):
+        for way, style in _styled(study):
             floor = min(floor, float(way.curve_fpir[0]))
-            axes.plot(
-                way.curve_fpir,
-                way.curve_tpir,
-                style,
-                color=colour,
-                lw=1.8,
-                label=f"{way.name}, {way.enrolled} enrolled",
-            )
+            axes.plot(way.curve_fpir, way.curve_tpir, **style)
             for point in way.points if way is study.leave_one_out else ():
                 ends = [point.tpir.low, point.tpir.high]
                 axes.plot([point.max_fpir] * 2, ends, color=INK, lw=1.4)
@@ -45,45 +39,38 @@ def tpir_by_fpir(study: IdentificationStudy) -> str:
         else:
             say_too_few(axes)
         axes.set_ylim(0, 1.005)
-        axes.grid(color=LINE, lw=0.6)
-        axes.set_xlabel("FPIR")
-        axes.set_ylabel("TPIR")
+        finish(axes, "FPIR", "TPIR")
         legend(axes)
 
     return figure(draw, "tpir-by-fpir", square=True)
 
 
 def cmc(study: IdentificationStudy) -> str:
-    """Identification rate against rank, with the interval of the headline's."""
+    """Draw the identification rate against rank, with the interval of leave-one-out searches."""
 
     def draw(axes: Any) -> None:
-        for way, (colour, style) in zip(
-            study.ways, ((GENUINE, "-"), (IMPOSTOR, "--")), strict=False
-        ):
+        for way, style in _styled(study):
             ranks = np.arange(1, len(way.identification) + 1)
             rates = [estimate.value for estimate in way.identification]
             if way is study.leave_one_out:
                 low, high = zip(*((e.low, e.high) for e in way.identification), strict=True)
                 if np.isfinite(low).all():
-                    axes.fill_between(ranks, low, high, color=colour, alpha=0.15, lw=0)
-            label = f"{way.name}, {way.enrolled} enrolled"
-            axes.plot(ranks, rates, style, color=colour, lw=1.8, label=label)
+                    axes.fill_between(ranks, low, high, color=style["color"], alpha=0.15, lw=0)
+            axes.plot(ranks, rates, **style)
         axes.set_xscale("log")
         axes.set_xlim(1, max(2, len(study.leave_one_out.identification)))
         axes.set_ylim(top=1.002)
         ticks = [k for k in (1, 2, 5, 10, 20, 50) if k <= axes.get_xlim()[1]]
         axes.set_xticks(ticks, [str(k) for k in ticks])
         axes.set_xticks([], minor=True)
-        axes.grid(color=LINE, lw=0.6)
-        axes.set_xlabel("rank")
-        axes.set_ylabel("identification rate")
+        finish(axes, "rank", "identification rate")
         legend(axes)
 
     return figure(draw, "cmc", square=True)
 
 
 def promised(study: IdentificationStudy) -> str:
-    """Observed against promised FPIR, a colour for each number of people enrolled."""
+    """Draw observed against promised FPIR, a colour for each number of people enrolled."""
 
     def draw(axes: Any) -> None:
         sizes = list(dict.fromkeys(p.enrolled for p in study.galleries))
@@ -115,9 +102,14 @@ def promised(study: IdentificationStudy) -> str:
             axes.set_ylim(floor / 3, 1)
         else:
             say_too_few(axes)
-        axes.grid(color=LINE, lw=0.6)
-        axes.set_xlabel("promised FPIR")
-        axes.set_ylabel("observed FPIR")
+        finish(axes, "promised FPIR", "observed FPIR")
         legend(axes)
 
     return figure(draw, "promised-fpir", square=True)
+
+
+def _styled(study: IdentificationStudy) -> Iterator[tuple[SearchMeasurement, dict[str, Any]]]:
+    """Yield each way of non-mated searches with the style and the name of its curve."""
+    for way, (colour, style) in zip(study.ways, ((GENUINE, "-"), (IMPOSTOR, "--")), strict=False):
+        label = f"{way.name}, {way.enrolled} enrolled"
+        yield way, {"color": colour, "ls": style, "lw": 1.8, "label": label}

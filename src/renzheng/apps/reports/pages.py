@@ -1,0 +1,130 @@
+"""Pages for people: one HTML file each that loads nothing, light and dark, from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from renzheng._support import files
+from renzheng.errors import InvalidInput
+
+Pairs = Sequence[tuple[str, str]]  # labels and values
+
+# Colours of a result on light and on dark paper: each at least 4.5:1 against it.
+GREEN, RED = ("#12704a", "#5fd39b"), ("#b0271f", "#ff8a80")
+AMBER, GREY = ("#8a5a00", "#f2c14e"), ("#4b5865", "#b3c0cc")
+PRIVACY = (
+    "This report contains pictures of people. They are personal data, and faces used to "
+    "identify someone are biometric data: keep it only as long as needed, share it with nobody "
+    "who need not see it, then delete it."
+)
+
+
+def check_name(path: Path) -> None:
+    """Make sure that a page can have this name.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html``.
+    """
+    if path.suffix.lower() != ".html":
+        raise InvalidInput("the report is a web page", source=str(path), remedy="name it .html")
+
+
+def check(path: Path) -> None:
+    """Make sure, before any work, that a page can be written under this name.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html``, its folder is missing or it is no file's.
+    """
+    check_name(path)
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+    if path.exists() and not path.is_file():
+        raise InvalidInput("the path is not a file", source=str(path), remedy="name a file")
+
+
+def plain(text: str) -> str:
+    """Return text that neither breaks an encoding nor reorders its surroundings.
+
+    File names may hold control characters, lone surrogates and marks of writing direction.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def sentence(text: str) -> str:
+    """Return plain text with a capital and a full stop; empty if there is none."""
+    text = plain(text).strip()
+    return text and text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def save(
+    path: Path,
+    template: str,
+    *,
+    title: str,
+    kicker: str,
+    headline: str,
+    reason: str = "",
+    figures: Pairs = (),
+    note: str = "",
+    colours: tuple[str, str] = GREEN,
+    **content: object,
+) -> None:
+    """Fill a template and write the page; what was there is replaced whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The page's place; the name ends in ``.html``.
+    template
+        Its name in the folder ``templates``, without the suffix. Every text that it shows is made
+        `plain` and escaped.
+    title
+        Title of the browser's window.
+    kicker, headline, reason, figures
+        The page's head: a line of small print, the result, why, and labelled values.
+    note
+        A last line, on privacy.
+    colours
+        Of the result, on light and on dark paper.
+    content
+        The values that the template itself shows.
+
+    Raises
+    ------
+    InvalidInput
+        If the name does not end in ``.html``.
+    RenzhengError
+        If the file cannot be written.
+    """
+    check_name(path)
+    import jinja2  # only where a page is written
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("renzheng.apps.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else plain(str(value)),
+    )
+    page = environment.get_template(f"{template}.html.jinja").render(
+        content,
+        title=title,
+        kicker=kicker,
+        headline=headline,
+        reason=reason,
+        figures=figures,
+        note=note,
+        colours=colours,
+    )
+    files.write(path, page.encode("utf-8"))
