@@ -1,19 +1,25 @@
-"""The plan of the code and the form of its documentation, held by the code itself."""
+"""The plan of the code and the form of its documentation, checked on the code itself."""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import renzheng
+from renzheng import _renamed
+
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "renzheng"
 FILES = sorted(SOURCE.rglob("*.py"))
-LONGEST = 450  # lines: a longer file has more than one reason
+MAX_LINES = 450  # a longer file has more than one reason
 
-# What reads like a note to oneself: "Of one side or both", "What it was taken for", "Told ...".
+# Starts of fragments that read like a note: "Of one side or both", "What it was taken for".
 _STARTS = re.compile(r"(?:^|[.:;!?]\s+)(Of|What|Told)\b(?!\")")
 _BARE = re.compile(r"^(Which|How|Whom?|Where|That|As|Whose)\b[^.\n]{0,12}\.?$")
 
@@ -32,7 +38,7 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", FILES, ids=_named)
 def test_a_file_has_one_reason(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("path", FILES, ids=_named)
@@ -42,15 +48,23 @@ def test_documentation_is_in_sentences(path: Path) -> None:
     for line, text in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
         for paragraph in re.split(r"\n\s*\n|\n(?=\w[\w, *]*\n\s{4})", text):
             for part in re.split(r"(?m)^\S.*\n(?=\s{4})", paragraph):
-                told = " ".join(part.split())
-                if _STARTS.search(told) or _BARE.match(told):
-                    wrong.append(f"{path.name}:{line}: {told[:80]}")
+                sentence = " ".join(part.split())
+                if _STARTS.search(sentence) or _BARE.match(sentence):
+                    wrong.append(f"{path.name}:{line}: {sentence[:80]}")
     assert not wrong, "\n".join(wrong)
 
 
 # A function does something: "Return the distances", not "The distances" or "Is it near?".
-_NO_VERBS = set(
-    ["A", "All", "An", "And", "Any", "Are", "As", "At", "Both", "By", "Can", "Does", "Each", "Either", "Every", "Everyone", "Few", "For", "From", "Has", "Have", "How", "If", "In", "Is", "It", "Like", "Many", "More", "Most", "Much", "Nearly", "No", "None", "Not", "Nothing", "Of", "On", "One", "Only", "Or", "Other", "Our", "Out", "Over", "Several", "So", "Some", "Such", "Than", "That", "The", "These", "They", "This", "Those", "Three", "To", "Told", "Two", "Was", "Were", "What", "When", "Where", "Whether", "Which", "Who", "Whom", "Whose", "Why", "With"]
+_NO_VERBS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    A All An And Any Are As At Both By Can Does Each Either Every Everyone Few For From
+    Has Have How If In Is It Like Many More Most Much Nearly No None Not Nothing Of On One
+    Only Or Other Our Out Over Several So Some Such Than That The These They This Those
+    Three To Told Two Was Were What When Where Whether Which Who Whom Whose Why With
+    """,
+    )
 )
 
 
@@ -69,3 +83,63 @@ def test_a_function_is_described_by_a_verb(path: Path) -> None:
         if first in _NO_VERBS:
             wrong.append(f"{path.name}:{node.lineno}: {text.splitlines()[0][:80]}")
     assert not wrong, "\n".join(wrong)
+
+
+def _renamed_attributes() -> Iterator[tuple[str, str, str, str]]:
+    """Yield the module, class, old and new name of each `RenamedAttribute` in the source."""
+    for path in FILES:
+        module = ".".join(("renzheng", *path.relative_to(SOURCE).with_suffix("").parts))
+        for owner in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in owner.body if isinstance(owner, ast.ClassDef) else ():
+                if isinstance(node, ast.Assign) and "RenamedAttribute(" in ast.unparse(node.value):
+                    (target,), (new,) = node.targets, node.value.args  # type: ignore[attr-defined]
+                    yield module, owner.name, ast.unparse(target), ast.literal_eval(new)
+
+
+def _run(code: str, **names: Any) -> dict[str, Any]:
+    """Run code as a part of this file, which is where its warnings have to point."""
+    exec(compile(code, __file__, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize(("old", "new"), list(_renamed.MODULES.items()))
+def test_a_module_can_be_imported_by_its_old_name(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    now = import_module(f"renzheng.{new}")
+    monkeypatch.setitem(sys.modules, f"renzheng.{old}", now)  # the end restores it
+    monkeypatch.delitem(sys.modules, f"renzheng.{old}")
+    monkeypatch.setattr(renzheng, old, None, raising=False)
+    spec = now.__spec__
+    with pytest.warns(
+        DeprecationWarning, match=rf"renzheng\.{old} is now renzheng\.{new};"
+    ) as found:
+        names = _run(f"import renzheng.{old} as module")
+    assert names["module"] is now
+    assert now.__spec__ is spec
+    assert [each.filename for each in found] == [__file__]
+
+
+@pytest.mark.parametrize(("old", "new"), list(_renamed.CLASSES.items()))
+@pytest.mark.parametrize("code", ["from renzheng import {} as found", "found = renzheng.{}"])
+def test_a_class_can_be_had_by_its_old_name(old: str, new: str, code: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{old} is now renzheng.{new};") as found:
+        names = _run(code.format(old), renzheng=renzheng)
+    assert names["found"] is getattr(renzheng, new)
+    assert {each.filename for each in found} == {__file__}
+
+
+@pytest.mark.parametrize(("module", "owner", "old", "new"), list(_renamed_attributes()))
+def test_an_attribute_can_be_read_by_its_old_name(
+    module: str, owner: str, old: str, new: str
+) -> None:
+    value = object()
+    cls = type(owner, (getattr(import_module(module), owner),), {new: value})
+    for instance in (cls, object.__new__(cls)):
+        with pytest.warns(DeprecationWarning, match=rf"{owner}\.{old} is now .*{new};") as found:
+            assert getattr(instance, old) is value
+        assert [each.filename for each in found] == [__file__]
+
+
+def test_there_are_renamed_attributes() -> None:
+    assert len(list(_renamed_attributes())) >= 6
