@@ -1,4 +1,4 @@
-"""The demo's pictures: a portrait in the public domain, and its scan from a specimen card."""
+"""Pictures of the demo: a portrait in the public domain, and its scan from a specimen card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renzheng.verification.verifier import Verifier
 
 
 def original() -> Image:
-    """NASA's portrait of Eileen Collins, public domain, as scikit-image carries it.
+    """Return NASA's portrait of Eileen Collins, public domain, as scikit-image carries it.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def specimen(original: Image, face: Face, *, seed: int = 0) -> Image:
     original
         uint8 (H, W, 3) RGB.
     face
-        The face in it that goes onto the card.
+        The face in `original` that goes onto the card.
     seed
-        Of the card's holder and the scan's accidents.
+        Chooses the card's holder and what varies from scan to scan.
 
     Returns
     -------
@@ -83,12 +83,14 @@ def write_pictures(verifier: Verifier, folder: Path) -> tuple[Path, Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RenzhengError(
-            f"it cannot be made: {error.strerror}", source=str(folder), remedy="name another folder"
+            f"the folder cannot be made: {error.strerror}",
+            source=str(folder),
+            remedy="name another folder",
         ) from error
     portrait = original()
     face = choose_face(verifier.detect(portrait), (portrait.shape[1], portrait.shape[0]))
     paths = folder / "card.png", folder / "portrait.png"
-    for path, picture in zip(paths, (specimen(portrait, face), portrait), strict=True):
-        _, coded = cv2.imencode(".png", picture[:, :, ::-1])
+    for path, image in zip(paths, (specimen(portrait, face), portrait), strict=True):
+        _, coded = cv2.imencode(".png", image[:, :, ::-1])
         files.write(path, coded.tobytes())
     return paths

@@ -1,4 +1,4 @@
-"""Sets in InsightFace's ``.bin`` form (lfw.bin, cfp_fp.bin, agedb_30.bin ...).
+"""Protocols in InsightFace's ``.bin`` form (lfw.bin, cfp_fp.bin, agedb_30.bin ...).
 
 Such a file is a pickle of two lists: the pictures as JPEG or PNG bytes, two a pair, and whether
 each pair is of one person. A pickle can run any code when it is loaded, so this one is read by an
@@ -19,11 +19,11 @@ from renzheng.datasets.types import Pairs, Picture, people_of_pairs
 from renzheng.errors import InvalidInput
 
 _FOLDS = 10
-_MOST_BYTES = 4 << 30  # the field's sets have 50 to 200 MB
+_MAX_BYTES = 4 << 30  # the field's sets have 50 to 200 MB
 
 
 class _Array:
-    """Stands in for numpy's arrays and numbers: keeps their bytes, computes nothing."""
+    """A stand-in for numpy's arrays and numbers that keeps their bytes and computes nothing."""
 
     def __init__(self, *parts: Any) -> None:
         self.content = next((p for p in parts if isinstance(p, bytes)), b"")
@@ -35,7 +35,7 @@ class _Array:
 
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
-    """What protocol 2 writes bytes as; only ever Latin 1."""
+    """Return bytes, which pickles of protocol 2 write as text in Latin 1."""
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("bytes in an unknown encoding")
     return text.encode("latin1")
@@ -67,9 +67,9 @@ def read(path: Path) -> Pairs:
     Raises
     ------
     InvalidInput
-        If the file cannot be read or is anything but two such lists. Nothing in it is executed.
+        If the file cannot be read or holds anything but two such lists. Nothing in it is executed.
     """
-    content = files.read(path, _MOST_BYTES)
+    content = files.read(path, _MAX_BYTES)
     try:
         pictures, same = _Reader(io.BytesIO(content), encoding="bytes").load()
         codes = [_bytes(picture) for picture in pictures]
@@ -81,9 +81,9 @@ def read(path: Path) -> Pairs:
         raise InvalidInput(
             f"not a set in InsightFace's form: {error}",
             source=str(path),
-            remedy="wanted: a pickle of a list of encoded pictures and a list of labels",
+            remedy="give a pickle of a list of encoded pictures and a list of labels",
         ) from error
-    # The same picture comes up in several pairs; told apart by its bytes it is one picture.
+    # A picture comes up in several pairs: equal bytes are one picture.
     index: dict[bytes, int] = {}
     sides = np.array([index.setdefault(code, len(index)) for code in codes], np.intp)
     reference, probe = sides[0::2], sides[1::2]

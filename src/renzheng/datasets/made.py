@@ -7,7 +7,7 @@ cards (`renzheng.datasets.specimens.CAPTURES`) are called ``card-`` and their na
 from __future__ import annotations
 
 from renzheng.datasets import degradations, specimens
-from renzheng.errors import InvalidInput
+from renzheng.datasets.registry import find
 from renzheng.types import Face, Image
 
 CARD = "card-"
@@ -30,10 +30,7 @@ def check(name: str) -> None:
     InvalidInput
         If the name is unknown.
     """
-    if name not in names():
-        raise InvalidInput(
-            f"unknown document degradation {name!r}", remedy=f"there are: {', '.join(names())}"
-        )
+    find(names(), name, "document degradation")
 
 
 def make(name: str, image: Image, face: Face, seed: int) -> Image:

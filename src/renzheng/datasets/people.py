@@ -1,5 +1,5 @@
-"""A folder of people: one folder a person, the layout of LFW, VGGFace2 and most training sets; or
-one picture a person, as sets for impostor comparisons have it.
+"""Folders of people: one folder a person, the form of LFW, VGGFace2 and most training sets; or one
+picture a person, the form of sets for impostor comparisons.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ def read(folder: Path) -> People:
     Parameters
     ----------
     folder
-        Holds ``WHO/PICTURE.jpg``; hidden files, other kinds of files and deeper folders are
-        passed over.
+        The folder with ``WHO/PICTURE.jpg``; hidden files, other kinds of files and deeper folders
+        are passed over.
 
     Raises
     ------
     InvalidInput
-        If there is no such folder, or it shows fewer than two people.
+        If the folder does not exist, or shows fewer than two people.
     """
     _require_folder(folder)
     pictures, people = [], []
@@ -35,7 +35,7 @@ def read(folder: Path) -> People:
             people.append(who.name)
     if not pictures:
         raise InvalidInput(
-            "no pictures of people here",
+            "the folder holds no pictures of people",
             source=str(folder),
             remedy="make one folder for each person and put the pictures into it",
         )
@@ -48,12 +48,12 @@ def read_any(folder: Path) -> People:
     Parameters
     ----------
     folder
-        Holds ``WHO/PICTURE.jpg`` as for `read`, or ``PICTURE.jpg`` alone.
+        The folder with ``WHO/PICTURE.jpg`` as for `read`, or ``PICTURE.jpg`` alone.
 
     Raises
     ------
     InvalidInput
-        If there is no such folder, it holds both, or it shows fewer than two people.
+        If the folder does not exist, holds both, or shows fewer than two people.
     """
     _require_folder(folder)
     alone = _pictures(folder)
@@ -62,17 +62,16 @@ def read_any(folder: Path) -> People:
     inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
     if any(_pictures(each) for each in inner):
         raise InvalidInput(
-            "pictures lie here beside folders with pictures: is every picture another person, or "
-            "every folder?",
+            "the folder holds both pictures and folders with pictures",
             source=str(folder),
-            remedy="keep one or the other in the folder",
+            remedy="keep either: one picture or one folder for each person",
         )
     return _people(folder, [Picture(each.name, each) for each in alone], [p.name for p in alone])
 
 
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise InvalidInput("no folder of people here", source=str(folder))
+        raise InvalidInput("there is no such folder of people", source=str(folder))
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -1,16 +1,19 @@
-"""Protocols as tables: comparisons (reference, probe, label), pictures of people (picture, person)
+"""Protocols in tables: comparisons (reference, probe, label), pictures of people (picture, person)
 or presentations (picture, type).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng._support import csv_tables
 from renzheng._support.csv_tables import Row
 from renzheng.datasets.types import (
+    Names,
     Pairs,
     People,
     Picture,
@@ -33,7 +36,8 @@ _DIFFERENT = {
     "nonmated",
 }
 _BONA_FIDE = {"bona_fide", "bonafide", "live", "genuine", "real"}
-_SIDES = ("reference_person", "probe_person")
+_SIDES = ("reference", "probe")
+_SIDES_PEOPLE = ("reference_person", "probe_person")
 
 
 def read_pairs(path: Path, root: Path | None = None) -> Pairs:
@@ -44,10 +48,10 @@ def read_pairs(path: Path, root: Path | None = None) -> Pairs:
     path
         CSV with a header; separated by comma, semicolon or tab; UTF-8. Columns: ``reference``,
         ``probe`` (paths), ``label`` (1 or ``genuine``: same person; 0 or ``impostor``:
-        different people). Optional: ``reference_person`` and ``probe_person`` (who it is; label
+        different people). Optional: ``reference_person`` and ``probe_person`` (names; label
         may then be missing), ``fold``. Every other column is a group.
     root
-        What relative paths start from; by default the table's folder.
+        The folder that relative paths start from; by default the table's.
 
     Returns
     -------
@@ -57,81 +61,112 @@ def read_pairs(path: Path, root: Path | None = None) -> Pairs:
     Raises
     ------
     InvalidInput
-        If the table is empty, lacks a column, or leaves no pair of one kind.
+        If the table is empty, lacks a column, or leaves no pair.
     """
     columns, rows = csv_tables.read(path)
-    named = all(side in columns for side in _SIDES)
-    csv_tables.require(
-        path, columns, ("reference", "probe") if named else ("reference", "probe", "label")
-    )
-    known = {"reference", "probe", "label", "fold", *_SIDES}
+    named = all(column in columns for column in _SIDES_PEOPLE)
+    csv_tables.require(path, columns, _SIDES if named else (*_SIDES, "label"))
     root = path.parent if root is None else root
-    index: dict[str, int] = {}
-    who: dict[int, str] = {}
+    found = _Comparisons(root, named)
     problems: list[Problem] = []
-    kept: list[tuple[int, int, bool, str]] = []
-    values: list[Row] = []
-    seen: dict[frozenset[str], str] = {}
     for number, row in rows:
         where = f"{path.name} row {number}"
         try:
-            same = _label(row, named)
-            sides = [_place(row[side], root) for side in ("reference", "probe")]
-            if sides[0] == sides[1]:
-                raise ValueError(f"reference and probe are the same file {row['reference']!r}")
-            for side, place in zip(("reference", "probe"), sides, strict=True):
-                if not Path(place).is_file():
-                    raise ValueError(f"there is no {side} file {place}")
-            first = seen.setdefault(frozenset(sides), where)
-            if first != where:
-                raise ValueError(f"the same pair as {first}")
-            a, b = (index.setdefault(place, len(index)) for place in sides)
-            if named:
-                for picture, side in zip((a, b), _SIDES, strict=True):
-                    if who.setdefault(picture, row[side]) != row[side]:
-                        raise ValueError(f"{side} is {row[side]!r}, before {who[picture]!r}")
+            found.add(row, where)
         except ValueError as error:
             problems.append(Problem(where, str(error)))
-            continue
-        kept.append((a, b, same, where))
-        values.append(row)
-    if not kept:
-        reasons = "; ".join(map(str, problems[:3])) or "it has no rows"
-        raise InvalidInput(f"no pair can be used: {reasons}", source=str(path))
-    reference, probe, labels, places = (list(part) for part in zip(*kept, strict=True))
-    sides_ = np.array(reference, np.intp), np.array(probe, np.intp)
-    same_ = np.array(labels, bool)
+    if not found.rows:
+        raise _nothing_left(path, "pair", problems)
+    reference, probe = (np.array(side, np.intp) for side in zip(*found.sides, strict=True))
+    same = np.array(found.same)
     if named:
-        person = np.unique([who[i] for i in range(len(index))], return_inverse=True)[1]
+        people = [found.people[i] for i in range(len(found.index))]
+        person = np.unique(people, return_inverse=True)[1].astype(np.intp)
     else:
-        person = people_of_pairs(len(index), *sides_, same_)
-        torn = ~same_ & (person[sides_[0]] == person[sides_[1]])
-        if torn.any():
-            first_torn = places[int(np.argmax(torn))]
-            raise InvalidInput(
-                f"{first_torn} calls two pictures different people that other rows link as one "
-                f"person ({int(torn.sum())} such rows)",
-                source=str(path),
-                remedy="mend the labels",
-            )
+        person = people_of_pairs(len(found.index), reference, probe, same)
+        _check_labels(path, ~same & (person[reference] == person[probe]), found.where)
     folds = None
     if "fold" in columns:
-        folds = np.unique([row["fold"] for row in values], return_inverse=True)[1]
+        folds = np.unique([row["fold"] for row in found.rows], return_inverse=True)[1]
     return Pairs(
         name=path.name,
-        pictures=[Picture(_shown(place, root), Path(place)) for place in index],
-        person=person.astype(np.intp),
-        reference=sides_[0],
-        probe=sides_[1],
-        same=same_,
-        where=np.array(places),
+        pictures=_pictures(found.index, root),
+        person=person,
+        reference=reference,
+        probe=probe,
+        same=same,
+        where=np.array(found.where),
         folds=folds,
-        groups={c: np.array([row[c] for row in values]) for c in columns if c not in known},
+        groups=_groups(columns, found.rows, (*_SIDES, "label", "fold", *_SIDES_PEOPLE)),
         problems=tuple(problems),
     )
 
 
-def read_people(path: Path, root: Path | None = None, *, each_another: bool = False) -> People:
+class _Comparisons:
+    """The comparisons of a table, row by row.
+
+    Attributes
+    ----------
+    index
+        The number of each picture, by path.
+    people
+        The name of the person in each picture, by its number; empty where the table has none.
+    rows, sides, same, where
+        One for each comparison: the row, its pictures' numbers, its label and its place.
+    """
+
+    def __init__(self, root: Path, named: bool):
+        self._root, self._named = root, named
+        self._seen: dict[frozenset[str], str] = {}
+        self.index: dict[str, int] = {}
+        self.people: dict[int, str] = {}
+        self.rows: list[Row] = []
+        self.sides: list[tuple[int, int]] = []
+        self.same: list[bool] = []
+        self.where: list[str] = []
+
+    def add(self, row: Row, where: str) -> None:
+        """Add a row.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be used.
+        """
+        same = _label(row, self._named)
+        places = [_place(row[side], self._root) for side in _SIDES]
+        if places[0] == places[1]:
+            raise ValueError(f"reference and probe are the same file {row['reference']!r}")
+        for side, place in zip(_SIDES, places, strict=True):
+            if not Path(place).is_file():
+                raise ValueError(f"there is no {side} file {place}")
+        first = self._seen.setdefault(frozenset(places), where)
+        if first != where:
+            raise ValueError(f"the same pair as {first}")
+        a, b = (self.index.setdefault(place, len(self.index)) for place in places)
+        if self._named:
+            for picture, column in zip((a, b), _SIDES_PEOPLE, strict=True):
+                before = self.people.setdefault(picture, row[column])
+                if before != row[column]:
+                    raise ValueError(f"{column} is {row[column]!r}, before {before!r}")
+        self.rows.append(row)
+        self.sides.append((a, b))
+        self.same.append(same)
+        self.where.append(where)
+
+
+def _check_labels(path: Path, contradicted: npt.NDArray[np.bool_], where: Sequence[str]) -> None:
+    """Refuse impostor comparisons of pictures that genuine ones link as one person's."""
+    if contradicted.any():
+        raise InvalidInput(
+            f"{where[int(np.argmax(contradicted))]} calls two pictures different people that other "
+            f"rows link as one person ({int(contradicted.sum())} such rows)",
+            source=str(path),
+            remedy="correct the labels",
+        )
+
+
+def read_people(path: Path, root: Path | None = None, *, one_picture_each: bool = False) -> People:
     """Read pictures and their people from a table.
 
     Parameters
@@ -140,8 +175,8 @@ def read_people(path: Path, root: Path | None = None, *, each_another: bool = Fa
         CSV as for `read_pairs`; columns ``picture`` (a path) and ``person``. Every other column
         is a group.
     root
-        What relative paths start from; by default the table's folder.
-    each_another
+        The folder that relative paths start from; by default the table's.
+    one_picture_each
         Whether the column ``person`` may be missing: every picture then shows another person.
 
     Raises
@@ -150,35 +185,19 @@ def read_people(path: Path, root: Path | None = None, *, each_another: bool = Fa
         If the table is empty, lacks a column, or shows fewer than two people.
     """
     columns, rows = csv_tables.read(path)
-    alone = each_another and "person" not in columns
+    alone = one_picture_each and "person" not in columns
     csv_tables.require(path, columns, ("picture",) if alone else ("picture", "person"))
     root = path.parent if root is None else root
-    kept: dict[str, Row] = {}
-    problems: list[Problem] = []
-    for number, row in rows:
-        where = f"{path.name} row {number}"
-        place = _place(row["picture"], root)
-        if not alone and not row["person"]:
-            problems.append(Problem(where, "the person is missing"))
-        elif not row["picture"] or not Path(place).is_file():
-            problems.append(Problem(where, f"there is no file {place}"))
-        elif place in kept:
-            problems.append(Problem(where, f"{row['picture']} was listed before"))
-        else:
-            kept[place] = row
-    people = list(kept) if alone else [row["person"] for row in kept.values()]
+    kept, problems = _read_pictures(path, root, rows, required=None if alone else "person")
+    people = list(kept) if alone else [row["person"] for row, _ in kept.values()]
     names, person = np.unique(people, return_inverse=True)
     return People(
         name=path.name,
-        pictures=[Picture(_shown(place, root), Path(place)) for place in kept],
+        pictures=_pictures(kept, root),
         person=person.astype(np.intp),
         names=tuple(map(str, names)),
-        groups={
-            column: np.array([row[column] for row in kept.values()])
-            for column in columns
-            if column not in ("picture", "person")
-        },
-        problems=tuple(problems),
+        groups=_groups(columns, [row for row, _ in kept.values()], ("picture", "person")),
+        problems=problems,
     )
 
 
@@ -192,7 +211,7 @@ def read_presentations(path: Path, root: Path | None = None) -> Presentations:
         face (or ``live``, ``genuine``, ``real``), anything else names the kind of attack (print,
         screen, mask ...), upper case as lower. Every other column is a group.
     root
-        What relative paths start from; by default the table's folder.
+        The folder that relative paths start from; by default the table's.
 
     Returns
     -------
@@ -207,42 +226,64 @@ def read_presentations(path: Path, root: Path | None = None) -> Presentations:
     columns, rows = csv_tables.read(path)
     csv_tables.require(path, columns, ("picture", "type"))
     root = path.parent if root is None else root
-    kept: dict[str, tuple[Row, str, str]] = {}
+    kept, problems = _read_pictures(path, root, rows, required="type")
+    if not kept:
+        raise _nothing_left(path, "picture", problems)
+    return Presentations(
+        name=path.name,
+        pictures=_pictures(kept, root),
+        attack=np.array([_attack(row["type"]) for row, _ in kept.values()]),
+        where=np.array([where for _, where in kept.values()]),
+        groups=_groups(columns, [row for row, _ in kept.values()], ("picture", "type")),
+        problems=problems,
+    )
+
+
+def _read_pictures(
+    path: Path, root: Path, rows: Iterable[tuple[int, Row]], *, required: str | None
+) -> tuple[dict[str, tuple[Row, str]], tuple[Problem, ...]]:
+    """Return the usable rows and where they stand, by the picture's path, and the others' faults.
+
+    `required` is a column that must not be empty.
+    """
+    kept: dict[str, tuple[Row, str]] = {}
     problems: list[Problem] = []
     for number, row in rows:
         where = f"{path.name} row {number}"
         place = _place(row["picture"], root)
-        kind = " ".join(row["type"].lower().split())
-        if not kind:
-            problems.append(Problem(where, "the type is missing"))
+        if required and not row[required]:
+            problems.append(Problem(where, f"the {required} is missing"))
         elif not row["picture"] or not Path(place).is_file():
             problems.append(Problem(where, f"there is no file {place}"))
         elif place in kept:
             problems.append(Problem(where, f"{row['picture']} was listed before"))
         else:
-            bona_fide = kind.replace(" ", "_").replace("-", "_") in _BONA_FIDE
-            kept[place] = row, "" if bona_fide else kind, where
-    if not kept:
-        reasons = "; ".join(map(str, problems[:3])) or "it has no rows"
-        raise InvalidInput(f"no picture can be used: {reasons}", source=str(path))
-    return Presentations(
-        name=path.name,
-        pictures=[Picture(_shown(place, root), Path(place)) for place in kept],
-        attack=np.array([kind for _, kind, _ in kept.values()]),
-        where=np.array([where for _, _, where in kept.values()]),
-        groups={
-            column: np.array([row[column] for row, _, _ in kept.values()])
-            for column in columns
-            if column not in ("picture", "type")
-        },
-        problems=tuple(problems),
-    )
+            kept[place] = row, where
+    return kept, tuple(problems)
+
+
+def _attack(kind: str) -> str:
+    """Return the attack's type in lower case, or an empty text for a live face."""
+    kind = " ".join(kind.lower().split())
+    return "" if kind.replace(" ", "_").replace("-", "_") in _BONA_FIDE else kind
+
+
+def _groups(
+    columns: Sequence[str], rows: Sequence[Row], known: Collection[str]
+) -> dict[str, Names]:
+    """Return the values of every column that is not a known one."""
+    return {c: np.array([row[c] for row in rows]) for c in columns if c not in known}
+
+
+def _nothing_left(path: Path, what: str, problems: Sequence[Problem]) -> InvalidInput:
+    reasons = "; ".join(map(str, problems[:3])) or "it has no rows"
+    return InvalidInput(f"no {what} can be used: {reasons}", source=str(path))
 
 
 def _label(row: Row, named: bool) -> bool:
     label = row.get("label", "").lower()
     if named:
-        people = [row[side] for side in _SIDES]
+        people = [row[column] for column in _SIDES_PEOPLE]
         if not all(people):
             raise ValueError("a person is missing")
         if label and (label in _SAME) != (people[0] == people[1]):
@@ -259,6 +300,7 @@ def _place(text: str, root: Path) -> str:
     return str(root / text) if text else ""
 
 
-def _shown(place: str, root: Path) -> str:
-    path = Path(place)
-    return str(path.relative_to(root)) if path.is_relative_to(root) else place
+def _pictures(places: Iterable[str], root: Path) -> list[Picture]:
+    """Return pictures that are named by their paths below `root` where they lie there."""
+    paths = [Path(place) for place in places]
+    return [Picture(str(p.relative_to(root) if p.is_relative_to(root) else p), p) for p in paths]

@@ -1,4 +1,4 @@
-"""What a protocol asks for: pictures, whose they are, and which of them are compared."""
+"""Data of a protocol: pictures, the people that they show, and the comparisons to make."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Picture:
     Attributes
     ----------
     name
-        What the protocol calls it.
+        The protocol's name for the picture.
     source
-        Where it lies, or its bytes.
+        The picture's path, or its encoded bytes.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a picture gave no embedding: a failure to acquire (ISO/IEC 19795-1).
+    """A failure to acquire (ISO/IEC 19795-1): the reason why a picture gave no embedding.
 
     Attributes
     ----------
     kind
         ``unreadable``, ``no_face`` or ``several_faces``.
     reason
-        In words.
+        A sentence for people.
     """
 
     kind: str
@@ -54,14 +54,14 @@ Acquired = Floats | Failure  # float32 (d,), unit length
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in the data that could not be used as it stands.
+    """A row or a picture that could not be used as it stands.
 
     Attributes
     ----------
     where
         The file and row, or the picture.
     reason
-        What is wrong with it.
+        The fault, for people.
     """
 
     where: str
@@ -78,23 +78,23 @@ class Pairs:
     Attributes
     ----------
     name
-        Of the protocol, for people.
+        The protocol's name, for people.
     pictures
         Every picture once.
     person
-        int (pictures,): a number for each person.
+        int (pictures,): the number of the person in each picture.
     reference, probe
-        int (n,): which picture is on either side.
+        int (n,): the pictures on either side of each comparison.
     same
         bool (n,): whether the comparison is genuine.
     where
-        str (n,): how messages name a comparison (``pairs.csv row 7``).
+        str (n,): the name of each comparison in messages (``pairs.csv row 7``).
     folds
-        int (n,), or None if the protocol has none.
+        int (n,), or None if the protocol has no folds.
     groups
-        By column, str (n,): the value for each comparison.
+        str (n,) by column: the value for each comparison.
     problems
-        What was left out, and why.
+        The rows that were left out, with reasons.
     """
 
     name: str
@@ -114,20 +114,20 @@ class Pairs:
         Raises
         ------
         InvalidInput
-            If there are not.
+            If either kind is missing.
         """
         both = [kind for kind in (True, False) if np.any(self.same == kind)]
         if len(both) < 2:
             kind = "impostor" if True in both else "genuine" if False in both else "usable"
             raise InvalidInput(
                 f"error rates need genuine and impostor comparisons; there is no {kind} one"
-                + _told(self.problems),
+                + _left_out(self.problems),
                 source=self.name,
                 remedy="give pairs of both kinds",
             )
 
     def select(self, chosen: npt.NDArray[Any], problems: Sequence[Problem] = ()) -> Pairs:
-        """Only the chosen comparisons, a mask or indices, with further problems noted."""
+        """Return the chosen comparisons, a mask or indices, with further problems noted."""
         return replace(
             self,
             reference=self.reference[chosen],
@@ -147,13 +147,13 @@ class People:
     Attributes
     ----------
     name, pictures, problems
-        As in `Pairs`.
+        See `Pairs`.
     person
-        int (n,): whose picture each is.
+        int (n,): the number of the person in each picture.
     groups
-        By column, str (n,): the value for each picture.
+        str (n,) by column: the value for each picture.
     names
-        Of the people, by their numbers in `person`.
+        The people's names, by their numbers in `person`.
     """
 
     name: str
@@ -167,12 +167,12 @@ class People:
         if len(np.unique(self.person)) < 2:
             raise InvalidInput(
                 f"pictures of two people at least are needed, there are {len(self.pictures)} "
-                f"picture(s) of {len(np.unique(self.person))}" + _told(self.problems),
+                f"picture(s) of {len(np.unique(self.person))}" + _left_out(self.problems),
                 source=self.name,
             )
 
     def select(self, chosen: npt.NDArray[Any], problems: Sequence[Problem] = ()) -> People:
-        """Only the chosen pictures, a mask or indices, with further problems noted."""
+        """Return the chosen pictures, a mask or indices, with further problems noted."""
         kept = np.arange(len(self.pictures))[chosen]
         return replace(
             self,
@@ -190,12 +190,12 @@ class Presentations:
     Attributes
     ----------
     name, pictures, groups, problems
-        As in `People`.
+        See `People`.
     attack
         str (n,): the attack's type (the species of its presentation attack instrument), or empty
         where the presentation is bona fide: a live face.
     where
-        str (n,): how messages name a presentation (``table.csv row 7``).
+        str (n,): the name of each presentation in messages (``table.csv row 7``).
     """
 
     name: str
@@ -206,7 +206,7 @@ class Presentations:
     problems: tuple[Problem, ...] = ()
 
 
-def _told(problems: Sequence[Problem]) -> str:
+def _left_out(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""
     more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
@@ -214,19 +214,19 @@ def _told(problems: Sequence[Problem]) -> str:
 
 
 def people_of_pairs(count: int, reference: Indices, probe: Indices, same: Any) -> Indices:
-    """Whose picture each is, as far as genuine pairs tell: pictures that they link are one person.
+    """Number the people in pictures: those that genuine pairs link are of one person.
 
     Parameters
     ----------
     count
-        How many pictures there are.
+        The number of pictures.
     reference, probe, same
-        As in `Pairs`.
+        See `Pairs`.
 
     Returns
     -------
     int (count,)
-        A number for each person; a picture in no genuine pair is a person by itself.
+        The number of the person in each picture; one in no genuine pair is a person by itself.
     """
     parent = np.arange(count)
 

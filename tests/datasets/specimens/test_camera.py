@@ -156,13 +156,13 @@ def test_tilt_is_a_parameter() -> None:
 
 @pytest.mark.parametrize("tilt", [-1, 36, float("nan")])
 def test_tilts_out_of_range_are_refused(tilt: float) -> None:
-    with pytest.raises(InvalidInput, match="tilted"):
+    with pytest.raises(InvalidInput, match="tilt must be"):
         Photographed("p", "", tilt=tilt)
 
 
 @pytest.mark.parametrize("fill", [(0, 0.5), (0.6, 0.5), (0.5, 1.2)])
 def test_fills_out_of_range_are_refused(fill: tuple[float, float]) -> None:
-    with pytest.raises(InvalidInput, match="fills"):
+    with pytest.raises(InvalidInput, match="two shares in order"):
         Photographed("p", "", fill=fill)
 
 

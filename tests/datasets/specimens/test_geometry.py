@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from renzheng.datasets.specimens.geometry import (
     PinholeCamera,
     area,
-    dots_an_inch,
+    dots_per_inch,
     moved,
     project,
     rolled,
@@ -109,4 +109,4 @@ def test_areas_survive_turns_and_shifts(turn: float, x: float, y: float) -> None
 
 
 def test_resolution_is_pixels_an_inch() -> None:
-    assert dots_an_inch(rectangle(5, 7, 1011, 638), (85.6, 53.98)) == pytest.approx(300, abs=0.3)
+    assert dots_per_inch(rectangle(5, 7, 1011, 638), (85.6, 53.98)) == pytest.approx(300, abs=0.3)

@@ -115,7 +115,7 @@ def test_what_cannot_be_opened_is_told_what_can(tmp_path: Path) -> None:
         open_source(tmp_path / "notes.doc")
     for kind in ("folder of people", ".tar", ".csv", ".rec"):
         assert kind in str(refused.value.remedy)
-    with pytest.raises(InvalidInput, match="nothing here"):
+    with pytest.raises(InvalidInput, match="no such file"):
         open_source(tmp_path / "nowhere")
 
 

@@ -58,7 +58,7 @@ def test_a_flat_folder_shows_another_person_in_every_picture(others: Path, crops
 
 def test_a_folder_that_can_be_read_both_ways_is_refused(few_crops: Path) -> None:
     shutil.copy(few_crops / "person 00" / "0.png", few_crops / "stray.png")
-    with pytest.raises(InvalidInput, match="beside folders"):
+    with pytest.raises(InvalidInput, match="both pictures and folders"):
         people.read_any(few_crops)
     assert len(people.read(few_crops).pictures) == 6  # a folder of people passes strays over
     (few_crops / "empty").mkdir()
@@ -73,7 +73,7 @@ def test_a_table_of_pictures_alone(few_crops: Path) -> None:
     path.write_text("picture,sex\nperson 00/0.png,f\nperson 01/0.png,f\nperson 01/1.png,m\n")
     with pytest.raises(InvalidInput, match="lacks the column"):
         read_people(path)
-    found = read_people(path, each_another=True)
+    found = read_people(path, one_picture_each=True)
     assert len(np.unique(found.person)) == 3
     assert found.groups["sex"].tolist() == ["f", "f", "m"]
 
@@ -87,7 +87,7 @@ def test_a_table_of_pictures_alone(few_crops: Path) -> None:
         ("women=nowhere", "no folder or table of the population 'women'"),
         ("a\nb=nowhere", "on one line"),
         ("us=nowhere", "two populations are called 'us'"),
-        ("women=empty", "no pictures of people here"),
+        ("women=empty", "no pictures of people"),
         ("women=one", "two people at least"),
         ("women=letter.csv", "lacks the column"),
     ],

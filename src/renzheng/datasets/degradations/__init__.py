@@ -6,7 +6,7 @@ are trained against them. Seeded: equal photograph, face, seed and parameters gi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -28,7 +28,7 @@ from renzheng.datasets.degradations.effects import (
     Resize,
     Scan,
 )
-from renzheng.errors import InvalidInput
+from renzheng.datasets.registry import find
 from renzheng.faces.portrait import portrait
 from renzheng.types import Face, Image
 
@@ -88,7 +88,7 @@ class Degradation:
         return repr(self).replace(type(self).__name__, "Channel", 1)
 
 
-def through(effects: tuple[Effect, ...], pixels: Pixels, rng: np.random.Generator) -> Image:
+def through(effects: Sequence[Effect], pixels: Pixels, rng: np.random.Generator) -> Image:
     """Apply effects in order to float32 (H, W, 3) RGB, and round to uint8."""
     for effect in effects:
         pixels = effect(pixels, rng)
@@ -141,11 +141,7 @@ def get(name: str) -> Degradation:
     InvalidInput
         If the name is unknown.
     """
-    if name not in DEGRADATIONS:
-        raise InvalidInput(
-            f"unknown document degradation {name!r}", remedy=f"there are: {', '.join(DEGRADATIONS)}"
-        )
-    return DEGRADATIONS[name]
+    return find(DEGRADATIONS, name, "document degradation")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Specimen identity documents of no real country, and pictures of them as devices take them.
 
-For testing a system without anybody's document: a portrait is printed on an invented card, the
-card is scanned, photographed or copied, and the corners of card, portrait and ghost portrait stay
-known through all of it. Seeded: equal arguments give equal bits.
+They test a system without anybody's document: a portrait is printed on an invented card, the card
+is scanned, photographed or copied, and the corners of card, portrait and ghost portrait stay known
+through all of it. Seeded: equal arguments give equal bits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from renzheng.datasets.specimens.specimen import Corners, Specimen, turned
 from renzheng.faces.portrait import portrait as cut_portrait
 from renzheng.types import Face, Image
 
-# Raise it with every change of what `make` draws: what was computed before then counts no more.
+# Raise it with every change of what `make` draws: results computed before then no longer count.
 REVISION = 1
 
 __all__ = [
@@ -44,14 +44,14 @@ def make(
     image
         uint8 (H, W, 3) RGB, any photograph.
     face
-        Whose portrait to cut, see `renzheng.faces.portrait`.
+        The face of the portrait to cut out, see `renzheng.faces.portrait`.
     layout, seed, dpi
-        As in `draw`.
+        See `draw`.
 
     Raises
     ------
     InvalidInput
-        As `draw` does, and if the face's eyes are in one place.
+        If `draw` raises it, or the face's eyes are in one place.
     """
     check_dpi(dpi)
     height = round(45 / MM_AN_INCH * dpi)  # the largest portrait's; the others are scaled down

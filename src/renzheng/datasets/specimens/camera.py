@@ -1,12 +1,12 @@
-"""How devices take a document: scanned, photographed, copied. The corners go along.
+"""Captures of a specimen card by a device: scanned, photographed, copied. The corners go along.
 
-Each capture is data: what happens to the card itself, where it lies, what the device does.
+Each capture is data: the effects on the card itself, its place, the effects of the device.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from renzheng.datasets.degradations import through
 from renzheng.datasets.degradations.effects import (
     Defocus,
     Effect,
@@ -22,7 +23,6 @@ from renzheng.datasets.degradations.effects import (
     Laminate,
     Moire,
     Photocopy,
-    Pixels,
     Print,
     Scan,
     Scratches,
@@ -30,10 +30,11 @@ from renzheng.datasets.degradations.effects import (
     TwoTone,
     UnevenLight,
 )
+from renzheng.datasets.registry import find
 from renzheng.datasets.specimens.geometry import (
     Matrix,
     PinholeCamera,
-    dots_an_inch,
+    dots_per_inch,
     moved,
     project,
     rolled,
@@ -42,14 +43,13 @@ from renzheng.datasets.specimens.geometry import (
 )
 from renzheng.datasets.specimens.layouts import LAYOUTS, MM_AN_INCH
 from renzheng.datasets.specimens.ornaments import round_corners
+from renzheng.datasets.specimens.schemes import Colour
 from renzheng.datasets.specimens.specimen import Corners, Specimen, generator
 from renzheng.datasets.specimens.surroundings import desk, lay
 from renzheng.errors import InvalidInput
 from renzheng.types import Image
 
-MOST_TILT = 35.0  # degrees; beyond it the desk's horizon comes into the picture
-
-Grey = tuple[int, int, int]
+MAX_TILT = 35.0  # degrees; beyond it the desk's horizon comes into the picture
 
 
 class Camera(Protocol):
@@ -57,19 +57,19 @@ class Camera(Protocol):
 
     @property
     def name(self) -> str:
-        """For people and `CAPTURES`."""
+        """Name, for people and `CAPTURES`."""
 
     @property
     def description(self) -> str:
-        """For people."""
+        """Description for people."""
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The picture that the device takes.
+        """Take a picture of the card.
 
         Parameters
         ----------
         specimen
-            As `draw` gives it, or turned: the card fills the picture. It is not changed.
+            A specimen from `draw`, turned or not: the card fills the picture. It is not changed.
         seed
             Chooses what varies from picture to picture; 0 or more.
 
@@ -88,7 +88,7 @@ class Drawn:
     description: str
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The same card."""
+        """Return the same card."""
         _check(specimen)
         generator(seed)
         return specimen
@@ -101,27 +101,27 @@ class Scanned:
     Attributes
     ----------
     name, description
-        For people.
+        Texts for people.
     dpi
         The scan's pixels an inch.
     beds
-        Colours of what lies behind the card; one is drawn.
+        Colours behind the card; one is drawn.
     skew
-        The card lies askew by up to this many degrees.
+        The greatest angle at which the card lies, degrees.
     room
-        Least and most free room on each side, over the card's longer side.
+        Least and greatest free room on each side, as shares of the card's longer side.
     lines
         The print's screen, lines an inch; 0 for continuous tone.
     surface
-        What happened to the printed card before, effect by effect, in the card's pixels.
+        The effects on the printed card before the scan, in order, in the card's pixels.
     device
-        What the device does to the whole picture, effect by effect.
+        The effects of the device on the whole picture, in order.
     """
 
     name: str
     description: str
     dpi: float
-    beds: tuple[Grey, ...] = ((222, 222, 220), (250, 250, 250), (48, 48, 50))
+    beds: tuple[Colour, ...] = ((222, 222, 220), (250, 250, 250), (48, 48, 50))
     skew: float = 4.0
     room: tuple[float, float] = (0.03, 0.16)
     lines: float = 133.0
@@ -129,7 +129,7 @@ class Scanned:
     device: tuple[Effect, ...] = (Scan(skew=0), Jpeg(75))
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The scan; see `Camera.apply`."""
+        """Scan the card; see `Camera.apply`."""
         rng = _begin(specimen, seed)
         card = _surface(specimen, self.lines, self.surface, rng)
         height, width = card.shape[:2]
@@ -151,7 +151,7 @@ class Scanned:
             reach=0.9 * self.dpi / MM_AN_INCH,
             towards=math.pi / 2,
         )
-        return _end(specimen, _through(pixels, self.device, rng), matrix)
+        return _end(specimen, through(self.device, pixels, rng), matrix)
 
 
 @dataclass(frozen=True)
@@ -161,17 +161,17 @@ class Photographed:
     Attributes
     ----------
     name, description
-        For people.
+        Texts for people.
     tilt
-        The card's plane is tilted by up to this many degrees about each of its axes, 0 to 35.
+        The greatest tilt of the card's plane about each of its axes, 0 to 35 degrees.
     roll
-        And turned in the picture by up to this many degrees.
+        The greatest rotation in the picture, degrees.
     fill
-        Least and most share of the picture's width that the card fills.
+        The least and greatest share of the picture's width that the card fills.
     lines, surface, device
-        As in `Scanned`.
+        See `Scanned`.
     screen
-        The card is shown on a screen instead of lying on a desk.
+        Whether the card is shown on a screen instead of lying on a desk.
     """
 
     name: str
@@ -190,13 +190,13 @@ class Photographed:
     screen: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.tilt <= MOST_TILT:
-            raise InvalidInput(f"a card is tilted by 0 to {MOST_TILT:g} degrees, not {self.tilt}")
+        if not 0 <= self.tilt <= MAX_TILT:
+            raise InvalidInput(f"the tilt must be 0 to {MAX_TILT:g} degrees, not {self.tilt}")
         if not 0 < self.fill[0] <= self.fill[1] <= 1:
-            raise InvalidInput(f"a card fills shares in order between 0 and 1, not {self.fill}")
+            raise InvalidInput(f"fill must be two shares in order, 0 to 1, not {self.fill}")
 
     def apply(self, specimen: Specimen, seed: int = 0) -> Specimen:
-        """The photograph; see `Camera.apply`."""
+        """Photograph the card; see `Camera.apply`."""
         rng = _begin(specimen, seed)
         card = _surface(specimen, self.lines, self.surface, rng)
         height, width = card.shape[:2]
@@ -225,7 +225,7 @@ class Photographed:
             reach=float(rng.uniform(0.008, 0.02)) * max(size),
             towards=float(rng.uniform(0, 2 * np.pi)),
         )
-        return _end(specimen, _through(pixels, self.device, rng), matrix)
+        return _end(specimen, through(self.device, pixels, rng), matrix)
 
 
 def _check(specimen: Specimen) -> None:
@@ -234,7 +234,7 @@ def _check(specimen: Specimen) -> None:
     if not np.allclose((*low, *high), (0, 0, width, height), atol=0.5):
         raise InvalidInput(
             "the card must fill the picture before it is captured",
-            remedy="capture what draw gives; turn pictures afterwards",
+            remedy="capture what draw returns; turn pictures afterwards",
         )
 
 
@@ -244,18 +244,12 @@ def _begin(specimen: Specimen, seed: int) -> np.random.Generator:
 
 
 def _surface(
-    specimen: Specimen, lines: float, effects: Sequence[Effect], rng: np.random.Generator
+    specimen: Specimen, lines: float, effects: tuple[Effect, ...], rng: np.random.Generator
 ) -> Image:
     steps = (Print(cell=specimen.dpi / lines), *effects) if lines else effects
     if not steps:
         return specimen.image
-    return _through(specimen.image.astype(np.float32), steps, rng)
-
-
-def _through(pixels: Pixels, effects: Sequence[Effect], rng: np.random.Generator) -> Image:
-    for effect in effects:
-        pixels = effect(pixels, rng)
-    return np.asarray(np.clip(pixels + 0.5, 0, 255), np.uint8)
+    return through(steps, specimen.image.astype(np.float32), rng)
 
 
 def _mask(specimen: Specimen) -> Image:
@@ -278,11 +272,11 @@ def _end(specimen: Specimen, image: Image, matrix: Matrix) -> Specimen:
         portrait=along(specimen.portrait),
         ghost=None if specimen.ghost is None else along(specimen.ghost),
         card=card,
-        dpi=dots_an_inch(card, millimetres),
+        dpi=dots_per_inch(card, millimetres),
     )
 
 
-_PAPER: tuple[Grey, ...] = ((250, 250, 250),)
+_PAPER: tuple[Colour, ...] = ((250, 250, 250),)
 _PHOTO = Photographed(
     "photo", "photographed by a phone on a desk: tilted, unevenly lit, blurred, noisy, JPEG"
 )
@@ -335,15 +329,11 @@ CAPTURES: Mapping[str, Camera] = MappingProxyType({each.name: each for each in _
 
 
 def get(name: str) -> Camera:
-    """A capture by name.
+    """Return a capture by name.
 
     Raises
     ------
     InvalidInput
-        If there is none of that name.
+        If the name is unknown.
     """
-    if name not in CAPTURES:
-        raise InvalidInput(
-            f"no capture is called {name!r}", remedy=f"there are: {', '.join(CAPTURES)}"
-        )
-    return CAPTURES[name]
+    return find(CAPTURES, name, "capture")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
+from renzheng.datasets.registry import find
 from renzheng.datasets.specimens import ornaments
 from renzheng.datasets.specimens.holder import Holder, invent
 from renzheng.datasets.specimens.layouts import LAYOUTS, MM_AN_INCH, PORTRAIT_RATIO, Layout, Spot
@@ -18,8 +19,8 @@ from renzheng.datasets.specimens.specimen import Specimen, generator, rectangle
 from renzheng.errors import InvalidInput
 from renzheng.types import Image
 
-LEAST_DPI, MOST_DPI = 100, 600
-# Of a ghost portrait, over the main portrait's width, and of its ink.
+MIN_DPI, MAX_DPI = 100, 600
+# The ghost portrait's width over the main portrait's, and its opacity: least and greatest.
 GHOST_SIZES, GHOST_OPACITIES = (0.3, 0.6), (0.3, 0.7)
 
 _LABEL_SIZE = 1.6  # mm
@@ -37,7 +38,7 @@ def draw(
     portrait
         uint8 (H, W, 3) RGB; cropped centrally to 35 to 45.
     layout
-        A name of `LAYOUTS`; None draws one by the seed.
+        A name in `LAYOUTS`; None chooses one by the seed.
     seed
         Chooses the colours, the invented holder and the ghost; 0 or more.
     dpi
@@ -51,11 +52,11 @@ def draw(
     Raises
     ------
     InvalidInput
-        If the portrait is no RGB picture, there is no such layout, or a number is out of range.
+        If the portrait is not RGB, the layout is unknown, or a number is out of range.
     """
     if portrait.ndim != 3 or portrait.shape[2] != 3 or portrait.dtype != np.uint8:
         raise InvalidInput(
-            f"a portrait of shape (H, W, 3) uint8 wanted, got {portrait.shape} {portrait.dtype}"
+            f"the portrait must be uint8 (H, W, 3), not {portrait.dtype} {portrait.shape}"
         )
     if min(portrait.shape[:2]) == 0:
         raise InvalidInput("the portrait is empty")
@@ -94,25 +95,25 @@ def draw(
 
 
 def check_dpi(dpi: float) -> None:
-    """Refuse resolutions at which a card is unreadable or needlessly large.
+    """Make sure that a card is readable and not needlessly large.
 
     Raises
     ------
     InvalidInput
-        Outside 100 to 600.
+        If the resolution is not 100 to 600 dpi.
     """
-    if not LEAST_DPI <= dpi <= MOST_DPI:
-        raise InvalidInput(f"a card is drawn at {LEAST_DPI} to {MOST_DPI} dpi, not {dpi:g}")
+    if not MIN_DPI <= dpi <= MAX_DPI:
+        raise InvalidInput(f"the resolution must be {MIN_DPI} to {MAX_DPI} dpi, not {dpi:g}")
 
 
 def portrait_place(layout: Layout, dpi: float) -> tuple[int, int, int, int]:
-    """Where `draw` puts the main portrait: left, top, width and height in pixels."""
+    """Return the main portrait's place on the card: left, top, width and height in pixels."""
     left, top, width = (round(v * dpi / MM_AN_INCH) for v in layout.portrait)
     return left, top, width, round(width / PORTRAIT_RATIO)
 
 
 def fit(image: Image, width: int, height: int) -> Image:
-    """Crop centrally to the wanted ratio, then resample to (height, width, 3)."""
+    """Crop centrally to the given ratio, then resample to (height, width, 3)."""
     have_height, have_width = image.shape[:2]
     crop_width = max(1, min(have_width, round(have_height * width / height)))
     crop_height = max(1, min(have_height, round(have_width * height / width)))
@@ -123,7 +124,7 @@ def fit(image: Image, width: int, height: int) -> Image:
 
 
 class _Pen:
-    """Writes on a picture in millimetres."""
+    """A pen that writes on a card, in millimetres."""
 
     def __init__(self, picture: Pictures.Image, scale: float):
         self.ink = ImageDraw.Draw(picture)
@@ -159,14 +160,10 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
 def _layout(name: str | None, rng: np.random.Generator) -> Layout:
     if name is None:
         return tuple(LAYOUTS.values())[int(rng.integers(len(LAYOUTS)))]
-    if name not in LAYOUTS:
-        raise InvalidInput(
-            f"no layout is called {name!r}", remedy=f"there are: {', '.join(LAYOUTS)}"
-        )
-    return LAYOUTS[name]
+    return find(LAYOUTS, name, "layout")
 
 
-# All that does not depend on the holder; 18 pairs of layout and scheme, 2 to 5 MB each at 300 dpi.
+# Everything but the holder's data; 18 pairs of layout and scheme, 2 to 5 MB each at 300 dpi.
 @lru_cache(maxsize=18)
 def _blank(layout: str, scheme_name: str, dpi: float) -> Image:
     form, scheme, scale = LAYOUTS[layout], SCHEMES[scheme_name], dpi / MM_AN_INCH
@@ -231,7 +228,7 @@ def _write_machine_lines(pen: _Pen, form: Layout, holder: Holder) -> None:
 
 
 def _overprint(card: Pictures.Image, spot: Spot, scheme: Scheme, scale: float) -> None:
-    """SPECIMEN, slanting, below what is written later."""
+    """Print the word SPECIMEN, slanting, below what is written later."""
     mask = Pictures.new("L", card.size)
     font = _font(10.0 * scale)
     font = _font(10.0 * scale * spot.width / (font.getlength("SPECIMEN") / scale))
@@ -249,7 +246,7 @@ def _draw_ghost(
     scale: float,
     rng: np.random.Generator,
 ) -> tuple[int, int, int, int]:
-    """The portrait once more, small and faint; returns left, top, width and height in pixels."""
+    """Print the portrait again, small and faint; return left, top, width and height in pixels."""
     assert form.ghost is not None
     size, opacity = rng.uniform(*GHOST_SIZES), rng.uniform(*GHOST_OPACITIES)
     tint = ("grey", "tinted", "coloured")[int(rng.choice(3, p=(0.45, 0.35, 0.2)))]
@@ -277,7 +274,7 @@ def _draw_ghost(
 
 
 def _window(width: int, height: int, *, oval: bool) -> npt.NDArray[np.float32]:
-    """Soft-edged: float32 (height, width, 1), 1 inside."""
+    """Return a soft-edged mask, float32 (height, width, 1), 1 inside."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = np.abs(2 * (x + 0.5) / width - 1), np.abs(2 * (y + 0.5) / height - 1)
     reach = np.hypot(x, y) if oval else np.maximum(x, y)

@@ -1,4 +1,4 @@
-"""Plane homographies: a card before a pinhole camera or on a scanner, pixels and corners alike.
+"""Plane homographies of a card before a pinhole camera or on a scanner, for pixels and corners.
 
 Points follow `Corners`: (0, 0) is the corner of the first pixel, whose centre is (0.5, 0.5).
 """
@@ -28,45 +28,46 @@ def project(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.floa
 
 
 def area(corners: npt.ArrayLike) -> float:
-    """Of a simple polygon (n, 2); positive where the corners run clockwise as seen."""
+    """Return the area of a simple polygon (n, 2), positive if its corners run clockwise."""
     x, y = np.asarray(corners, np.float64).T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
 def scaled(factor: float) -> Matrix:
-    """Everything so many times as large."""
+    """Return the homography that scales about (0, 0)."""
     return np.diag((factor, factor, 1.0))
 
 
 def moved(x: float, y: float) -> Matrix:
-    """Everything shifted."""
+    """Return the homography that shifts."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
 
 
 def rolled(degrees: float) -> Matrix:
-    """Everything turned clockwise, as seen, around (0, 0)."""
+    """Return the homography that turns clockwise, as seen, around (0, 0)."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
 
 
 def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, border: int) -> Image:
-    """Resample a picture along a homography.
+    """Resample an image along a homography.
 
     Parameters
     ----------
     image
         uint8 (h, w) or (h, w, 3).
     matrix
-        From places in `image` to places in the result.
+        The homography from places in `image` to places in the result.
     size
         Width and height of the result.
     border
-        What lies beyond the picture: OpenCV's code.
+        OpenCV's code for what lies beyond the image.
 
     Returns
     -------
     uint8 (height, width) or (height, width, 3)
-        Where the result is smaller, pixels are averaged first, as bilinear sampling skips some.
+        Where the result is smaller, pixels are averaged first, because bilinear sampling skips
+        some.
     """
     height, width = image.shape[:2]
     outline = [[0, 0], [width, 0], [width, height], [0, height]]
@@ -86,7 +87,7 @@ def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, border: int) ->
 
 @dataclass(frozen=True)
 class PinholeCamera:
-    """A pinhole camera: focal length and picture in pixels, looking at the picture's middle."""
+    """A pinhole camera: focal length and image size in pixels, the optical axis in its middle."""
 
     focal: float
     width: int
@@ -95,23 +96,23 @@ class PinholeCamera:
     def view(
         self, tilts: tuple[float, float], roll: float, shift: tuple[float, float], distance: float
     ) -> Matrix:
-        """The homography of a plane before the camera.
+        """Return the homography of a plane before the camera.
 
         Parameters
         ----------
         tilts
-            Of the plane about its horizontal and its vertical axis, degrees.
+            The plane's rotations about its horizontal and its vertical axis, degrees.
         roll
-            Clockwise in the picture, degrees.
+            The rotation in the image, clockwise, degrees.
         shift
-            Of the plane's origin from the optical axis, in the plane's units.
+            The distances of the plane's origin from the optical axis, in the plane's units.
         distance
-            Of the plane's origin along the optical axis, in the plane's units.
+            The distance of the plane's origin along the optical axis, in the plane's units.
 
         Returns
         -------
         float64 (3, 3)
-            From places on the plane, origin in its middle, to places in the picture.
+            From places on the plane, origin in its middle, to places in the image.
         """
         a, b, c = (math.radians(v) for v in (*tilts, roll))
         about_x = np.array(
@@ -139,32 +140,32 @@ class PinholeCamera:
         place: tuple[float, float],
         margin: float = 0.02,
     ) -> Matrix:
-        """The homography of a card that fills a share of the picture.
+        """Return the homography of a card that fills a share of the image.
 
         Parameters
         ----------
         size
             The card's width and height.
         tilts, roll
-            As in `view`.
+            See `view`.
         fill
-            The width of the card's bounding box over the picture's; less where the card would
-            reach beyond the picture's margin otherwise.
+            The width of the card's bounding box over the image's; less where the card would
+            reach beyond the image's margin otherwise.
         place
-            Where that box lies in the room that is left: 0 to 1 from left and from top.
+            The place of that box in the room that is left: 0 to 1 from left and from top.
         margin
-            Of the picture's sides, kept free.
+            The share of the image's sides that is kept free.
 
         Returns
         -------
         float64 (3, 3)
-            From places on the card, its top left corner (0, 0), to places in the picture.
+            From places on the card, its top left corner (0, 0), to places in the image.
         """
         width, height = size
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]])
         centred = moved(-width / 2, -height / 2)
-        picture = np.array((self.width, self.height))
-        most = picture * (1 - 2 * margin)
+        sides = np.array((self.width, self.height))
+        inner = sides * (1 - 2 * margin)
         shift, distance = np.zeros(2), self.focal * width / (fill * self.width)
         matrix = np.eye(3)
         # Size and place depend on each other under perspective; this settles in a few rounds.
@@ -173,9 +174,9 @@ class PinholeCamera:
             box = project(matrix, corners)
             low, high = box.min(axis=0), box.max(axis=0)
             extent = high - low
-            wanted = min(fill * self.width / extent[0], *(most / extent))
-            room = np.maximum(picture - extent * wanted, 0)
-            free = np.maximum(room - 2 * margin * picture, 0)
+            wanted = min(fill * self.width / extent[0], *(inner / extent))
+            room = np.maximum(sides - extent * wanted, 0)
+            free = np.maximum(room - 2 * margin * sides, 0)
             goal = (room - free) / 2 + free * place
             distance /= wanted
             offset = goal + extent * wanted / 2 - (low + high) / 2
@@ -183,6 +184,6 @@ class PinholeCamera:
         return matrix
 
 
-def dots_an_inch(card: Corners, millimetres: tuple[float, float]) -> float:
-    """The mean resolution of a card of a known size in a picture."""
+def dots_per_inch(card: Corners, millimetres: tuple[float, float]) -> float:
+    """Return the mean resolution of a card of a known size in an image."""
     return MM_AN_INCH * math.sqrt(abs(area(card)) / (millimetres[0] * millimetres[1]))

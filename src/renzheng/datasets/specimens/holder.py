@@ -1,4 +1,4 @@
-"""Holders who do not exist."""
+"""Invented holders of documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from renzheng.datasets.specimens import mrz
 
-# Words for "sample" in many languages, so that nobody takes a card for a person's.
+# Words for "sample" in many languages, so that nobody mistakes a card for a real one.
 _SURNAMES = (
     "MUSTERMANN-LI",
     "SPECIMENSEN",
@@ -38,7 +38,7 @@ _GIVEN = (
     "CHARLIE BLANK",
     "YURI",
 )
-# Places that are nowhere.
+# Imaginary places.
 _PLACES = ("AMAUROT", "COCKAIGNE", "EREWHON", "LAPUTA", "SHANGRI-LA", "ATLANTIS")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _YEAR = timedelta(days=365.25)
@@ -46,7 +46,7 @@ _YEAR = timedelta(days=365.25)
 
 @dataclass(frozen=True)
 class Holder:
-    """What a document says about its holder; all invented."""
+    """An invented holder: the data that a document shows."""
 
     surname: str
     given: str
@@ -58,7 +58,7 @@ class Holder:
     place: str
 
     def words(self) -> dict[str, str]:
-        """What is printed, by the key that layouts use."""
+        """Return the printed values by the keys that layouts use."""
         return {
             "surname": self.surname,
             "given": self.given,
@@ -75,20 +75,20 @@ class Holder:
         }
 
     def td1(self) -> tuple[str, str, str]:
-        """The three machine-readable lines of an identity card."""
+        """Return the three machine-readable lines of an identity card."""
         return mrz.td1(
             self.number, _six(self.birth), "<", _six(self.expires), self.surname, self.given
         )
 
     def td3(self) -> tuple[str, str]:
-        """The two machine-readable lines of a passport."""
+        """Return the two machine-readable lines of a passport."""
         return mrz.td3(
             self.number, _six(self.birth), "<", _six(self.expires), self.surname, self.given
         )
 
 
 def invent(rng: np.random.Generator) -> Holder:
-    """Draw a holder."""
+    """Invent a holder at random."""
     birth = date(1950, 1, 1) + timedelta(days=int(rng.integers(50 * 365)))
     issued = date(2018, 1, 1) + timedelta(days=int(rng.integers(7 * 365)))
     return Holder(

@@ -9,12 +9,12 @@ _WEIGHTS = (7, 3, 1)
 
 
 def check_digit(text: str) -> str:
-    """The check digit of digits, capital letters and fillers (``<``).
+    """Return the check digit of digits, capital letters and fillers (``<``).
 
     Raises
     ------
     InvalidInput
-        If there is any other character.
+        If the text has any other character.
     """
     return str(sum(_value(c) * _WEIGHTS[k % 3] for k, c in enumerate(text)) % 10)
 
@@ -22,12 +22,12 @@ def check_digit(text: str) -> str:
 def td1(
     number: str, birth: str, sex: str, expires: str, surname: str, given: str
 ) -> tuple[str, str, str]:
-    """The three lines of an identity card, 30 characters each.
+    """Return the three lines of an identity card, 30 characters each.
 
     Parameters
     ----------
     number
-        Of the document, at most 9 capital letters and digits.
+        The document's number, at most 9 capital letters and digits.
     birth, expires
         YYMMDD.
     sex
@@ -38,7 +38,7 @@ def td1(
     Raises
     ------
     InvalidInput
-        If something does not fit.
+        If a value is too long or has a character that cannot stand there.
     """
     first = f"I<{COUNTRY}{_number(number)}".ljust(30, "<")
     dates = _date(birth), sex, _date(expires)
@@ -56,19 +56,19 @@ def td3(
     given: str,
     personal: str = "",
 ) -> tuple[str, str]:
-    """The two lines of a passport, 44 characters each.
+    """Return the two lines of a passport, 44 characters each.
 
     Parameters
     ----------
     number, birth, sex, expires, surname, given
-        As in `td1`.
+        See `td1`.
     personal
-        Personal number, at most 14 characters; may be empty.
+        The personal number, at most 14 characters; may be empty.
 
     Raises
     ------
     InvalidInput
-        If something does not fit.
+        If a value is too long or has a character that cannot stand there.
     """
     if len(personal) > 14:
         raise InvalidInput("a personal number has at most 14 characters")

@@ -1,4 +1,4 @@
-"""What is drawn on a document besides words and portraits."""
+"""Ornaments of a document: emblem, chip, rounded corners, signature."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def chip(pixels: Image, spot: Spot, scale: float) -> None:
 
 
 def round_corners(width: int, height: int, radius: int) -> Image:
-    """A mask of a rectangle with round corners: uint8 (height, width), 255 inside."""
+    """Return the mask of a rectangle with round corners: uint8 (height, width), 255 inside."""
     mask = np.full((height, width), 255, np.uint8)
     radius = min(radius, width // 2, height // 2)
     if radius > 0:
@@ -65,7 +65,7 @@ def round_corners(width: int, height: int, radius: int) -> Image:
 def signature(
     image: Image, spot: Spot, ink: Colour, scale: float, rng: np.random.Generator
 ) -> None:
-    """Draw a scribble of four waves, as pens make."""
+    """Draw a scribble of four waves, like a pen's."""
     t = np.linspace(0, 1, 240)
     phase, strength = rng.uniform(0, 2 * np.pi, 4), rng.uniform(0.4, 1, 4)
     y = sum(

@@ -25,9 +25,10 @@ class Scheme:
     papers
         The ground's colours at the left, in the middle and at the right: iris printing.
     lines
-        Of the three families of fine curves.
+        The colours of the three families of fine curves.
     ink, label, accent, on_accent, highlight, overprint
-        Of values; labels; bands and emblems; words on bands; a narrow stripe; the word SPECIMEN.
+        The colours of values; labels; bands and emblems; text on bands; a narrow stripe; the word
+        SPECIMEN.
     """
 
     papers: tuple[Colour, Colour, Colour]
@@ -88,7 +89,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
 
 
 def guilloche(width: int, height: int, scheme: Scheme, pixels_a_mm: float) -> Image:
-    """Ground with interfering sine curves and a rosette, as banknotes have.
+    """Draw a ground of interfering sine curves and a rosette, as on banknotes.
 
     Returns
     -------
@@ -121,7 +122,7 @@ def guilloche(width: int, height: int, scheme: Scheme, pixels_a_mm: float) -> Im
 
 
 def rosette(radius: float, turn: float = 0.0, petals: int = 12) -> npt.NDArray[np.float64]:
-    """A closed curve of petals around (0, 0): (n, 2) xy."""
+    """Return a closed curve of petals around (0, 0): float64 (n, 2) xy."""
     angle = np.linspace(0, 2 * np.pi, 60 * petals + 1)
     reach = radius * (0.72 + 0.28 * np.cos(petals * (angle + turn)))
     return np.stack((reach * np.cos(angle), reach * np.sin(angle)), axis=-1)

@@ -1,4 +1,4 @@
-"""The picture of a specimen document, and where on it everything lies."""
+"""A picture of a specimen document, and the corners of what it shows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput
 from renzheng.types import Image
 
-# float32 (4, 2) xy: top left, top right, bottom right, bottom left of a thing in its own upright
-# orientation. The unit is the pixel and (0, 0) the picture's corner, so that the first pixel's
-# centre is (0.5, 0.5) and turning by quarters is exact.
+# float32 (4, 2) xy px: top left, top right, bottom right, bottom left of a thing as it stands
+# upright. (0, 0) is the corner of the first pixel, whose centre is (0.5, 0.5), so that turning by
+# quarters is exact.
 Corners = npt.NDArray[np.float32]
 
 
@@ -26,16 +26,17 @@ class Specimen:
     image
         uint8 (H, W, 3) RGB.
     layout
-        The name of what was drawn.
+        The name of the layout.
     portrait
         float32 (4, 2) xy px: top left, top right, bottom right and bottom left of the main
         portrait as it stands upright; (0, 0) is the corner of the picture's first pixel.
     ghost
-        The same of the ghost portrait, around its window; None where the layout has none.
+        The corners of the ghost portrait's window likewise; None where the layout has none.
     card
-        The same of the card, rounded corners cut off square.
+        The corners of the card likewise, as if they were not rounded.
     dpi
-        Pixels an inch of the card in the picture; under perspective the mean over its area.
+        The card's resolution in the picture, pixels an inch; under perspective the mean over its
+        area.
     """
 
     image: Image
@@ -46,7 +47,7 @@ class Specimen:
     dpi: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The ground truth as plain values for JSON; the pixels stay out."""
+        """Return the ground truth as plain values for JSON, without the pixels."""
         return {
             "layout": self.layout,
             "size": [self.image.shape[1], self.image.shape[0]],
@@ -58,21 +59,21 @@ class Specimen:
 
 
 def rectangle(left: float, top: float, width: float, height: float) -> Corners:
-    """The corners of an upright rectangle."""
+    """Return the corners of an upright rectangle."""
     right, bottom = left + width, top + height
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def generator(seed: int) -> np.random.Generator:
-    """What a seed draws from.
+    """Return the random generator of a seed.
 
     Raises
     ------
     InvalidInput
-        If the seed is no whole number or negative.
+        If the seed is not a whole number, or negative.
     """
     if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InvalidInput(f"a seed is a whole number of 0 or more, not {seed}")
+        raise InvalidInput(f"the seed must be a whole number of 0 or more, not {seed}")
     return np.random.default_rng(seed)
 
 
@@ -82,17 +83,17 @@ def turned(specimen: Specimen, quarter_turns: int) -> Specimen:
     Parameters
     ----------
     specimen
-        Any; it is not changed.
+        Any specimen; it is not changed.
     quarter_turns
-        1 is 90 degrees clockwise; any whole number.
+        Any whole number; 1 is 90 degrees clockwise.
 
     Raises
     ------
     InvalidInput
-        If `quarter_turns` is no whole number.
+        If `quarter_turns` is not a whole number.
     """
     if not isinstance(quarter_turns, (int, np.integer)):
-        raise InvalidInput(f"quarter turns are whole, not {quarter_turns}")
+        raise InvalidInput(f"quarter turns must be a whole number, not {quarter_turns}")
     height, width = specimen.image.shape[:2]
     turns = int(quarter_turns) % 4
 

@@ -1,4 +1,4 @@
-"""What a card lies on, and the shadow that it throws there."""
+"""The ground that a card lies on, and the shadow that it throws there."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PAINTS = ((236, 236, 232), (52, 54, 58), (204, 196, 182), (150, 166, 178))
 
 
 def desk(matrix: Matrix, size: tuple[int, int], rng: np.random.Generator) -> Image:
-    """The top of a desk: wood, cloth, stone or paint.
+    """Draw the top of a desk: wood, cloth, stone or paint.
 
     Parameters
     ----------
     matrix
-        From the desk's plane to the picture, so that its grain is seen in perspective.
+        The homography from the desk's plane to the image: its grain is seen in perspective.
     size
-        Width and height of the picture.
+        Width and height of the image.
 
     Returns
     -------
@@ -61,10 +61,11 @@ def lay(
     mask
         uint8 (H, W): 255 where the card is.
     shadow
-        How dark it is beside the card, 0 to 1.
-    reach, towards
-        How far the shadow lies off the card and how soft it is, in pixels; its direction in
-        radians.
+        The darkness beside the card, 0 to 1.
+    reach
+        The shadow's distance from the card and its softness, in pixels.
+    towards
+        The shadow's direction, in radians.
 
     Returns
     -------

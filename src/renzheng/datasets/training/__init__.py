@@ -1,4 +1,4 @@
-"""Pictures to train on, from the forms that the field keeps them in."""
+"""Training sets in the field's usual forms."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def open_source(path: Path, root: Path | None = None) -> Source:
         A folder of people (``WHO/PICTURE``), a folder of tar shards or one shard, a CSV table with
         ``picture`` and ``person``, or an InsightFace ``.rec``.
     root
-        Where a table's relative paths start.
+        The folder that a table's relative paths start from; by default the table's.
 
     Raises
     ------
     InvalidInput
-        If there is none of these, or it shows fewer than two people.
+        If the path holds none of these, or shows fewer than two people.
     """
     if path.is_dir():
         shards = sorted(path.glob("*.tar"))
         return Shards(shards) if shards else Files.of_folder(path)
     suffix = path.suffix.lower()
     if not path.exists():
-        raise InvalidInput("there is nothing here", source=str(path))
+        raise InvalidInput("there is no such file or folder", source=str(path))
     if suffix == ".csv":
         return Files.of_table(path, root)
     if suffix == ".rec":
@@ -43,12 +43,12 @@ def open_source(path: Path, root: Path | None = None) -> Source:
     if suffix == ".tar":
         return Shards([path])
     raise InvalidInput(
-        "pictures cannot be read from this",
+        "no training set in a known form",
         source=str(path),
         remedy="give a folder of people, a folder of .tar shards, a .csv or a .rec",
     )
 
 
 def merge(sources: Sequence[Source]) -> Source:
-    """Several sources as one, their people kept apart."""
+    """Join several sources, their people kept apart."""
     return Merged(sources)

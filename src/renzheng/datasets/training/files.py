@@ -1,4 +1,4 @@
-"""Pictures that lie in files: a folder of people, or a table."""
+"""Training sets of picture files: a folder of people, or a table."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from renzheng.errors import UnreadableImage
 
 
 class Files(Named):
-    """Pictures by path.
+    """Picture files of people.
 
     Parameters
     ----------
     found
-        As the readers of protocols give them.
+        The people, as the readers of protocols return them.
 
     Attributes
     ----------
     paths
-        Where each picture lies.
+        The path of each picture.
     """
 
     def __init__(self, found: People):
@@ -35,28 +35,28 @@ class Files(Named):
 
     @classmethod
     def of_folder(cls, folder: Path) -> Files:
-        """``WHO/PICTURE`` below a folder.
+        """Read ``WHO/PICTURE`` below a folder.
 
         Raises
         ------
         InvalidInput
-            If it shows fewer than two people.
+            If the folder shows fewer than two people.
         """
         return cls(people.read(folder))
 
     @classmethod
     def of_table(cls, path: Path, root: Path | None = None) -> Files:
-        """A CSV table with the columns ``picture`` and ``person``.
+        """Read a CSV table with the columns ``picture`` and ``person``.
 
         Raises
         ------
         InvalidInput
-            If it cannot be used.
+            If the table cannot be used.
         """
         return cls(table.read_people(path, root))
 
     def content(self, index: int) -> bytes:
-        """A picture, encoded.
+        """Return a picture, encoded.
 
         Raises
         ------

@@ -22,16 +22,16 @@ _MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 _LENGTH = (1 << 29) - 1
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
-_MOST = 1 << 28  # bytes of one record: far above any picture
+_MAX_BYTES = 1 << 28  # bytes of one record: far above any picture
 
 
 class Records(Named):
-    """Pictures in a ``.rec`` file.
+    """A ``.rec`` file of pictures.
 
     Parameters
     ----------
     path
-        The ``.rec``; the ``.idx`` beside it is used where there is one.
+        The ``.rec`` file; the ``.idx`` beside it is used where there is one.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Records(Named):
         self.problems = tuple(problems)
 
     def content(self, index: int) -> bytes:
-        """A picture, encoded."""
+        """Return a picture, encoded."""
         return self._read(self._places[index])[2]
 
     def _read(self, place: int, header_only: bool = False) -> tuple[int, tuple[float, ...], bytes]:
@@ -79,7 +79,7 @@ class Records(Named):
                 f"it cannot be read: {error.strerror}", source=str(self._path)
             ) from error
         try:
-            record = _record(file, place, 4096 if header_only else _MOST)
+            record = _record(file, place, 4096 if header_only else _MAX_BYTES)
             flag, label, _, _ = _HEADER.unpack_from(record)
             if flag == 0:
                 return 0, (label,), record[_HEADER.size :]
@@ -100,12 +100,12 @@ def write_records(path: Path, pictures: Iterable[tuple[bytes, int]]) -> int:
     Returns
     -------
     int
-        How many were written.
+        The number of pictures written.
 
     Raises
     ------
     InvalidInput
-        If a number is none that the format's 32-bit floats tell from its neighbours.
+        If a number is beyond 2**24, where the format's 32-bit floats skip whole numbers.
     """
     count = 0
     with path.open("wb") as file, path.with_suffix(".idx").open("w") as index:
@@ -122,7 +122,7 @@ def write_records(path: Path, pictures: Iterable[tuple[bytes, int]]) -> int:
 
 
 def _index(path: Path) -> dict[int, int]:
-    """Where each record begins, by key."""
+    """Return the byte at which each record begins, by key."""
     beside = path.with_suffix(".idx")
     try:
         size = path.stat().st_size
@@ -135,7 +135,7 @@ def _index(path: Path) -> dict[int, int]:
         with path.open("rb") as file:
             while place < size:
                 try:
-                    _record(file, place, _MOST)
+                    _record(file, place, _MAX_BYTES)
                 except ValueError as error:
                     raise ValueError(f"the record at byte {place} is damaged: {error}") from error
                 found[len(found)] = place
@@ -148,8 +148,8 @@ def _index(path: Path) -> dict[int, int]:
         raise InvalidInput(f"no index of records: {error}", source=str(where)) from error
 
 
-def _record(file: BinaryIO, place: int, most: int) -> bytes:
-    """The content of the record at `place`, or at least its first `most` bytes."""
+def _record(file: BinaryIO, place: int, max_bytes: int) -> bytes:
+    """Return the content of the record at `place`, or at least its first `max_bytes` bytes."""
     file.seek(place)
     parts: list[bytes] = []
     while True:
@@ -160,7 +160,7 @@ def _record(file: BinaryIO, place: int, most: int) -> bytes:
         kind, length = word >> 29, word & _LENGTH
         if kind > _LAST or (kind in (_MIDDLE, _LAST)) != bool(parts):
             raise ValueError("its parts are out of order")
-        wanted = min(length, most)
+        wanted = min(length, max_bytes)
         body = file.read(wanted)
         if len(body) < wanted:
             raise ValueError("the file ends in it")

@@ -1,4 +1,4 @@
-"""Tar shards as WebDataset has them: ``000001.jpg`` beside ``000001.cls`` or ``000001.json``.
+"""Tar shards in WebDataset's form: ``000001.jpg`` beside ``000001.cls`` or ``000001.json``.
 
 A set of a million small files is slow to copy and to list; a hundred shards are not. Nothing is
 unpacked: the shards' headers are read once, pictures by their place in the file.
@@ -17,11 +17,11 @@ from renzheng.datasets.training.source import Handles, Named, Source
 from renzheng.errors import InvalidInput, UnreadableImage
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-_SMALL = 65536  # bytes of a label
+_MAX_LABEL = 65536  # bytes
 
 
 class Shards(Named):
-    """Pictures in tar files.
+    """Tar files of pictures.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Shards(Named):
     Raises
     ------
     InvalidInput
-        If one cannot be read, or they show fewer than two people. Members that are no ordinary
+        If a shard cannot be read, or they show fewer than two people. Members that are not ordinary
         files are passed over.
     """
 
@@ -51,7 +51,7 @@ class Shards(Named):
                             continue
                         if suffix.lower() in _PICTURES:
                             pictures[stem] = number, member.offset_data, member.size
-                        elif suffix in (".cls", ".json") and member.size <= _SMALL:
+                        elif suffix in (".cls", ".json") and member.size <= _MAX_LABEL:
                             body = shard.extractfile(member)
                             assert body is not None  # an ordinary file has a body
                             labels[stem] = _label(body.read(), suffix)
@@ -69,7 +69,7 @@ class Shards(Named):
         self.problems = tuple(problems)
 
     def content(self, index: int) -> bytes:
-        """A picture, encoded.
+        """Return a picture, encoded.
 
         Raises
         ------
@@ -101,7 +101,9 @@ def write_shards(source: Source, folder: Path, per_shard: int = 10_000) -> list[
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob("*.tar")):
-        raise InvalidInput("there are shards already", source=str(folder), remedy="name another")
+        raise InvalidInput(
+            "there are shards already", source=str(folder), remedy="name another folder"
+        )
     paths: list[Path] = []
     for first in range(0, len(source), per_shard):
         paths.append(folder / f"shard-{len(paths):06d}.tar")
@@ -118,7 +120,7 @@ def write_shards(source: Source, folder: Path, per_shard: int = 10_000) -> list[
 
 
 def _check_end(shard: tarfile.TarFile, path: Path) -> None:
-    """Zeros or nothing: at a damaged header tarfile stops as if the shard ended there."""
+    """Make sure that zeros or nothing follow: tarfile stops at a damaged header as at the end."""
     assert shard.fileobj is not None
     shard.fileobj.seek(shard.offset)
     if any(shard.fileobj.read(tarfile.BLOCKSIZE)):

@@ -1,4 +1,4 @@
-"""What every collection of training pictures offers."""
+"""The interface of training sets, and what they share."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Source(Protocol):
     Attributes
     ----------
     people
-        Their names.
+        The people's names.
     labels
-        int64 (n,): whose each picture is, an index into `people`.
+        int64 (n,): the person in each picture, an index into `people`.
     digest
-        SHA-256 of names and labels: whether two runs had the same data.
+        SHA-256 of names and labels, equal for two runs on the same data.
     problems
-        What was left out, and why.
+        The pictures that were left out, with reasons.
     """
 
     people: tuple[str, ...]
@@ -37,19 +37,19 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str:
-        """See above."""
+        """SHA-256 of names and labels."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """What messages call a picture."""
+        """Return the name of a picture in messages."""
 
     def content(self, index: int) -> bytes:
-        """A picture, encoded as it lies there."""
+        """Return a picture, encoded."""
 
 
 class Named:
-    """What sources have in common: names, labels, and a digest of both."""
+    """A base of sources: names, labels, and a digest of both."""
 
     problems: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class Named:
             raise InvalidInput(
                 f"all {len(names)} picture(s) are of one person: {known[0]}",
                 source=where,
-                remedy="nothing can be learnt about telling people apart; add others",
+                remedy="add other people: training needs two at least",
             )
         self._names = tuple(names)
         self.people: tuple[str, ...] = tuple(str(person) for person in known)
@@ -77,41 +77,41 @@ class Named:
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """What messages call a picture."""
+        """Return the name of a picture in messages."""
         return self._names[index]
 
 
 class Handles:
-    """Open files of this process: few at a time, closed in the end, none of them pickled.
+    """Open files of this process: few at a time, closed in the end, never pickled.
 
     A forked process opens its own, since it would share the place in the file with its parent.
     """
 
-    _MOST = 64  # systems allow some hundreds, and a set may have more shards
+    _MAX_OPEN = 64  # systems allow some hundreds, and a set may have more shards
 
     def __init__(self) -> None:
         self._open: dict[Path, BinaryIO] = {}
         self._owner = os.getpid()
 
     def __getstate__(self) -> dict[str, object]:
-        """Nothing of this process."""
+        """Leave out the open files, which belong to this process."""
         return {"_open": {}, "_owner": -1}
 
     def __del__(self) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close them all; they are opened again as needed."""
+        """Close all files; they are opened again as needed."""
         while self._open:
             self._open.popitem()[1].close()
 
     def get(self, path: Path) -> BinaryIO:
-        """The file, open for reading at any place."""
+        """Return the file, open for reading at any place."""
         if self._owner != os.getpid():
             self.close()
             self._owner = os.getpid()
         if path not in self._open:
-            if len(self._open) >= self._MOST:
+            if len(self._open) >= self._MAX_OPEN:
                 self._open.pop(next(iter(self._open))).close()
             self._open[path] = path.open("rb")
         return self._open[path]
@@ -131,7 +131,7 @@ class Merged(Named):
         self._ends = np.cumsum([len(source) for source in sources])
 
     def content(self, index: int) -> bytes:
-        """A picture, encoded."""
+        """Return a picture, encoded."""
         which = int(np.searchsorted(self._ends, index, side="right"))
         before = int(self._ends[which - 1]) if which else 0
         return self._sources[which].content(index - before)

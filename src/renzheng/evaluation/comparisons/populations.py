@@ -1,4 +1,4 @@
-"""Further populations of a calibration: who they are, and whether the promise holds among them."""
+"""Further populations of a calibration, and whether its promised rates hold among them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,30 @@ import numpy as np
 from renzheng.datasets import people, table
 from renzheng.datasets.types import People
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.comparisons.calibration import Compared, split_people
+from renzheng.evaluation.comparisons.calibration import Compared
 from renzheng.evaluation.comparisons.measurement import (
     Measurement,
     count_people_pairs,
     promised_thresholds,
 )
-from renzheng.evaluation.statistics.bootstrap import (
-    Estimate,
-    Progress,
-    Weighted,
-    interval,
-    replicates,
-)
+from renzheng.evaluation.comparisons.scores import Array
+from renzheng.evaluation.comparisons.weighted import WeightedScores
+from renzheng.evaluation.sampling import split_people
+from renzheng.evaluation.statistics.bootstrap import Estimate, Progress, bootstrap
 from renzheng.verification.calibration import Calibration
 
-# Fewer have fewer than 30 pairs, the least that a rate can be told from.
-_FEWEST_FITTED = 9
+# Fewer people have fewer than 30 pairs, the number that the rule of 30 asks for.
+_MIN_FITTED = 9
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """People of a population.
+    """The people who stand for a population.
 
     Attributes
     ----------
     name
-        The population's.
+        The name of the population.
     people
         Its people, who are all compared with one another.
     covered
@@ -57,13 +54,13 @@ class Kept:
     Attributes
     ----------
     population, covered
-        Which population, and whether the promise is held to it.
+        The name of the population, and whether the promise is held to it.
     people
-        How many people of it were compared.
+        The number of its people who were compared.
     promised, threshold
         A false match rate, and the distance that the calibration gives to it.
     fmr
-        Observed at that distance.
+        The rate observed at that distance.
     """
 
     population: str
@@ -79,7 +76,7 @@ class Kept:
         return bool(np.isfinite(self.fmr.low) and self.fmr.low > self.promised)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "population": self.population,
             "covered": self.covered,
@@ -90,26 +87,27 @@ class Kept:
         }
 
 
-def read(asked: Sequence[tuple[str, bool]], taken: Sequence[str] = ()) -> list[Sample]:
+def read(options: Sequence[tuple[str, bool]], taken: Sequence[str] = ()) -> list[Sample]:
     """Read the populations that options name.
 
     Parameters
     ----------
-    asked
+    options
         ``NAME=FOLDER_OR_TABLE`` and whether the promise is held to that population. A folder holds
         one folder for each person, or pictures each of which shows another person; a table has the
         columns ``picture`` and, unless every picture shows another person, ``person``.
     taken
-        Names that others have already.
+        Names that are already in use.
 
     Raises
     ------
     InvalidInput
-        If an option is not of this form, a name comes twice, or there are no two people in a place.
+        If an option is not of this form, a name is given twice, or a place holds fewer than two
+        people.
     """
     found: list[Sample] = []
     places: list[tuple[str, Path, bool]] = []
-    for text, covered in asked:
+    for text, covered in options:
         name, place = _parsed(text)
         if name in (*taken, *(each[0] for each in places)):
             raise InvalidInput(
@@ -120,7 +118,7 @@ def read(asked: Sequence[tuple[str, bool]], taken: Sequence[str] = ()) -> list[S
         if place.is_dir():
             members = people.read_any(place)
         elif place.exists():
-            members = table.read_people(place, each_another=True)
+            members = table.read_people(place, one_picture_each=True)
         else:
             raise InvalidInput(
                 f"there is no folder or table of the population {name!r}", source=str(place)
@@ -138,26 +136,26 @@ def _parsed(text: str) -> tuple[str, Path]:
             remedy='for example --population "East Asian women=faces/women"',
         )
     if not name.isprintable():
-        raise InvalidInput(f"a population's name is words on one line, not {name!r}")
+        raise InvalidInput(f"a population's name must be text on one line, not {name!r}")
     return name, Path(place)
 
 
-def check(samples: Sequence[Sample], hold_out: float, seed: int) -> None:
-    """Refuse populations that are too small to be fitted and tested on, before the work.
+def check_sizes(samples: Sequence[Sample], hold_out: float, seed: int) -> None:
+    """Refuse populations that are too small to fit and test on, before any work is done.
 
     Raises
     ------
     InvalidInput
-        If one is.
+        If one of them is.
     """
     for each in samples:
         tested = split_people(each.people.person, hold_out, seed)
         fitted, held = (len(np.unique(each.people.person[part])) for part in (~tested, tested))
-        if fitted < _FEWEST_FITTED or (hold_out and held < 2):
+        if fitted < _MIN_FITTED or (hold_out and held < 2):
             raise InvalidInput(
                 f"the population {each.name!r} has too few people: {fitted} to fit on"
                 + (f" and {held} to test on" if hold_out else "")
-                + f", where {_FEWEST_FITTED}"
+                + f", where {_MIN_FITTED}"
                 + (" and 2" if hold_out else "")
                 + " at least are needed",
                 source=each.people.name,
@@ -173,25 +171,26 @@ def observe(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Kept]:
-    """Hold the promised rates against comparisons that the calibration was not fitted on.
+    """Compare the promised rates with those of comparisons that were not fitted on.
 
     Parameters
     ----------
     compared
         The comparisons.
     calibration
-        The promise.
+        The calibration that promises the rates.
     draws, seed, progress
-        The bootstrap's over people.
+        As in `bootstrap`.
     """
     scores = compared.scores
     promised = promised_thresholds(calibration)
     cuts = np.array([threshold for threshold, _ in promised])
-    plain, pairs = Weighted(scores), count_people_pairs(scores)
-    drawn = [
-        np.where(cuts <= scores.complete_to, weighted.fmr_at(cuts), np.nan)
-        for weighted in replicates(scores, draws, seed=seed, progress=progress)
-    ]
+
+    def statistics(weight: Array | None) -> dict[str, Array]:
+        return {"fmr": WeightedScores(scores, weight).drawn_fmr_at(cuts)}
+
+    found = bootstrap(scores.person, statistics, draws, seed=seed, progress=progress)
+    observed = found.estimates("fmr", count_people_pairs(scores))
     return [
         Kept(
             population=compared.name,
@@ -199,14 +198,14 @@ def observe(
             people=scores.people,
             promised=rate,
             threshold=threshold,
-            fmr=interval(float(plain.fmr_at(threshold)), [row[k] for row in drawn], pairs),
+            fmr=fmr,
         )
-        for k, (threshold, rate) in enumerate(promised)
+        for (threshold, rate), fmr in zip(promised, observed, strict=True)
     ]
 
 
-def of_measurement(name: str, measurement: Measurement) -> list[Kept]:
-    """Return the same for the main population, whose measurement has it already."""
+def kept_of_measurement(name: str, measurement: Measurement) -> list[Kept]:
+    """Return the promised rates of the main population, which its measurement already holds."""
     return [
         Kept(name, True, measurement.people, each.promised, each.threshold, each.fmr)
         for each in measurement.promises

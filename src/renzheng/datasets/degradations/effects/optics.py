@@ -1,4 +1,4 @@
-"""What a camera adds: blur, uneven light, noise, and the beat with a screen's pixels."""
+"""Effects of a camera: blur, uneven light, noise, and the beat with a screen's pixels."""
 
 from __future__ import annotations
 

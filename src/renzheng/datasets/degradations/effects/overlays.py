@@ -1,4 +1,4 @@
-"""What lies over a document: mirrored light, a hologram, scratches."""
+"""Layers over a document: mirrored light, a hologram, scratches."""
 
 from __future__ import annotations
 
