@@ -191,9 +191,8 @@ def test_an_interrupt_waits_until_a_library_is_imported() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("suffix", [".html", ".png"])
-def test_the_report_is_written(pictures: Path, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"report{suffix}"
+def test_the_report_is_written(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
     done = run("verify", pictures / "portrait.png", pictures / "again.jpg", "--report", path)
     assert done.returncode == 3, done.stderr
     assert path.stat().st_size > 10_000
@@ -269,7 +268,7 @@ def test_comparing_imports_nothing_heavy(pictures: Path) -> None:
         "import sys; from renzheng.apps.cli import main\n"
         f"main(['verify', {str(pictures / 'portrait.png')!r}, {str(pictures / 'again.jpg')!r}])\n"
         "heavy = {'torch', 'onnx', 'openvino', 'skimage', 'scipy', 'rich', 'lz4', 'joblib'}\n"
-        "heavy |= {'urllib.request', 'http.client', 'ssl'}\n"
+        "heavy |= {'urllib.request', 'http.client', 'ssl', 'jinja2'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run(

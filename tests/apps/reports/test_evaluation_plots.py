@@ -12,7 +12,7 @@ from renzheng.evaluation.comparisons.scores import Scores
 from renzheng.evaluation.comparisons.study import Study
 
 pytest.importorskip("matplotlib")
-from renzheng.apps.reports.evaluation import plots
+from renzheng.apps.reports.evaluation.comparisons import plots
 
 TOO_FEW = "too few comparisons"
 

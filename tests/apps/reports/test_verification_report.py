@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
+from renzheng.apps.reports import thumbnails
 from renzheng.apps.reports import verification as report
-from renzheng.apps.reports.verification import distributions, drawing, png
+from renzheng.apps.reports.verification import distributions, drawing
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.types import (
     Capture,
@@ -189,12 +190,6 @@ def test_it_says_on_whom_the_rate_was_measured(calibration: Calibration, tmp_pat
     assert f"Measured on: {populations.measured_on(RATES)}" in text
     assert "Not covered: children: 0.0021" in text
     assert "Measured on" not in page(matched(), calibration, tmp_path).text
-    heights = []
-    for verification in (matched(), told_by_population()):
-        report.save(verification, calibration, tmp_path / "r.png")
-        with Pictures.open(tmp_path / "r.png") as picture:
-            heights.append(picture.height)
-    assert heights[1] > heights[0] + 50  # two lines more
 
 
 def test_a_calibration_says_on_whom_it_was_measured(calibration: Calibration) -> None:
@@ -259,7 +254,7 @@ def test_hostile_texts_stay_text(calibration: Calibration, tmp_path: Path) -> No
     assert "\u202e" not in found.text  # would reorder what follows
 
 
-@pytest.mark.parametrize("suffix", [".html", ".png", ".PNG"])
+@pytest.mark.parametrize("suffix", [".html", ".HTML"])
 def test_not_comparable_is_reported(suffix: str, calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / f"r{suffix}"
     for curve in (calibration, None):
@@ -271,28 +266,9 @@ def test_page_without_calibration_has_no_plot(tmp_path: Path) -> None:
     assert "svg" not in {tag for tag, _ in page(matched(), None, tmp_path).seen}
 
 
-def test_png_opens_at_full_width(calibration: Calibration, tmp_path: Path) -> None:
-    report.save(matched(), calibration, tmp_path / "r.png")
-    with Pictures.open(tmp_path / "r.png") as picture:
-        picture.load()
-        assert picture.format == "PNG"
-        assert picture.width == png.WIDTH
-        assert 1000 < picture.height < 4000
-
-
-def test_long_texts_do_not_blow_up_the_png(calibration: Calibration, tmp_path: Path) -> None:
-    long = "x" * 20_000
-    many = tuple(Finding("x", "probe", long) for _ in range(3))
-    report.save(
-        matched(reason=long, probe=capture(long), findings=many), calibration, tmp_path / "r.png"
-    )
-    with Pictures.open(tmp_path / "r.png") as picture:
-        assert picture.height < 6000
-
-
 def test_other_suffix_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    for name in ("r.pdf", "r"):
-        with pytest.raises(InvalidInput, match=r"\.html or \.png"):
+    for name in ("r.pdf", "r", "r.png"):
+        with pytest.raises(InvalidInput, match=r"name it \.html"):
             report.save(matched(), None, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -330,7 +306,7 @@ def test_pictures_are_scaled_for_embedding() -> None:
     large = drawing.marked(capture(height=1500, width=3000))
     assert large is not None
     assert large.shape == (450, 900, 3)
-    with Pictures.open(io.BytesIO(drawing.jpeg(large))) as picture:
+    with Pictures.open(io.BytesIO(thumbnails.jpeg(large))) as picture:
         assert picture.size == (900, 450)
 
 
