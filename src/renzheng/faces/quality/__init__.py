@@ -1,8 +1,9 @@
-"""Face image quality: is this face fit to be compared?
+"""Face image quality: whether a face is fit to be compared.
 
-The measures bear the names of ISO/IEC 29794-5 and its reference implementation OFIQ, as far as
-they can be worked out from five landmarks, the detector's box and the pixels; each says where it
-departs from them. One module a measure or a small family; this registry knows only their interface.
+The measures have the names of ISO/IEC 29794-5 and its reference implementation OFIQ, as far as
+they can be computed from five landmarks, the detector's box and the pixels; each says where it
+differs from them. Each module holds a measure or a small family; this registry knows only their
+interface.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def measure(
     image
         uint8 (H, W, 3) RGB: the whole picture.
     face
-        The face in it.
+        The face to measure.
     template
-        That the embedding network's crop is aligned to; only ``crop_inside`` looks at it.
+        The template that the embedding network's crop is aligned to; only ``crop_inside`` uses it.
     faces
         All faces of the picture, for ``single_face_present``.
 

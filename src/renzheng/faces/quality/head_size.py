@@ -1,4 +1,4 @@
-"""How much of the picture the head fills."""
+"""Size of the head in the picture."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from renzheng.faces.quality.view import View
 
 
 def value(view: View) -> float:
-    """The distance from between the eyes to the chin over the picture's height.
+    """Return the distance from between the eyes to the chin over the picture's height.
 
-    The chin is estimated, see `View.chin_distance`: the standard (7.4.9) takes it from landmarks.
+    The chin is estimated, see `View.chin_distance`; the standard (7.4.9) takes it from landmarks.
     """
     return float(view.chin_distance / view.image.shape[0])
 
 
 def component(value: float) -> int:
-    """Best at 0.45, as on a passport: 200 (1 - sigmoid(|value - 0.45|, 0, 0.05)), as in OFIQ."""
+    """Return 200 (1 - sigmoid(|value - 0.45|, 0, 0.05)) as in OFIQ; passports have 0.45."""
     return clamped(200 * (1 - sigmoid(abs(value - 0.45), 0, 0.05)))
 
 
@@ -23,8 +23,6 @@ MEASURES = (
     Measure(
         name="head_size",
         title="Head size",
-        unit="",
-        standard=False,
         explanation="How much of the picture's height lies between eyes and chin; a portrait for a "
         "document has 0.45, and comparing does not need that.",
         live_remedy="come closer or go back until the head fills most of the picture",

@@ -1,4 +1,4 @@
-"""Does light fall on both sides of the face alike?"""
+"""Evenness of the light on both sides of the face."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from renzheng.faces.quality.view import View
 
 
 def value(view: View) -> float:
-    """What the luminance histograms of the two cheeks have in common, 0 to 1.
+    """Return the intersection of the luminance histograms of the two cheeks, 0 to 1.
 
-    The sum of the smaller share at every level of linear luminance (ISO/IEC 29794-5, 7.3.3), in
-    the standard's zones (`View.cheeks`) at its scale. It blacks out what lies beside its face
-    region, as a zone does on a head turned far to the side; we do not.
+    It is the sum of the smaller share at every level of linear luminance (ISO/IEC 29794-5, 7.3.3),
+    in the standard's zones (`View.cheeks`) at its scale. The standard blacks out pixels outside its
+    face region, which a zone reaches when the head is turned far to the side; we do not.
     """
     left, right = (_histogram(view.luminance[zone]) for zone in view.cheeks)
     return float(np.minimum(left, right).sum())
 
 
 def component(value: float) -> int:
-    """100 value^0.3."""
+    """Return 100 value^0.3."""
     return clamped(100 * max(value, 0.0) ** 0.3)
 
 
@@ -32,7 +32,6 @@ MEASURES = (
     Measure(
         name="illumination_uniformity",
         title="Evenness of the light",
-        unit="",
         standard=True,
         explanation="How alike the light on the two cheeks is: 1 where it is the same.",
         live_remedy="turn towards the light, so that it comes from the front",

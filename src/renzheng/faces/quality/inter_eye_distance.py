@@ -1,4 +1,4 @@
-"""How many pixels lie between the eyes."""
+"""Distance between the eyes in pixels."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import math
 from renzheng.faces.quality.interface import Measure, clamped, sigmoid
 from renzheng.faces.quality.view import View
 
-# Five landmarks do not tell a head in profile from one with a narrow face; past this yaw the
-# standard's cosine would make pixels out of nothing.
-_MOST_YAW = 60.0
+# Five landmarks do not distinguish a head in profile from a narrow face; beyond this yaw the
+# standard's cosine would invent pixels.
+_MAX_YAW = 60.0
 
 
 def value(view: View) -> float:
-    """The distance between the eye centres in px, divided by the cosine of the yaw.
+    """Return the distance between the eye centres in px, divided by the cosine of the yaw.
 
-    The division gives what the face would have if it looked ahead (ISO/IEC 29794-5, 7.4.8); the
-    yaw is ours, see `renzheng.faces.quality.pose`, and at most 60 degrees are undone.
+    That is the distance if the face looked ahead (ISO/IEC 29794-5, 7.4.8); the yaw is our estimate,
+    see `renzheng.faces.quality.pose`, and at most 60 degrees are undone.
     """
-    yaw = min(abs(view.pose.yaw), _MOST_YAW)
+    yaw = min(abs(view.pose.yaw), _MAX_YAW)
     return view.face.inter_eye_distance / math.cos(math.radians(yaw))
 
 
 def component(value: float) -> int:
-    """Half of 100 at 70 px: 100 sigmoid(value, 70, 20), as in OFIQ's configuration."""
+    """Return 100 sigmoid(value, 70, 20), as in OFIQ's configuration: 50 at 70 px."""
     return clamped(100 * sigmoid(value, 70, 20))
 
 

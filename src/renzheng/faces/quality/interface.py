@@ -1,4 +1,4 @@
-"""What every measure of face image quality is: words for people, a native value, a component."""
+"""The interface of a quality measure: words for people, a native value, a quality component."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from renzheng.faces.quality.view import View
 Role = Literal["live", "document"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Measure:
-    """One measure of ISO/IEC 29794-5, or one of ours.
+    """A quality measure of ISO/IEC 29794-5, or one of ours.
 
     Attributes
     ----------
     name
-        The standard's name in snake_case where it has the measure, e.g. ``inter_eye_distance``.
+        The standard's name in snake_case if it has the measure, e.g. ``inter_eye_distance``.
     title
-        What to call it before people.
+        The name that people see.
+    explanation
+        The meaning of the value, in one sentence for people.
+    live_remedy, document_remedy
+        Advice for a low value, with a camera and with a document.
+    value
+        Computes the native value from a view.
+    component
+        Maps a native value to the quality component: 0 to 100, higher is better.
     unit
-        Of the native value, ready to stand behind the number: ``px``, ``°``, ``bit``; empty for a
+        The unit of the native value as it follows the number: ``px``, ``°``, ``bit``; empty for a
         plain number or a share of 1.
     standard
-        True where both the native value and its mapping follow the standard, computed from the
-        same points and regions; False where one of them is an approximation of ours, which the
-        measure's module describes.
-    explanation
-        What it says, in one sentence for people.
-    live_remedy, document_remedy
-        What to do where it is low, before a camera and with a document.
-    value
-        The native value of a view.
-    component
-        The quality component of a native value: 0 to 100, higher is better.
+        True if both the native value and its mapping follow the standard, computed from the same
+        points and regions; False if one of them is an approximation of ours, which the measure's
+        module describes.
     """
 
     name: str
     title: str
-    unit: str
-    standard: bool
     explanation: str
     live_remedy: str
     document_remedy: str
     value: Callable[[View], float]
     component: Callable[[float], int]
+    unit: str = ""
+    standard: bool = False
 
     def remedy(self, role: Role) -> str:
-        """What to do where the measure is low: ``live`` or ``document``."""
+        """Return the advice for a low value: ``live`` or ``document``."""
         return self.live_remedy if role == "live" else self.document_remedy
 
 
 def sigmoid(value: float, centre: float, width: float) -> float:
-    """The standard's logistic curve: 1/2 at `centre`, rising from 0 to 1 over a few `width`."""
+    """Return the standard's logistic curve: 1/2 at `centre`, rising over a few `width`."""
     return 0.5 * (1 + math.tanh((value - centre) / (2 * width)))  # tanh, since exp overflows
 
 
 def clamped(score: float) -> int:
-    """A score as a quality component: rounded half up, 0 to 100."""
+    """Return a score as a quality component: rounded half up, 0 to 100."""
     return min(max(math.floor(score + 0.5), 0), 100)

@@ -1,7 +1,7 @@
-"""How light the face is, how much light and shade there is, and how many levels show it.
+"""Mean, variance and dynamic range of the luminance of the face.
 
-All three (ISO/IEC 29794-5, 7.3.4 and 7.3.7) are read off the histogram of linear luminance on the
-face, whose region is approximate, see `renzheng.faces.quality.view`.
+All three (ISO/IEC 29794-5, 7.3.4 and 7.3.7) are computed from the histogram of linear luminance on
+the face, whose region is approximate, see `renzheng.faces.quality.view`.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ _LEVELS = np.arange(256) / 255
 
 
 def mean(view: View) -> float:
-    """The mean linear luminance of the face, 0 to 1."""
+    """Return the mean linear luminance of the face, 0 to 1."""
     return float(view.histogram @ _LEVELS)
 
 
 def variance(view: View) -> float:
-    """The variance of the face's linear luminance, 0 to 1/4."""
+    """Return the variance of the face's linear luminance, 0 to 1/4."""
     return float(view.histogram @ (_LEVELS - mean(view)) ** 2)
 
 
 def entropy(view: View) -> float:
-    """The entropy of the histogram in bits, 0 to 8."""
+    """Return the entropy of the histogram in bits, 0 to 8."""
     shares = view.histogram[view.histogram > 0]
-    return abs(float(shares @ np.log2(shares)))  # abs, since -0.0 is no number for people
+    return abs(float(shares @ np.log2(shares)))  # abs, since people would not read -0.0
 
 
 def mean_component(value: float) -> int:
-    """100 sigmoid(value, 0.2, 0.05) (1 - sigmoid(value, 0.8, 0.05)), as in OFIQ."""
+    """Return 100 sigmoid(value, 0.2, 0.05) (1 - sigmoid(value, 0.8, 0.05)), as in OFIQ."""
     return clamped(100 * sigmoid(value, 0.2, 0.05) * (1 - sigmoid(value, 0.8, 0.05)))
 
 
 def variance_component(value: float) -> int:
-    """100 sin(pi 60 value / (60 value + 1)), as in OFIQ: best at 1/60."""
+    """Return 100 sin(pi 60 value / (60 value + 1)), as in OFIQ: best at 1/60."""
     return clamped(100 * math.sin(math.pi * 60 * value / (60 * value + 1)))
 
 
 def entropy_component(value: float) -> int:
-    """12.5 a bit, as in OFIQ."""
+    """Return 12.5 per bit, as in OFIQ."""
     return clamped(12.5 * value)
 
 
@@ -51,8 +51,6 @@ MEASURES = (
     Measure(
         name="luminance_mean",
         title="Mean luminance",
-        unit="",
-        standard=False,
         explanation="How light the face is on the whole, from 0 to 1; dark skin is darker, so low "
         "values alone are no fault.",
         live_remedy="more light from the front; less where the face is very light",
@@ -63,8 +61,6 @@ MEASURES = (
     Measure(
         name="luminance_variance",
         title="Variance of luminance",
-        unit="",
-        standard=False,
         explanation="How much light and shade there is on the face; best near 0.017.",
         live_remedy="soft, even light from the front",
         document_remedy="scan it with ordinary contrast, without shadows",
@@ -75,7 +71,6 @@ MEASURES = (
         name="dynamic_range",
         title="Dynamic range",
         unit="bit",
-        standard=False,
         explanation="How many levels of light the face is shown in, as entropy; 8 at most.",
         live_remedy="more light from the front, nothing bright behind",
         document_remedy="scan it in colour or grey, with ordinary contrast",

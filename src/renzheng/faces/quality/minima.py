@@ -1,17 +1,22 @@
-"""The components that a picture should reach, by role: below them it is plainly unusable.
+"""The minimum components of a picture, by role: below them it is plainly unusable.
 
-They were chosen on 1,200 pictures of 600 people of LFW. Of one picture each of 2,000 people of LFW
-4 miss a minimum of a live capture, bystanders left out, and 4 one of a document, which is under
-1 %; what the minima catch is in the tests. A document may be blurred, burnt out and compressed
-more, and its chip may hold as few as 23 px between the eyes.
+They were chosen on 1,200 pictures of 600 people of LFW. Among one picture each of 2,000 people of
+LFW, 4 miss a minimum of a live capture, bystanders left out, and 4 a minimum of a document, which
+is under 1 %; the tests show what the minima catch. A document may be more blurred, burnt out and
+compressed, and its chip may have as few as 23 px between the eyes.
 
-There is none for ``under_exposure_prevention``: at three tenths of its levels all of a face is dark
-by the standard's count, and the default pack misses hardly more of the genuine pairs (18 % instead
-of 16 % at FMR 1e-4, where blur that is caught costs 29 % and more); ``dynamic_range`` catches what
-is darker still. None for ``luminance_mean`` and ``luminance_variance``, since dark skin is dark;
-for ``illumination_uniformity``, which is 0 on one of fifteen ordinary pictures; for
-``natural_colour``, of which a hologram and a grey scan have little; and for how a portrait is
-framed, which does not hinder a comparison. Who else is in the picture counts before a camera only.
+There is no minimum
+
+- for ``under_exposure_prevention``: at three tenths of its levels a whole face is dark by the
+  standard's count, and the default pack misses hardly more of the genuine pairs (18 % instead of
+  16 % at FMR 1e-4, where blur that is caught costs 29 % and more); ``dynamic_range`` catches
+  darker pictures;
+- for ``luminance_mean`` and ``luminance_variance``, since dark skin is dark;
+- for ``illumination_uniformity``, which is 0 on one of fifteen ordinary pictures;
+- for ``natural_colour``, which is low on a hologram and on a grey scan;
+- for the framing of a portrait, which does not affect a comparison.
+
+Other people in the picture count only in a live capture.
 """
 
 from __future__ import annotations
@@ -58,12 +63,12 @@ MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
 
 
 def shortfalls(measured: Mapping[str, Measurement], role: Role) -> dict[str, int]:
-    """By how many points components miss the minima of a role, the worst first.
+    """Return by how many points components miss the minima of a role, the worst first.
 
     Parameters
     ----------
     measured
-        As `renzheng.faces.quality.measure` gives it.
+        The result of `renzheng.faces.quality.measure`.
     role
         ``live`` or ``document``.
 
@@ -73,43 +78,42 @@ def shortfalls(measured: Mapping[str, Measurement], role: Role) -> dict[str, int
         Name and points; empty where every minimum is reached.
     """
     missed = {
-        name: least - measured[name].component
-        for name, least in MINIMA[role].items()
-        if name in measured and measured[name].component < least
+        name: minimum - measured[name].component
+        for name, minimum in MINIMA[role].items()
+        if name in measured and measured[name].component < minimum
     }
     return dict(sorted(missed.items(), key=lambda item: -item[1]))
 
 
 def read_demands(words: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """The least components of documents and of live pictures, as people write them.
+    """Read the minimum components of documents and of live pictures, as people write them.
 
     Parameters
     ----------
     words
-        Each of the form ``ROLE.MEASURE=N``, e.g. ``live.sharpness=30``.
+        Words of the form ``ROLE.MEASURE=N``, e.g. ``live.sharpness=30``.
 
     Returns
     -------
-    dict, dict
-        By measure, of documents and of live pictures: what `Policy` takes, which checks names and
-        numbers.
+    documents, live
+        The minima by measure, as `Policy` takes them, which checks names and numbers.
 
     Raises
     ------
     InvalidInput
         If a word is of another form, or one measure is named twice.
     """
-    least: dict[str, dict[str, int]] = {"document": {}, "live": {}}
+    minima: dict[str, dict[str, int]] = {"document": {}, "live": {}}
     for word in words:
         name, _, number = word.partition("=")
         role, _, measure = name.partition(".")
-        if measure in least.get(role, {}):
-            raise InvalidInput(f"the least quality of {name} is named twice")
+        if measure in minima.get(role, {}):
+            raise InvalidInput(f"the minimum quality of {name} is given twice")
         try:
-            least[role][measure] = int(number)
+            minima[role][measure] = int(number)
         except (KeyError, ValueError):
             raise InvalidInput(
-                f"the least quality {word!r} is not of the form ROLE.MEASURE=N",
+                f"the minimum quality {word!r} is not of the form ROLE.MEASURE=N",
                 remedy="e.g. live.sharpness=30 or document.inter_eye_distance=20",
             ) from None
-    return least["document"], least["live"]
+    return minima["document"], minima["live"]

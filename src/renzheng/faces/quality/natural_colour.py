@@ -1,4 +1,4 @@
-"""Do the cheeks have the colour of skin?"""
+"""Colour of the cheeks compared with skin."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _UNNATURAL = 100.0
 
 
 def value(view: View) -> float:
-    """How far the cheeks' mean colour lies from the range of skin in CIELAB's plane of a* and b*.
+    """Return the distance of the cheeks' mean colour from the range of skin in CIELAB's a*b* plane.
 
-    The range is a* of 5 to 25 and b* of 5 to 35; a negative a* or b* gives 100 (7.3.10 of the
+    The range is a* from 5 to 25 and b* from 5 to 35; a negative a* or b* gives 100 (7.3.10 of the
     standard, with its zones, `View.cheeks`). A grey picture has sqrt(50), about 7.1.
     """
     pixels = np.concatenate([view.crop[zone].reshape(-1, 3) for zone in view.cheeks])
     a, b = chromaticity(pixels.mean(axis=0))
-    # Grey's a* and b* are 0 but for the matrix's rounding.
+    # Grey's a* and b* are 0 except for the matrix's rounding.
     if min(a, b) < -1e-2:
         return _UNNATURAL
     return math.hypot(max(_LOW_A - a, a - _HIGH_A, 0.0), max(_LOW_B - b, b - _HIGH_B, 0.0))
 
 
 def chromaticity(colour: np.ndarray) -> tuple[float, float]:
-    """CIELAB's a* and b* under D50 of a colour in sRGB, (3,) from 0 to 255."""
+    """Return CIELAB's a* and b* under D50 of a colour in sRGB, (3,) from 0 to 255."""
     scaled = np.asarray(colour, np.float64) / 255
     light = np.where(scaled > 0.04045, ((scaled + 0.055) / 1.055) ** 2.4, scaled / 12.92)
     ratio = _TO_XYZ @ light / _WHITE
@@ -47,7 +47,7 @@ def chromaticity(colour: np.ndarray) -> tuple[float, float]:
 
 
 def component(value: float) -> int:
-    """200 (1 - sigmoid(value, 0, 10)), as in OFIQ's configuration."""
+    """Return 200 (1 - sigmoid(value, 0, 10)), as in OFIQ's configuration."""
     return clamped(200 * (1 - sigmoid(value, 0, 10)))
 
 
@@ -55,7 +55,6 @@ MEASURES = (
     Measure(
         name="natural_colour",
         title="Distance from the colours of skin",
-        unit="",
         standard=True,
         explanation="How far the cheeks' colour lies from that of skin, in CIELAB; 0 is natural, "
         "7 is a grey picture.",

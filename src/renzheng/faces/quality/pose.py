@@ -1,23 +1,24 @@
-"""Which way a head is turned, from five landmarks and a rigid head.
+"""The pose of a head, from five landmarks and a rigid head model.
 
-The head is the five points of `MODEL`; the camera is far away, so that a picture of it is a
+The head is the five points of `MODEL`. The camera is far away, so that a picture of the head is a
 rotation, of which two rows are seen, a scale and a shift (weak perspective). The pose is the one
-that brings the model nearest to the landmarks, in the least-squares sense: first the affine
-solution's nearest rotation (Tomasi and Kanade 1992 factorise likewise), then Gauss-Newton steps on
-rotation and scale.
+that brings the model nearest to the landmarks in the least-squares sense: first the rotation
+nearest to the affine solution (Tomasi and Kanade 1992 factorise likewise), then Gauss-Newton steps
+on rotation and scale.
 
-How accurate, in degrees of yaw, pitch and roll:
+Accuracy, in degrees of yaw, pitch and roll:
 
 - Poses drawn up to 45, 30 and 40 degrees, landmarks off by 2 % of the distance between the eyes:
   root mean square error 2.1, 2.3, 1.1; by 5 %: 5.3, 5.8, 2.9.
 - A nose a quarter longer or shorter than the model's: 2.2, 2.0, 0.8. A camera at 40 cm instead of
   far away: 1.4, 5.4, 2.4.
-- MTCNN on 400 pictures of LFW and on their mirror images, which should have the same pose but for
-  the signs: median difference 1.8, 2.0, 0.8; 95 % within 6.8, 6.6, 2.9.
-- Turned by 20 degrees in the picture: median difference 2.3, 2.3, 1.1; 95 % within 8.4, 8.1, 3.8.
+- MTCNN on 400 pictures of LFW and on their mirror images, which should have the same pose except
+  for the signs: median difference 1.8, 2.0, 0.8; 95 % within 6.8, 6.6, 2.9.
+- The same pictures turned by 20 degrees in the plane: median difference 2.3, 2.3, 1.1; 95 % within
+  8.4, 8.1, 3.8.
 
-No ground truth was at hand for how people really held their heads; a smile, which lifts the
-mouth's corners, reads as a lowered head.
+There was no ground truth for how people really held their heads; a smile, which lifts the
+mouth's corners, looks like a lowered head.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 
-# Millimetres, x to the picture's right, y down, z away from the camera, the face looking ahead;
-# order as `Face.landmarks`. Eyes 63 mm apart (the adult mean, Dodgson 2004). The rest was fitted to
-# where MTCNN saw the points on 1,482 faces of CelebA and their mirror images; it is turned so that
-# their median pitch is 0, since five points do not show the Frankfurt plane.
+# In millimetres, x to the picture's right, y down, z away from the camera, the face looking ahead;
+# in the order of `Face.landmarks`. The eyes are 63 mm apart (the adult mean, Dodgson 2004). The
+# other points were fitted to MTCNN's landmarks on 1,482 faces of CelebA and their mirror images.
+# The model is turned so that their median pitch is 0, since five points do not show the Frankfurt
+# plane.
 MODEL = np.array(
     [(-31.5, 0, 0), (31.5, 0, 0), (0, 38.0, -23.0), (-28.0, 65.5, 13.0), (28.0, 65.5, 13.0)]
 )
@@ -42,24 +44,24 @@ MODEL.setflags(write=False)
 
 _CENTRED = MODEL - MODEL.mean(axis=0)
 _INVERSE = np.linalg.pinv(_CENTRED.T)  # (5, 3)
-_STEPS = 4  # the fourth moves less than a thousandth of a degree
+_STEPS = 4  # the fourth step moves less than a thousandth of a degree
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Angles in degrees, 0 where the face looks into the camera, signs as in ISO/IEC 39794-5.
+    """Angles in degrees, 0 if the face looks into the camera, signs as in ISO/IEC 39794-5.
 
     The head is first pitched, then turned, then rolled in the picture.
 
     Attributes
     ----------
     yaw
-        Positive where the head is turned to the person's left, the picture's right; -90 to 90.
+        Positive if the head is turned to the person's left, the picture's right; -90 to 90.
     pitch
-        Positive where it looks down; -180 to 180.
+        Positive if the head looks down; -180 to 180.
     roll
-        Positive where it is tilted to the person's right shoulder, in the picture
-        counter-clockwise; -180 to 180.
+        Positive if the head is tilted to the person's right shoulder, counter-clockwise in the
+        picture; -180 to 180.
     """
 
     yaw: float
@@ -68,7 +70,7 @@ class Pose:
 
 
 def rotation(pose: Pose) -> npt.NDArray[np.float64]:
-    """float64 (3, 3): the rotation from `MODEL`'s axes to the camera's, of which `Pose` tells."""
+    """Return the rotation from `MODEL`'s axes to the camera's that a pose means, float64 (3, 3)."""
     yaw, pitch, roll = (math.radians(v) for v in (-pose.yaw, pose.pitch, -pose.roll))
     about_x = np.array(
         [(1, 0, 0), (0, math.cos(pitch), -math.sin(pitch)), (0, math.sin(pitch), math.cos(pitch))]
@@ -83,7 +85,7 @@ def rotation(pose: Pose) -> npt.NDArray[np.float64]:
 
 
 def estimate(landmarks: npt.NDArray[np.floating]) -> Pose:
-    """Find the pose of a head.
+    """Estimate the pose of a head.
 
     Parameters
     ----------
@@ -101,7 +103,7 @@ def estimate(landmarks: npt.NDArray[np.floating]) -> Pose:
     """
     seen = np.asarray(landmarks, np.float64)
     if seen.shape != (5, 2) or not np.isfinite(seen).all():
-        raise InvalidInput(f"landmarks are finite and (5, 2), not {seen.shape}")
+        raise InvalidInput(f"landmarks must be finite and (5, 2), not {seen.shape}")
     seen = (seen - seen.mean(axis=0)).T  # (2, 5)
     turn, scale = _first(seen)
     for _ in range(_STEPS):

@@ -1,4 +1,4 @@
-"""Is the face sharp?"""
+"""Sharpness of the face."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy.typing as npt
 from renzheng.faces.quality.interface import Measure, clamped, sigmoid
 from renzheng.faces.quality.view import View
 
-_SIZE = 144  # px: half of the view's frame, 56 px between the eyes; what networks see is no finer
+_SIZE = 144  # px: half of the view's frame, 56 px between the eyes; networks see no finer detail
 _REACH = 11  # px: the width of Crete's blur
-_LIGHTING = 41  # px: light and shade that change over more than this are divided out
-_FLOOR = 4.0  # grey levels: against dividing by the dark
+_LIGHTING = 41  # px: light and shade that change over longer distances are divided out
+_FLOOR = 4.0  # grey levels: keeps dark areas from being divided by nearly 0
 
 
 def value(view: View) -> float:
-    """One minus the blur effect of Crete et al. 2007, 0 (blurred) to 1.
+    """Return one minus the blur effect of Crete et al. 2007, 0 (blurred) to 1.
 
-    Blurring once more takes much from a sharp picture and little from a blurred one. What counts is
-    the share, so neither darkness nor low contrast looks like blur. Slow changes of light, which no
-    blur takes, are divided out before, or light from the side would look like blur. Noise looks
-    like sharpness. The standard (7.3.8) has a random forest over filters of that kind instead,
-    which we do not carry.
+    Further blurring removes much detail from a sharp picture and little from a blurred one. The
+    share that it removes counts, so neither darkness nor low contrast looks like blur. Slow changes
+    of light, which blur does not remove, are divided out first; otherwise light from the side would
+    look like blur. Noise looks like sharpness. The standard (7.3.8) instead has a random forest
+    over filters of this kind, which we do not carry.
 
     References
     ----------
@@ -30,14 +30,14 @@ def value(view: View) -> float:
     no-reference perceptual blur metric", 2007.
     """
     size = (_SIZE, _SIZE)
-    # As floats, since rounding to levels makes steps where a blurred face has slopes.
+    # as floats, since rounding to levels would turn the slopes of a blurred face into steps
     small = cv2.resize(view.crop.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
     lighting = _around(grey)
     region = cv2.resize(view.region, size, interpolation=cv2.INTER_NEAREST) > 0
     if view.shown is None:
         return 1 - blur_effect(grey / (lighting + _FLOOR), region)
-    # Outside the picture it is black, and its edge would be the sharpest of all.
+    # Outside the picture the crop is black, and the picture's edge would be the sharpest of all.
     shown = cv2.resize(view.shown, size, interpolation=cv2.INTER_NEAREST) > 0
     lighting /= np.maximum(_around(shown.astype(np.float32)), 1e-3)
     even = np.where(shown, grey / (lighting + _FLOOR), 1)
@@ -45,14 +45,14 @@ def value(view: View) -> float:
 
 
 def blur_effect(grey: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> float:
-    """Crete's measure on a part of a grey picture: 0 to 1, 1 where there is nothing to blur.
+    """Return Crete's blur effect on a part of a grey picture, 0 to 1; 1 if there is no detail.
 
     Parameters
     ----------
     grey
         float32 (H, W), any scale.
     region
-        bool (H, W): what counts.
+        bool (H, W): True for the pixels that count.
     """
     effects = []
     for axis, width in ((0, (1, _REACH)), (1, (_REACH, 1))):
@@ -67,13 +67,13 @@ def blur_effect(grey: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) ->
 
 
 def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The mean of what lies around each pixel."""
+    """Return the mean of the surroundings of each pixel."""
     mean = cv2.blur(values, (_LIGHTING, _LIGHTING), borderType=cv2.BORDER_REFLECT)
     return np.asarray(mean, np.float32)
 
 
 def component(value: float) -> int:
-    """100 sigmoid(value, 0.35, 0.04), ours."""
+    """Return 100 sigmoid(value, 0.35, 0.04), a mapping of ours."""
     return clamped(100 * sigmoid(value, 0.35, 0.04))
 
 
@@ -81,8 +81,6 @@ MEASURES = (
     Measure(
         name="sharpness",
         title="Sharpness",
-        unit="",
-        standard=False,
         explanation="How much of the face's fine detail a further blur would take, from 0 to 1.",
         live_remedy="hold still, clean the lens, let the camera focus on the face",
         document_remedy="scan it flat on the glass, or photograph it in focus",

@@ -1,4 +1,4 @@
-"""Is there one face, or could another be meant?"""
+"""Size of the second largest face beside the largest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from renzheng.faces.quality.view import View
 
 
 def value(view: View) -> float:
-    """The second largest box over the largest, as the root of their areas' ratio (7.4.2).
+    """Return the second largest box over the largest, as the root of their areas' ratio (7.4.2).
 
-    0 with one face, 1 with two of a size. As in OFIQ's ordinary build the boxes count.
+    It is 0 with one face, 1 with two of equal size. As in OFIQ's ordinary build, boxes are used.
     """
     areas = sorted((face.width * face.height for face in view.faces), reverse=True)
     if len(areas) < 2 or areas[0] <= 0:
@@ -20,7 +20,7 @@ def value(view: View) -> float:
 
 
 def component(value: float) -> int:
-    """100 (1 - value)."""
+    """Return 100 (1 - value)."""
     return clamped(100 * (1 - value))
 
 
@@ -28,7 +28,6 @@ MEASURES = (
     Measure(
         name="single_face_present",
         title="Size of the next face",
-        unit="",
         standard=True,
         explanation="How large the second largest face is beside the largest: 0 where there is "
         "none, 1 where they are of one size.",

@@ -1,4 +1,4 @@
-"""One face as the measures look at it; what several of them need is worked out once."""
+"""A face as the quality measures see it; intermediate results are computed once for all of them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from renzheng.faces.quality import pose
 from renzheng.types import Face, Image
 
 # The standard's reference implementation brings five points of a face to these places in 616 x 616
-# pixels and measures there (OFIQ, OFIQlib/modules/utils/src/utils.cpp). We cut out of that frame
-# what lies around the face, at the same scale, so that values compare: brow and chin, and no more
-# background than that takes.
+# pixels and measures there (OFIQ, OFIQlib/modules/utils/src/utils.cpp). From that frame we crop the
+# face from brow to chin at the same scale, so that values are comparable, with no more background
+# than necessary.
 _SIDE, _LEFT, _TOP = 288, 164, 218
 _PLACES = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)])
 FRAME = AlignmentTemplate("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype(np.float32))
 
 # The standard's face region is the hull of 98 landmarks, from the brows to the chin and from ear to
-# ear. With five we take an ellipse in the aligned frame, cut off at the brows and a little narrower
-# than the face, so that no background is in it.
+# ear. With five landmarks we take an ellipse in the aligned frame, cut off at the brows and slightly
+# narrower than the face, so that it contains no background.
 _CENTRE, _AXES, _BROWS = (308 - _LEFT, 352 - _TOP), (94, 122), 244 - _TOP
 
-_MOST_SAMPLES = 4
+_MAX_SAMPLES = 4
 
-# From between the eyes to the chin over from between the eyes to between the mouth's corners.
-# See `View.chin_distance`.
+# The distance from between the eyes to the chin, over that to between the mouth's corners; see
+# `View.chin_distance`.
 _CHIN = 1.66
 
 _LINEAR = np.arange(256) / 255
@@ -51,7 +51,7 @@ class View:
     face
         The face.
     template
-        That the embedding network's crop is aligned to.
+        The template that the embedding network's crop is aligned to.
     faces
         All faces of the picture.
     """
@@ -63,7 +63,7 @@ class View:
 
     @cached_property
     def pose(self) -> pose.Pose:
-        """Which way the head is turned."""
+        """The pose of the head."""
         return pose.estimate(self.face.landmarks)
 
     @cached_property
@@ -73,19 +73,19 @@ class View:
 
     @property
     def chin_distance(self) -> float:
-        """From between the eyes to the chin, in pixels of the picture.
+        """The distance from between the eyes to the chin, in pixels of the picture.
 
         The standard takes the chin from its landmarks. Ours end at the mouth, so this is the
-        distance from between the eyes to between the mouth's corners times 1.66, and only as good
-        as people are alike. 1.66 is where MTCNN's boxes end, which is at the chin: the median of
-        933 faces of LFW that look ahead; half of them lie between 1.59 and 1.73.
+        distance from between the eyes to between the mouth's corners times 1.66, which varies with
+        the person. At 1.66 MTCNN's boxes end, which is at the chin: the median of 933 faces of LFW
+        that look ahead; half of them lie between 1.59 and 1.73.
         """
         mouth = self.face.landmarks[3:].mean(axis=0)
         return _CHIN * float(np.linalg.norm(mouth - self.between_eyes))
 
     @cached_property
     def crop(self) -> Image:
-        """uint8 (288, 288, 3) RGB: the face, 113 px between the eyes of an ordinary one."""
+        """uint8 (288, 288, 3) RGB: the face, with 113 px between the eyes of an ordinary face."""
         image, landmarks = self.image, self.face.landmarks.astype(np.float64)
         factor = int(1 / float(np.hypot(self._matrix[0, 0], self._matrix[1, 0])))
         if factor > 1:
@@ -99,10 +99,10 @@ class View:
 
     @cached_property
     def luminance(self) -> Image:
-        """uint8 (288, 288): `crop` as luminance, linear in the light and not in what is seen.
+        """uint8 (288, 288): the luminance of `crop`, linear in light rather than in perception.
 
-        IEC 61966-2-1 undone, then weighed by ITU-R BT.709, as the standard has it; a grey of 128
-        is 55 here.
+        As in the standard, IEC 61966-2-1 is undone and the channels are weighted by ITU-R BT.709;
+        a grey of 128 is 55 here.
         """
         light = cv2.transform(cv2.LUT(self.crop, _LINEAR), _TO_LUMINANCE)
         return np.asarray(cv2.convertScaleAbs(light, alpha=255), np.uint8)
@@ -111,7 +111,7 @@ class View:
     def region(self) -> Image:
         """uint8 (288, 288): 255 on the face, 0 beside it and outside the picture."""
         region = _ELLIPSE if self.shown is None else cv2.bitwise_and(_ELLIPSE, self.shown)
-        # Of a face that is not in the picture at all the outside is measured: black.
+        # If no part of the face is in the picture, the black outside is measured.
         return np.asarray(region if region.any() else _ELLIPSE, np.uint8)
 
     @cached_property
@@ -125,8 +125,8 @@ class View:
     def cheeks(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Rows and columns of the standard's two measurement zones in `crop`.
 
-        Squares of 0.3 times the distance between the eyes, half-way from the eyes to the mouth,
-        each from below an eye's centre outwards.
+        They are squares of 0.3 times the distance between the eyes, half-way from the eyes to the
+        mouth, each from below an eye's centre outwards.
         """
         points = self.landmarks
         eyes, mouth = points[:2], points[3:].mean(axis=0)
@@ -142,20 +142,20 @@ class View:
     def _shrunk(
         self, factor: int, landmarks: npt.NDArray[np.float64]
     ) -> tuple[Image, npt.NDArray[np.float64]]:
-        """What lies under the crop, `factor` times smaller: the time must not grow with the face.
+        """Return the area under the crop, `factor` times smaller, and the landmarks in it.
 
-        A pixel is the mean of at most four by four; of a very large face every n-th row and column
-        is looked at.
+        The time must not grow with the face: a pixel is the mean of at most four by four, for which
+        only every n-th row and column of a very large face is read.
         """
         reach = self._corners
-        skip = -(-factor // _MOST_SAMPLES)
+        skip = -(-factor // _MAX_SAMPLES)
         cell = factor // skip
         limits = np.array(self.image.shape[1::-1])
         first = np.clip(np.floor(reach.min(axis=0)) - factor, 0, limits - 1).astype(int)
         last = np.clip(np.ceil(reach.max(axis=0)) + factor, first + 1, limits).astype(int)
         part = self.image[first[1] : last[1] : skip, first[0] : last[0] : skip]
         height, width = (max(side // cell, 1) for side in part.shape[:2])
-        # Whole cells: OpenCV takes their plain mean, which is its fast way too.
+        # whole cells, of which OpenCV takes the plain mean, which is also its fast path
         part = np.ascontiguousarray(part[: height * cell, : width * cell])
         small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         # Pixel centres, not corners, are at whole numbers.
@@ -172,7 +172,7 @@ class View:
     def shown(self) -> Image | None:
         """uint8 (288, 288): 255 where `crop` shows the picture; None where it does everywhere."""
         height, width = self.image.shape[:2]
-        # From the first pixel's centre to the last one's: beyond, black is mixed in.
+        # from the first pixel's centre to the last one's; beyond, black is mixed in
         right, bottom = width - 1, height - 1
         edges = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], np.float64)
         if (self._corners >= edges[0]).all() and (self._corners <= edges[2]).all():
@@ -188,7 +188,7 @@ def _square(x: float, y: float, side: int) -> tuple[slice, slice]:
 
 
 def _near(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    # OpenCV's drawing takes coordinates of 16 bits and a little.
+    # OpenCV's drawing functions take coordinates of little more than 16 bits.
     return np.clip(np.rint(points), -(2**14), 2**14).astype(np.int32)
 
 
