@@ -21,7 +21,7 @@ MAX_LINES = 450  # a longer file has more than one reason
 
 # Starts of fragments that read like a note: "Of one side or both", "What it was taken for".
 _STARTS = re.compile(r"(?:^|[.:;!?]\s+)(Of|What|Told)\b(?!\")")
-_BARE = re.compile(r"^(Which|How|Whom?|Where|That|As|Whose)\b[^.\n]{0,12}\.?$")
+_BARE = re.compile(r"^(Which|How|Whom?|Where|That|As(?! in\b)|Whose)\b[^.\n]{0,12}\.?$")
 
 
 def _named(path: Path) -> str:
