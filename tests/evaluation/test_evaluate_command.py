@@ -38,7 +38,7 @@ def test_everyone_against_everyone(crops: Path, cache: Path, tmp_path: Path) -> 
     page = tmp_path / "report.html"
     done = run("evaluate", "people", crops, *ALIGNED, "--cache", cache, "--report", page)
     assert done.returncode == 0, done.stderr
-    for phrase in ("equal error rate", "120 of 40 people", "7020", "speaks down to", "limit:"):
+    for phrase in ("equal error rate", "120 of 40 people", "7020", "reaches down to", "limit:"):
         assert phrase in done.stdout
     html, data = page.read_text(), json.loads(page.with_suffix(".json").read_text())
     assert data["comparisons"] == {
@@ -172,7 +172,7 @@ def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_
     pack = tmp_path / "mine"
     done = run("calibrate", "--people", crops, *ALIGNED, "--cache", cache, "-o", pack)
     assert done.returncode == 0, done.stderr
-    for phrase in ("the people held out", "Cllr", "speaks down to FMR", f"--pack {pack}"):
+    for phrase in ("the people held out", "Cllr", "reaches down to FMR", f"--pack {pack}"):
         assert phrase in done.stdout
     shown = run("packs", "show", pack)
     assert "+calibrated" in shown.stdout

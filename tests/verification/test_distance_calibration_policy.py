@@ -92,9 +92,9 @@ def test_fmr_never_falls_with_distance(one: float, other: float) -> None:
 
 
 def test_a_policy_cannot_ask_for_more_than_was_measured() -> None:
-    with pytest.raises(InvalidInput, match="speaks down to"):
+    with pytest.raises(InvalidInput, match="reaches down to"):
         CURVE.threshold_at(1e-6)
-    with pytest.raises(InvalidInput, match="speaks down to"):
+    with pytest.raises(InvalidInput, match="reaches down to"):
         Policy(max_fmr=1e-6).decide(Comparison(0.1, 0.99, CURVE.fmr_at(0.1)))
 
 

@@ -18,7 +18,7 @@ MEASURED = (
     "LFW's people (extrapolated below 4e-06), East <Asian> women (extrapolated below 0.0002); "
     "the worst counts; not covered: children"
 )
-ESCAPED = MEASURED.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#x27;")
+ESCAPED = MEASURED.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
 
 
 @pytest.fixture(scope="module")

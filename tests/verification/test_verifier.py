@@ -134,7 +134,7 @@ def test_no_face_raises_where_a_face_is_needed(verifier: Verifier) -> None:
 
 
 def test_a_policy_beyond_the_calibration_is_refused_before_the_work(verifier: Verifier) -> None:
-    with pytest.raises(InvalidInput, match="speaks down to"):
+    with pytest.raises(InvalidInput, match="reaches down to"):
         verifier.with_policy(Policy(max_fmr=1e-9)).verify(b"", b"")
 
 

@@ -265,7 +265,7 @@ class Calibration:
         """
         if max_fmr < self.resolution * (1 - 1e-9):
             raise InvalidInput(
-                f"the pack's calibration speaks down to a false match rate of "
+                f"the pack's calibration reaches down to a false match rate of "
                 f"{self.resolution:.2g}, not to {max_fmr:.2g}",
                 remedy="ask for a higher max_fmr, or calibrate the pack on more people",
             )

@@ -22,7 +22,7 @@ class VerifierConfig:
     liveness
         The same for the liveness pack; None does without.
     policy
-        When a comparison is a match; None is the default policy.
+        The condition for a match; None is the default policy.
     roles
         The roles of the reference and the probe.
     min_face_size

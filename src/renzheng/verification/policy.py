@@ -14,16 +14,16 @@ from renzheng.types import Comparison, Decision, Finding, Role, Severity
 
 @dataclass(frozen=True)
 class Policy:
-    """When a comparison counts as a match, stated as an error rate and not as a threshold.
+    """The condition for a match, stated as an error rate and not as a threshold.
 
     Attributes
     ----------
     max_fmr
-        A match has a false match rate of at most this: 1e-4 accepts one impostor in 10,000
-        who tries with no effort (ISO/IEC 19795-1).
+        The highest false match rate of a match: 1e-4 accepts one zero-effort impostor in 10,000
+        (ISO/IEC 19795-1).
     inconclusive
-        Up to `inconclusive` times `max_fmr` the answer is "inconclusive": a person should
-        look. 1 switches that zone off.
+        The factor on `max_fmr` up to which the answer is "inconclusive", so that a person should
+        look; 1 switches that zone off.
     min_document_quality, min_live_quality
         The lowest quality component accepted, 0 to 100, by the names of the measures in
         `renzheng.faces.quality.MEASURES`: a side below it is refused. Neither applies to
@@ -111,7 +111,7 @@ class Policy:
             )
         if fmr.at_most and fmr.value > self.max_fmr * (1 + 1e-9):
             raise InvalidInput(
-                f"the pack's calibration speaks down to a false match rate of {fmr.value:.2g}, "
+                f"the pack's calibration reaches down to a false match rate of {fmr.value:.2g}, "
                 f"not to {self.max_fmr:.2g}",
                 remedy="ask for a higher max_fmr, or calibrate the pack on more people",
             )

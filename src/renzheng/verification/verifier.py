@@ -39,7 +39,7 @@ class Verifier:
     detector
         The detection pack, given likewise.
     policy
-        When a comparison is a match; the default accepts a false match rate of 1e-4.
+        The condition for a match; the default accepts a false match rate of 1e-4.
     roles
         The roles of the reference and the probe: ``document``, ``live`` (the probe only) or
         ``photo``.

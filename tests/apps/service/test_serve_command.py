@@ -39,7 +39,7 @@ def refused(*arguments: object) -> tuple[int, str]:
         (["--memory", "1"], "do not hold one"),
         (["--timeout", "0"], "timeout"),
         (["--timeout", "inf"], "timeout"),
-        (["--max-fmr", "1e-9"], "speaks down to"),
+        (["--max-fmr", "1e-9"], "reaches down to"),
         (["--max-fmr", "2"], "max_fmr"),
         (["--pack", "x"], "no pack is called"),
         (["--pack", "mtcnn"], "kind"),

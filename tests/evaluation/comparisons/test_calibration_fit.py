@@ -58,7 +58,7 @@ def test_it_says_no_more_than_thirty_pairs_of_people_can_tell(scores: Scores) ->
     assert calibration.resolution >= scores.impostors_within(nearest) / scores.impostors
     assert calibration.fmr_at(0.01).at_most
     assert calibration.fmr_at(0.01).value == calibration.resolution
-    with pytest.raises(InvalidInput, match="speaks down to"):
+    with pytest.raises(InvalidInput, match="reaches down to"):
         calibration.threshold_at(calibration.resolution / 2)
     assert calibration.llr is not None
     assert calibration.llr[0] <= np.log(1 / calibration.resolution) + 1e-9
@@ -188,7 +188,7 @@ def test_it_speaks_no_lower_than_the_worst_population_at_distance_zero(scores: S
     calibration = fit(scores, population="us", others=[level])
     assert calibration.resolution >= calibration.fmr[0] > calibration.populations[0].resolution
     assert calibration.fmr_at(0.0).at_most
-    with pytest.raises(InvalidInput, match="speaks down to"):
+    with pytest.raises(InvalidInput, match="reaches down to"):
         calibration.threshold_at(calibration.populations[0].resolution)
 
 

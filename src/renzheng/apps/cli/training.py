@@ -352,7 +352,7 @@ def _export(arguments: argparse.Namespace) -> int:
     else:
         rate = held_out.measurement.equal_error_rate
         print(f"equal error rate on the people held out: {rate.value:.2%}")
-        print(f"speaks down to FMR {done.held_out.calibration.resolution:.2g}")
+        print(f"reaches down to FMR {done.held_out.calibration.resolution:.2g}")
         print(f"use it: renzheng verify --pack {arguments.pack} ID_PHOTO LIVE_PHOTO")
     return 0
 

@@ -59,7 +59,7 @@ def summary(study: Study) -> Table:
     speaks = "no false match rate" if m.finest_fmr is None else f"FMR {rate(m.finest_fmr)}"
     rows.append(
         (
-            "the data speaks down to",
+            "the data reaches down to",
             f"{speaks} (rule of 30: there 30 different pairs of people match falsely; had none of "
             f"the {m.people_pairs} done so, FMR could still be {rate(m.rule_of_three)})",
         )
