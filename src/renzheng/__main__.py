@@ -1,4 +1,4 @@
-"""``python -m renzheng``."""
+"""The command line as ``python -m renzheng``."""
 
 import sys
 

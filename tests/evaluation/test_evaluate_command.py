@@ -238,7 +238,7 @@ def test_documents_by_channel(few_crops: Path) -> None:
         (["evaluate", "people", ".", "--report", "no/x.html"], "no such folder"),
         (["evaluate", "identification", "nowhere"], "nowhere"),
         (["evaluate", "identification", ".", "--max-fpir", "2"], "between 0 and 1"),
-        (["evaluate", "identification", ".", "--max-fpir", "a"], "rates apart by commas"),
+        (["evaluate", "identification", ".", "--max-fpir", "a"], "not rates separated by commas"),
         (["evaluate", "identification", ".", "--rank", "-1"], "1 or more"),
         (["evaluate", "identification", ".", "--held-out", "1"], "between 0 and 1"),
         (["evaluate", "identification", ".", "--references", "best"], "invalid choice"),
@@ -286,7 +286,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(crops: Path, tmp_path: Path
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     if process.returncode == 130:  # it may have been done before the signal came
-        assert "goes on from here" in told
+        assert "continues from here" in told
     assert "Traceback" not in told
     assert kept() >= 16
     done = run(*arguments)

@@ -1,1 +1,1 @@
-"""What people and programs use: command line, service, batch runs, reports. Nothing imports it."""
+"""The applications: command line, service, batch runs and reports. Nothing imports them."""

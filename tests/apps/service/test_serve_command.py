@@ -28,8 +28,8 @@ def refused(*arguments: object) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "0.0.0.0"], "no key is wanted"),
-        (["--host", "::"], "no key is wanted"),
+        (["--host", "0.0.0.0"], "requires no key"),
+        (["--host", "::"], "requires no key"),
         (["--port", "70000"], "port"),
         (["--workers", "0"], "--workers"),
         (["--workers", "1000"], "workers"),

@@ -150,7 +150,7 @@ def test_a_list_does_as_well_as_a_folder(collection: Path, store: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ((), "no folder is named"),
+        ((), "no folder is given"),
         (("gone",), "No such file"),
         (("empty",), "no pictures here"),
         (("texts",), "no pictures here"),
@@ -158,7 +158,7 @@ def test_a_list_does_as_well_as_a_folder(collection: Path, store: Path, tmp_path
         (("one", "--plan", "gone/plan.csv"), "no such folder"),
         (("one", "--report", "page.png"), ".html"),
         (("one", "--workers", "0"), "--workers"),
-        (("one", "--store", "s", "--no-store"), "contradict"),
+        (("one", "--store", "s", "--no-store"), "exclude each other"),
         (("--list", "gone.txt"), "cannot be read"),
         (("one", "--report", "one/only.html"), "overwrite"),
     ],
@@ -290,7 +290,7 @@ def test_ctrl_c_reaches_the_workers_and_stays_quiet(many: Path, tmp_path: Path) 
         out, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert "goes on from here" in told
+    assert "continues from here" in told
     assert "Traceback" not in told
 
 

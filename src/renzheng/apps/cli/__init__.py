@@ -1,7 +1,7 @@
-"""The command line: parse, call the library, print.
+"""The command line: parse arguments, call the library, print results.
 
-argparse and not a richer framework: it is part of Python and imports in a tenth of the time, and
-comparing two pictures is over in less than half a second.
+It uses argparse and not a richer framework: argparse is part of Python and imports in a tenth of
+the time, and comparing two pictures takes less than half a second (docs/decisions/argparse.md).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FAILURE = 5
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # 128 and the signal's number
 
-# What a write to a full disk, a lost terminal or a closed descriptor fails with. Paths that cannot
-# be opened are another matter: those errors name a file.
+# The errors of writing to a full disk, a lost terminal or a closed descriptor. Errors of paths that
+# cannot be opened are different: they name a file.
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
-_DESCRIPTION = "Is the face on the document the face before the camera?"
+_DESCRIPTION = "Decide whether the face on a document is the face in front of the camera."
 _EPILOG = """\
 examples:
   renzheng verify passport.jpg selfie.jpg
@@ -42,37 +42,41 @@ examples:
   renzheng evaluate pairs mine.csv --report mine.html
   renzheng demo
 
-Pictures never leave this machine. `renzheng COMMAND --help` tells more about each command.
+Pictures never leave this machine. `renzheng COMMAND --help` describes each command.
 """
 
 
-# Which module of this package has which commands, in the order of the help. Only the module of the
-# command that is asked for is imported: all of them take longer than comparing two faces.
+# The modules of this package and their commands, in the order of the help. Only the module of the
+# command asked for is imported: importing all of them takes longer than comparing two faces.
 _COMMANDS = {
     "verification": ("verify", "demo"),
     "batch": ("batch",),
-    "faces": ("detect", "align", "embed"),
+    "faces": ("detect", "align"),
+    "embeddings": ("embed",),
     "documents": ("portrait",),
     "quality": ("quality",),
     "similarity": ("similar",),
     "duplicates": ("duplicates",),
     "specimen": ("specimen",),
     "gallery": ("gallery",),
-    "service": ("serve", "keys"),
-    "evaluation": ("evaluate", "calibrate"),
+    "service": ("serve",),
+    "keys": ("keys",),
+    "evaluation": ("evaluate",),
+    "calibration": ("calibrate",),
     "training": ("train",),
-    "packs": ("packs", "doctor"),
+    "packs": ("packs",),
+    "doctor": ("doctor",),
     "bench": ("bench",),
 }
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser of the command line.
+    """Build the parser of the command line.
 
     Parameters
     ----------
     command
-        Build the parser of this command alone, if there is one of the name; by default of all.
+        The only command to build a parser for, if it exists; by default all commands.
     """
     modules = [name for name, commands in _COMMANDS.items() if command in commands]
     parser = argparse.ArgumentParser(
@@ -89,7 +93,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line and return the exit code.
 
     0 match (or success), 1 no match, 2 usage, 3 inconclusive, 4 not comparable, 5 the command
     itself failed (a pack cannot be built, a file or the output cannot be written, a defect of
@@ -97,16 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     if sys.stdout is None:
-        _complain("standard output is closed: there is nowhere to say the result")
+        _complain("standard output is closed: the result cannot be printed")
         return FAILURE
     try:
         try:
             return _run(arguments)
         finally:
-            # Not at exit, where a failure would end with a code of Python's own.
+            # Flushed here and not at exit, where a failure would end with Python's own exit code.
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader left early (`| head`). The code is a shell's for that, and none of a decision.
+        # The reader left early (`| head`). The exit code is the shell's for that, not a decision's.
         _discard(sys.stdout)
         return BROKEN_PIPE
     except KeyboardInterrupt:
@@ -122,7 +126,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser(words[0] if words else None)
     options, left = parser.parse_known_args(arguments)
     if left:
-        # argparse takes trailing words only where no option stands before them.
+        # argparse accepts trailing words only if no option precedes them.
         if not hasattr(options, "overrides") or any("=" not in w or w[0] == "-" for w in left):
             parser.error(f"unrecognized arguments: {' '.join(left)}")
         options.overrides = [*options.overrides, *left]
@@ -135,7 +139,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Let no name of a file fail to print, and give a closed standard error a place to go."""
+    """Let every file name print, and replace a closed standard error."""
     if sys.stderr is None:
         # print(file=None) would write to standard output.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
@@ -145,7 +149,7 @@ def _prepare_streams() -> None:
 
 
 def _explain(error: Exception) -> None:
-    """Say in one line why the command failed where nothing else did."""
+    """Print in one line why the command failed, for an error that nothing else has explained."""
     if os.environ.get("RENZHENG_DEBUG"):
         import traceback
 
@@ -170,7 +174,7 @@ def _complain(line: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what is left in a stream go nowhere: Python would fail on it once more at exit."""
+    """Discard what is left in a stream, or Python would fail on it again at exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""``bench``: how fast is it on this machine, and what should be set?"""
+"""``bench``: measure the speed of this machine, and advise on settings."""
 
 from __future__ import annotations
 
@@ -13,50 +13,45 @@ if TYPE_CHECKING:
     from renzheng.evaluation.speed.bench import Bench
 
 _BENCH = """\
-Measure this machine in less than a minute: detection, embedding and whole comparisons, by each
-backend that is installed and with one and all threads, turn by turn; and how many comparisons a
-second several processes do. Beside each time stands what share of it was spent in the networks, and
-what share their arithmetic would take at the machine's matrix rate, which is measured in between.
+Measure this machine in less than a minute: detection, embedding and whole comparisons, alternating
+between the installed backends and between one and all threads; and the comparisons per second of
+several processes. Beside each time stand the share of it that was spent in the networks, and the
+share that their arithmetic would take at the machine's matrix rate, which is measured in between.
 
-The pictures are the same everywhere and none of yours. How long detection takes depends on the
-picture, so compare with these times and do not expect them. Let the machine do nothing else
-meanwhile. More in docs/performance.md.
+The pictures are the same on every machine and none of yours. The time of detection depends on the
+picture, so use these times to compare and not to predict. Let the machine do nothing else in the
+meantime. More in docs/performance.md.
 """
 
 
 def register(commands: Any) -> None:
     """Add the command of this module."""
-    bench = commands.add_parser(
+    bench = options.add_command(
+        commands,
         "bench",
-        help="how fast is it here, and which backend and threads suit this machine?",
-        description=_BENCH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "measure the speed here, and advise on backend and threads",
+        _BENCH,
     )
     bench.add_argument(
         "--seconds",
         type=float,
         default=40,
         metavar="N",
-        help="how long to measure, about (default: 40; longer is steadier)",
+        help="approximate time to measure (default: 40; longer is steadier)",
     )
     bench.add_argument(
         "--backend",
         action="append",
         metavar="NAME",
-        help="measure this one only, repeatable: onnxruntime or openvino (default: all that are "
-        "installed)",
+        help="measure only this backend, repeatable: onnxruntime or openvino (default: all that "
+        "are installed)",
     )
     bench.add_argument(
         "--threads",
         metavar="N[,N]",
-        help="threads per network call, each number by itself (default: 1, 4 and one a core)",
+        help="threads per network call, each number by itself (default: 1, 4 and one per core)",
     )
-    bench.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="the most processes, 0 for none (default: one a core)",
-    )
+    options.add_workers(bench, "most processes, 0 for none")
     options.add_json(bench)
     bench.set_defaults(run=_bench)
 
@@ -64,7 +59,7 @@ def register(commands: Any) -> None:
 def _bench(arguments: argparse.Namespace) -> int:
     from renzheng.evaluation.speed import bench
 
-    if arguments.workers:  # 0 is for none
+    if arguments.workers:  # 0 means none
         options.workers(arguments)
     with terminal.progress() as tell:
         found = bench.run(
@@ -72,7 +67,7 @@ def _bench(arguments: argparse.Namespace) -> int:
             threads=_threads(arguments.threads),
             workers=arguments.workers,
             seconds=arguments.seconds,
-            tell=tell,
+            progress=tell,
         )
     if arguments.json:
         options.print_json(found.to_dict())

@@ -1,22 +1,19 @@
-"""``portrait``: the main portrait of a document, cut out."""
+"""``portrait``: cut the main portrait out of a document."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import EXIT_CODES, options, verifiers
-from renzheng.errors import InvalidInput
+from renzheng.apps.cli import EXIT_CODES, options, png, verifiers
 
 _PORTRAIT = """\
-Find the main portrait of an identity document and cut it out, upright, 35 to 45.
+Find the main portrait of an identity document and cut it out, upright, in the ratio 35 to 45.
 
-The picture may be a scan or a photograph of the whole document, turned or tilted, or a portrait cut
-tightly, down to a chip's 102 x 126 px. A document's second, weaker portrait (ghost) is recognised
-and left out.
+The picture may be a scan or a photograph of the whole document, turned or tilted, or a tightly
+cropped portrait, down to a chip's 102 x 126 px. A document's second, fainter portrait (ghost) is
+recognised and ignored.
 """
 _EXIT_CODES = """\
 exit codes: 0 written, 2 usage, 4 no portrait (unreadable picture, no face, or several people's
@@ -25,28 +22,22 @@ portraits), 5 the command itself failed
 
 
 def register(commands: Any) -> None:
-    """Add the commands of this module."""
-    portrait = commands.add_parser(
-        "portrait",
-        help="cut the main portrait out of a document",
-        description=_PORTRAIT,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Add the command of this module."""
+    portrait = options.add_command(
+        commands, "portrait", "cut the main portrait out of a document", _PORTRAIT, _EXIT_CODES
     )
     portrait.add_argument("card", metavar="CARD", help="picture of a document")
-    portrait.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help="where it goes (.png)"
-    )
+    png.add_out(portrait, "portrait")
     portrait.add_argument(
         "--height",
         type=int,
         metavar="PX",
-        help="of the portrait (default: as fine as the picture shows it)",
+        help="height of the portrait (default: the resolution of the picture)",
     )
     portrait.add_argument(
         "--allow-several-faces",
         action="store_true",
-        help="cut out the largest portrait even where another person's could be meant",
+        help="cut out the largest portrait even if another person's could be the intended one",
     )
     options.add_pack(portrait)
     options.add_detection(portrait)
@@ -55,16 +46,12 @@ def register(commands: Any) -> None:
 
 
 def _portrait(arguments: argparse.Namespace) -> int:
-    from PIL import Image as Pillow
-
-    from renzheng._support import files
     from renzheng.faces.documents import portrait
     from renzheng.types import Role, Severity
     from renzheng.verification import findings
     from renzheng.verification.policy import Policy
 
-    if arguments.out.suffix.lower() != ".png":
-        raise InvalidInput("the portrait is written as .png", source=str(arguments.out))
+    png.check_name(arguments.out, "portrait")
     options.check_output(arguments.out, [arguments.card])
     if arguments.height is not None:
         portrait.check_height(arguments.height)
@@ -76,9 +63,7 @@ def _portrait(arguments: argparse.Namespace) -> int:
     written = None
     if not refusals:
         cut = portrait.cut(capture, arguments.height)
-        buffer = io.BytesIO()
-        Pillow.fromarray(cut).save(buffer, "PNG")
-        files.write(arguments.out, buffer.getvalue())
+        png.write(arguments.out, cut)
         written = {"path": str(arguments.out), "size": [cut.shape[1], cut.shape[0]]}
     if arguments.json:
         options.print_json(

@@ -1,4 +1,4 @@
-"""Where the work of long commands is done: in processes of this machine, or on a Ray cluster."""
+"""The engines that do the work of long commands: processes of this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from renzheng.errors import InvalidInput
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """``--engine`` and ``--address``."""
+    """Add ``--engine`` and ``--address``."""
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="ray: the same on Ray (pip install 'renzheng[ray]'); pictures, tables and outputs may "
-        "then lie in stores, as s3://bucket/name (default: local)",
+        help="ray: run on Ray (pip install 'renzheng[ray]'); pictures, tables and outputs may then "
+        "be in object stores, as s3://bucket/name (default: local)",
     )
     parser.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help="of the Ray cluster, which this machine is a part of; auto finds the one that runs "
-        "here (default: start one on this machine for the length of the run)",
+        help="address of the Ray cluster that this machine belongs to; auto finds the one that "
+        "runs here (default: start one on this machine for the length of the run)",
     )
 
 
 def place(text: str) -> Path | str:
-    """A path, or an address in a store, which as a path would lose a slash."""
+    """Return a path, or an address in a store as it is, since a path would lose a slash."""
     return text if "://" in text else Path(text)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What a long command calls.
+    """The functions of one engine that long commands call.
 
     Attributes
     ----------
     read
-        As `renzheng.apps.batch.pairs.read`.
+        A function like `renzheng.apps.batch.pairs.read`.
     run
-        As `renzheng.apps.batch.run.run`.
+        A function like `renzheng.apps.batch.run.run`.
     each
-        As `renzheng.apps.batch.workers.each`.
+        A function like `renzheng.apps.batch.workers.map_steps`.
     find
-        As `renzheng.images.file_list.find`.
+        A function like `renzheng.images.file_list.find`.
     """
 
     read: Callable[..., Any]
@@ -59,35 +59,34 @@ class Engine:
 
 
 def chosen(arguments: argparse.Namespace, places: Sequence[Any]) -> Engine:
-    """The engine that the options name.
+    """Return the engine that the options name.
 
     Parameters
     ----------
     arguments
-        Of the command line.
+        The options of the command line.
     places
-        Paths and addresses that are read or written.
+        The paths and addresses that are read or written.
 
     Raises
     ------
     InvalidInput
-        If the options do not go together.
+        If the options exclude each other.
     RenzhengError
-        If Ray is wanted and not installed.
+        If Ray is asked for and not installed.
     """
     if arguments.engine == "local":
         if arguments.address is not None:
-            raise InvalidInput("--address is of a Ray cluster", remedy="add --engine ray")
+            raise InvalidInput("--address is for a Ray cluster", remedy="add --engine ray")
         for each in places:
             if isinstance(each, str) and "://" in each:
                 raise InvalidInput(
-                    "this is an address and no path", source=each, remedy="add --engine ray"
+                    "this is an address and not a path", source=each, remedy="add --engine ray"
                 )
-        from renzheng.apps.batch import pairs, workers
-        from renzheng.apps.batch import run as running
+        from renzheng.apps.batch import pairs, run, workers
         from renzheng.images import file_list
 
-        return Engine(pairs.read, running.run, workers.each, file_list.find)
+        return Engine(pairs.read, run.run, workers.map_steps, file_list.find)
     from renzheng.apps.batch import cluster
 
     cluster.require()
@@ -97,19 +96,19 @@ def chosen(arguments: argparse.Namespace, places: Sequence[Any]) -> Engine:
                 "this is no store that can be reached", source=each, remedy="e.g. s3://bucket/name"
             )
     engine = cluster.Engine(arguments.address, arguments.workers)
-    return Engine(cluster.read_pairs, engine.run, engine.each, cluster.find)
+    return Engine(cluster.read_pairs, engine.run, engine.map_steps, cluster.find)
 
 
 @contextmanager
 def output(arguments: argparse.Namespace) -> Iterator[None]:
-    """Let ``arguments.out`` be a file here, and put it into the store that it was meant for.
+    """Let ``arguments.out`` be a local file, and copy it to the store that it was meant for.
 
     Raises
     ------
     InvalidInput
-        If earlier work is to be gone on with, which there is none of in a store.
+        If work is to be resumed with an output in a store, where no unfinished work is kept.
     RenzhengError
-        If it cannot be written.
+        If the output cannot be written.
     """
     if isinstance(arguments.out, Path):
         yield
@@ -118,7 +117,7 @@ def output(arguments: argparse.Namespace) -> Iterator[None]:
         raise InvalidInput(
             "unfinished work is kept beside a file, and the output is in a store",
             source=arguments.out,
-            remedy="write to a file, which can be resumed, and copy it",
+            remedy="write to a file, which can be resumed, and copy that",
         )
     from renzheng.apps.batch import cluster
 

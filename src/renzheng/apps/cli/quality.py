@@ -1,4 +1,4 @@
-"""``quality``: is this picture fit to be compared, and what to do about it?"""
+"""``quality``: measure whether a picture is fit for comparison, and suggest remedies."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ if TYPE_CHECKING:
     from renzheng.types import Measurement
 
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
+_QUALITY = """\
+Measure the quality of the chosen face of each picture: native value and component (0 to 100, higher
+is better) by the names of ISO/IEC 29794-5, and a remedy for the component that falls farthest below
+the minimum of its role.
+"""
+_EXIT_CODES = """\
+exit codes: 0 all pictures measured, whatever their quality, 2 usage, 4 at least one picture
+unreadable or without a face, 5 the command failed
+"""
 
 
 def register(commands: Any) -> None:
     """Add the command of this module."""
-    quality = commands.add_parser(
+    quality = options.add_command(
+        commands,
         "quality",
-        help="is this picture fit to be compared?",
-        description="Measure the quality of the face that each picture is about: native value and "
-        "component (0 to 100, higher is better) by the names of ISO/IEC 29794-5, and what to do "
-        "about the component that falls farthest below the minimum of its role.",
-        epilog="exit codes: 0 all pictures measured, whatever their quality, 2 usage, 4 at least "
-        "one picture unreadable or without a face, 5 the command failed",
+        "measure whether pictures are fit for comparison",
+        _QUALITY,
+        _EXIT_CODES,
     )
     quality.add_argument("pictures", nargs="+", metavar="PICTURE")
     quality.add_argument(
         "--role",
         choices=("live", "document"),
         default="live",
-        help="whose minima and remedies: of a live capture or of a document (default: live)",
+        help="role whose minima and remedies apply: live capture or document (default: live)",
     )
     options.add_pack(quality)
     options.add_detection(quality)
@@ -66,7 +73,7 @@ def _quality(arguments: argparse.Namespace) -> int:
 
 
 def _remedies(measured: Mapping[str, Measurement], role: Role) -> dict[str, str]:
-    """What to do about each component below its minimum, the worst first."""
+    """Return a remedy for each component below its minimum, the worst first."""
     from renzheng.faces import quality
 
     return {
@@ -82,11 +89,11 @@ def _table(
     what = "document" if role == "document" else "live capture"
     lines = [f"{picture}:", f"  {'measure':<34}{'value':>10}       component  minimum"]
     for name, found in measured.items():
-        least = quality.MINIMA[role].get(name)
+        minimum = quality.MINIMA[role].get(name)
         unit = quality.MEASURES[name].unit
         lines.append(
             f"  {name:<34}{found.value:>10.3f} {unit:<5}{found.component:>10}"
-            f"  {'' if least is None else least:>7}{' !' if name in remedies else ''}".rstrip()
+            f"  {'' if minimum is None else minimum:>7}{' !' if name in remedies else ''}".rstrip()
         )
     if remedies:
         worst, remedy = next(iter(remedies.items()))

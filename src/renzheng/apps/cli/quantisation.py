@@ -1,4 +1,4 @@
-"""``packs quantise``: an embedding pack in 8 bits."""
+"""``packs quantise``: write an embedding pack in 8 bits."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from renzheng.apps.cli import options, studies, terminal
 
 _QUANTISE = """\
 Write an embedding pack with its network in 8 bits: a quarter of the size and, on processors with
-8-bit dot products (x86 with VNNI, ARM with its like), two to four times as fast.
+8-bit dot products (x86 with VNNI, ARM with the equivalent), two to four times as fast.
 
-What to know before:
+Before you start:
 
-  - Ranges of all values inside the network are measured on faces of PEOPLE, so give pictures like
-    those that will be compared: several hundred, of as many people as you can. PEOPLE is a folder
-    with one folder for each person, or a CSV table with the columns `picture` and `person`.
-  - Embeddings move a little. The command says how far, and fits the false match rates anew on half
-    of the people; the other half is held out, to test both on. With too few people the pack is
-    written without false match rates: `renzheng calibrate` adds them, `verify` wants them.
-  - 8-bit embeddings and float embeddings are not to be mixed: enrol a gallery anew.
-  - What it costs: compare `renzheng evaluate people PEOPLE` with --pack PACK and --pack OUT.
+  - The ranges of all values inside the network are measured on faces of PEOPLE, so use pictures
+    like those that will be compared: several hundred, of as many people as you can. PEOPLE is a
+    folder with one folder for each person, or a CSV table with the columns `picture` and `person`.
+  - Embeddings move a little. The command prints how far, and fits new false match rates on half of
+    the people; the other half is held out to test both networks on. With too few people the pack is
+    written without false match rates: `renzheng calibrate` adds them, and `verify` needs them.
+  - 8-bit embeddings and float embeddings must not be mixed: enrol galleries again.
+  - To see the cost, compare `renzheng evaluate people PEOPLE` with --pack PACK and --pack OUT.
 """
 
 
 def register(actions: Any) -> None:
-    """Add the action to ``packs``."""
-    quantise = actions.add_parser(
+    """Add this action to ``packs``."""
+    quantise = options.add_command(
+        actions,
         "quantise",
-        help="an embedding pack in 8 bits: smaller and faster",
-        description=_QUANTISE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example: renzheng packs quantise sface --people photos/ -o sface-int8",
+        "write an embedding pack in 8 bits: smaller and faster",
+        _QUANTISE,
+        "example: renzheng packs quantise sface --people photos/ -o sface-int8",
     )
     quantise.add_argument("pack", metavar="PACK", help="a name (`packs list`) or a folder")
     quantise.add_argument("--people", type=Path, required=True, metavar="PEOPLE", help="see above")
-    quantise.add_argument("--root", type=Path, metavar="FOLDER", help="where a table's paths start")
+    options.add_root(quantise)
     quantise.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="must not exist"
     )
@@ -47,42 +47,22 @@ def register(actions: Any) -> None:
         type=int,
         default=512,
         metavar="N",
-        help="measure ranges on so many faces at most (default: %(default)s)",
+        help="measure ranges on at most N faces (default: %(default)s)",
     )
     quantise.add_argument(
         "--full-range",
         action="store_true",
-        help="weights of all 8 bits instead of 7: a little more exact, but processors without "
-        "VNNI would silently give other embeddings",
+        help="use 8 bits for weights instead of 7: slightly more exact, but processors without "
+        "VNNI would silently compute other embeddings",
     )
+    studies.add_hold_out(quantise)
     quantise.add_argument(
-        "--hold-out",
-        type=float,
-        default=0.5,
-        metavar="SHARE",
-        help="share of the people to test on, whom nothing is fitted on (default: %(default)s)",
+        "--no-calibration", action="store_true", help="fit no false match rates: much faster"
     )
-    quantise.add_argument(
-        "--no-calibration", action="store_true", help="fit no false match rates: much quicker"
-    )
-    quantise.add_argument(
-        "--most", type=int, metavar="N", help="at most N pictures of each person, the first ones"
-    )
-    quantise.add_argument(
-        "--min-face-size",
-        type=int,
-        default=40,
-        metavar="PX",
-        help="ignore faces smaller than this (default: %(default)s)",
-    )
-    quantise.add_argument(
-        "--aligned",
-        metavar="TEMPLATE",
-        help="the pictures are crops aligned to this template (arcface-112 ...): detect nothing",
-    )
-    quantise.add_argument(
-        "--seed", type=int, default=0, help="of draws and splits (default: %(default)s)"
-    )
+    studies.add_max_pictures(quantise)
+    options.add_min_face_size(quantise)
+    studies.add_aligned(quantise)
+    options.add_seed(quantise, "draws and splits")
     studies.add_embedding(quantise)
     options.add_json(quantise)
     quantise.set_defaults(run=_quantise, channel=None, draws=200, max_fmr=1e-4, report=None)
@@ -144,7 +124,7 @@ def _quantise(arguments: argparse.Namespace) -> int:
         rate = held_out.measurement.equal_error_rate
         print(f"equal error rate on the people held out: {rate.value:.2%}")
     else:
-        print("Nobody was held out: what it promises has not been tested.")
-    print(f"speaks down to FMR {done.recalibration.calibration.resolution:.2g}")
+        print("Nobody was held out: the promised rates have not been tested.")
+    print(f"reaches down to FMR {done.recalibration.calibration.resolution:.2g}")
     print(f"use it: renzheng verify --pack {place} ID_PHOTO LIVE_PHOTO")
     return 0

@@ -1,4 +1,4 @@
-"""``similar``: how alike are two pictures, as pictures?"""
+"""``similar``: compare two pictures as pictures, whatever they show."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from renzheng.images.similarity import PictureSimilarity
 
 _DESCRIPTION = """\
-Say how alike two pictures are as pictures, whatever they show, in three senses:
+Measure how alike two pictures are as pictures, whatever they show, in three senses:
 
-  hashes    the same picture: perceptual hashes (ImageHash) differ in few of 256 bits. They stand
-            coding, resizing, brightness, a uniform frame, mirroring, and crops of a tenth. Where
-            the regions show that a part was changed (text over it, another portrait on the same
-            card) it is a near-duplicate instead.
-  regions   a near-duplicate: local features (SIFT) agree and lie alike, so a part of the one is in
-            the other, cropped, turned, mirrored, seen aslant or beside something else. --report
-            shows which part, and what differs in it.
-  features  look-alikes: the distance between a network's features, its classifier removed. The
-            default features are a FACE network's (dlib's ResNet below its top): good at finding a
-            changed picture again, poor at what scenes and things mean. --features takes a pack of
-            your own (`renzheng packs features MODEL.onnx -o PACK`). A pack without a measured
-            threshold gives a distance and no decision.
+  hashes    the same picture: perceptual hashes (ImageHash) differ in few of 256 bits. They tolerate
+            coding, resizing, brightness, a uniform frame, mirroring and cropping by a tenth. If the
+            regions show that a part was changed (text over it, another portrait on the same card),
+            the pair is a near-duplicate instead.
+  regions   a near-duplicate: local features (SIFT) agree in content and position, so a part of one
+            picture is in the other, cropped, turned, mirrored, seen obliquely or beside something
+            else. --report shows the common part and the differences in it.
+  features  look-alikes: the distance between the features of a network without its classifier. The
+            default features come from a FACE network (dlib's ResNet below its top): good at finding
+            a changed picture again, poor at the meaning of scenes and things. --features takes a
+            pack of your own (`renzheng packs features MODEL.onnx -o PACK`). A pack without a
+            measured threshold gives a distance and no decision.
 
-Two photographs of one person are different pictures here. Whether the face is the same is what
-`renzheng verify` asks, and it also asks whether a live picture is the document's photograph.
+Two photographs of one person are different pictures here. `renzheng verify` decides whether the
+face is the same, and whether a live picture is the document's photograph.
 Needs ImageHash: pip install 'renzheng[similarity]'.
 """
 _EXIT_CODES = """\
@@ -41,28 +41,21 @@ examples:
 exit codes: 0 the same picture or a near-duplicate, 1 neither, 2 usage, 4 not comparable (unreadable
 picture, or nothing in it), 5 the command itself failed
 """
-_HEADLINE = {
-    "same_picture": "SAME PICTURE",
-    "near_duplicate": "NEAR-DUPLICATE",
-    "look_alike": "LOOK-ALIKE",
-    "different": "DIFFERENT",
-    "not_comparable": "NOT COMPARABLE",
-}
 _CODES = {"same_picture": 0, "near_duplicate": 0, "look_alike": 1, "different": 1}
 _NOT_COMPARABLE = EXIT_CODES["not_comparable"]
 
 
 def register(commands: Any) -> None:
     """Add the command of this module."""
-    similar = commands.add_parser(
+    similar = options.add_command(
+        commands,
         "similar",
-        help="are these two the same picture, or alike?",
-        description=_DESCRIPTION,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "tell whether two pictures are the same picture, or alike",
+        _DESCRIPTION,
+        _EXIT_CODES,
     )
     similar.add_argument("a", metavar="A", help="a picture")
-    similar.add_argument("b", metavar="B", help="another one")
+    similar.add_argument("b", metavar="B", help="another picture")
     options.add_json(similar)
     similar.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page (.html) or picture (.png) of why"
@@ -71,8 +64,8 @@ def register(commands: Any) -> None:
         "--features",
         default="dlib-features",
         metavar="PACK",
-        help="pack of picture features: a name, a folder, or none (default: dlib-features, which "
-        "are a face network's)",
+        help="pack of picture features: a name, a folder, or none (default: dlib-features, from a "
+        "face network)",
     )
     options.add_backend(similar)
     similar.set_defaults(run=_similar)
@@ -82,9 +75,9 @@ def _similar(arguments: argparse.Namespace) -> int:
     from renzheng.images import similarity
 
     if arguments.report is not None:
-        from renzheng.apps.reports import similarity as pages
+        from renzheng.apps.reports import similarity as report
 
-        pages.check_name(arguments.report)  # before the work, not after it
+        report.check_name(arguments.report)  # before the work, not after it
         options.check_output(arguments.report, [arguments.a, arguments.b])
     features = None
     if arguments.features != "none":
@@ -97,9 +90,9 @@ def _similar(arguments: argparse.Namespace) -> int:
             options.print_json({"likeness": "not_comparable", "reason": str(error)})
         return _NOT_COMPARABLE
     if arguments.report is not None:
-        from renzheng.apps.reports import similarity as pages
+        from renzheng.apps.reports import similarity as similarity_report
 
-        pages.save(result, arguments.report)
+        similarity_report.save(result, arguments.report)
     if arguments.json:
         options.print_json(result.to_dict())
     else:
@@ -112,7 +105,7 @@ def _similar(arguments: argparse.Namespace) -> int:
 def _text(result: PictureSimilarity) -> str:
     from renzheng.images.similarity import words
 
-    lines = [f"{_HEADLINE[str(result.likeness)]}: {result.reason}", ""]
+    lines = [f"{words.HEADLINE[result.likeness].upper()}: {result.reason}", ""]
     for sense in words.senses(result):
         lines.append(f"{sense.name:<12}{sense.number}: {sense.decision}")
         lines += [f"{'':<12}{note}" for note in sense.notes]

@@ -1,21 +1,19 @@
-"""``specimen``: documents of nobody, to test a system with."""
+"""``specimen``: specimen documents to test a system with."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import EXIT_CODES, options, verifiers
+from renzheng.apps.cli import EXIT_CODES, options, png, verifiers
 from renzheng.errors import InvalidInput, NoFace, UnreadableImage
 
 _DESCRIPTION = """\
 Print the face of a picture on a specimen document of no real country, and take a picture of that.
 
-The corners of card, portrait and ghost portrait are known through all of it (--json), so that what
-finds documents and portraits can be tested against them. Equal arguments give equal pictures.
+The corners of card, portrait and ghost portrait are known exactly (--json), as ground truth to test
+document and portrait detection against. Equal arguments give equal pictures.
 """
 _EXIT_CODES = """\
 exit codes: 0 done, 2 usage, 4 the picture cannot be read or shows no face, 5 the file cannot be
@@ -25,31 +23,35 @@ written
 
 def register(commands: Any) -> None:
     """Add the command of this module."""
-    specimen = commands.add_parser(
+    specimen = options.add_command(
+        commands,
         "specimen",
-        help="draw a specimen document, as scanned, photographed or copied",
-        description=_DESCRIPTION,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "draw a specimen document, as scanned, photographed or copied",
+        _DESCRIPTION,
+        _EXIT_CODES,
     )
-    specimen.add_argument("picture", nargs="?", metavar="FACE_PICTURE", help="whose portrait")
-    specimen.add_argument("-o", "--out", type=Path, metavar="FILE", help="where it goes (.png)")
+    specimen.add_argument("picture", nargs="?", metavar="FACE_PICTURE", help="face to print")
+    png.add_out(specimen, "specimen", required=False)
     specimen.add_argument("--layout", metavar="NAME", help="kind of document (default: by --seed)")
     specimen.add_argument(
         "--capture",
         default="none",
         metavar="NAME",
-        help="how it is taken (default: none, the drawn card)",
+        help="how the picture of it is taken (default: none, the drawn card itself)",
     )
     specimen.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="of colours, holder, ghost and all accidents (default: 0)",
+        help="seed of colours, holder, ghost and all degradations (default: 0)",
     )
     specimen.add_argument(
-        "--dpi", type=float, default=300.0, metavar="N", help="of the drawn card (default: 300)"
+        "--dpi",
+        type=float,
+        default=300.0,
+        metavar="N",
+        help="resolution of the drawn card (default: 300)",
     )
     specimen.add_argument(
         "--turn",
@@ -69,18 +71,14 @@ def register(commands: Any) -> None:
 def _specimen(arguments: argparse.Namespace) -> int:
     if arguments.list:
         if arguments.picture is not None or arguments.out is not None:
-            raise InvalidInput("--list does nothing else: it takes no FACE_PICTURE and no -o")
+            raise InvalidInput("--list takes no FACE_PICTURE and no -o")
         return _list(arguments)
     if arguments.picture is None or arguments.out is None:
-        raise InvalidInput("name a FACE_PICTURE and, with -o, where the specimen goes")
-    if arguments.out.suffix.lower() != ".png":
-        raise InvalidInput("the specimen is written as .png", source=str(arguments.out))
+        raise InvalidInput("FACE_PICTURE or -o is missing", remedy="give both, or --list")
+    png.check_name(arguments.out, "specimen")
     options.check_output(arguments.out, [arguments.picture])
 
-    from PIL import Image as Pillow
-
     from renzheng import images
-    from renzheng._support import files
     from renzheng.datasets import specimens
     from renzheng.faces.selection import choose_face
 
@@ -99,9 +97,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
         image, face, layout=arguments.layout, seed=arguments.seed, dpi=arguments.dpi
     )
     taken = specimens.turned(capture.apply(card, arguments.seed), arguments.turn // 90)
-    buffer = io.BytesIO()
-    Pillow.fromarray(taken.image).save(buffer, "PNG")
-    files.write(arguments.out, buffer.getvalue())
+    png.write(arguments.out, taken.image)
     if arguments.json:
         options.print_json(
             {
@@ -124,7 +120,7 @@ def _specimen(arguments: argparse.Namespace) -> int:
         if len(faces) > 1:
             x1, y1, x2, y2 = (round(float(v)) for v in face.box)
             print(
-                f"  of {len(faces)} faces the one at ({x1}, {y1}) to ({x2}, {y2}), large and near "
+                f"  chosen from {len(faces)} faces: ({x1}, {y1}) to ({x2}, {y2}), large and near "
                 f"the middle; {len(faces) - 1} other(s) left out"
             )
     return 0

@@ -70,6 +70,57 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_measurement(
+    parser: argparse.ArgumentParser, *, channel: bool = True, comparisons: bool = True
+) -> None:
+    """Add the options of measuring a pack.
+
+    Parameters
+    ----------
+    parser
+        The parser to add them to.
+    channel
+        True to add ``--channel``.
+    comparisons
+        True to add the options for studies of single comparisons.
+    """
+    options.add_pack(parser)
+    options.add_min_face_size(parser)
+    options.add_backend(parser)
+    add_aligned(parser)
+    if channel:
+        parser.add_argument(
+            "--channel",
+            metavar="NAME",
+            help="put every reference through this document channel first",
+        )
+    options.add_seed(parser, "channels, draws and splits")
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=400,
+        metavar="N",
+        help="bootstrap replicates behind the intervals (default: 400)",
+    )
+    if comparisons:
+        parser.add_argument(
+            "--max-fmr",
+            type=float,
+            default=1e-4,
+            metavar="RATE",
+            help="false match rate at which groups and channels are compared (default: 1e-4)",
+        )
+    add_embedding(parser)
+    add_report(parser)
+    if comparisons:
+        parser.add_argument(
+            "--show-faces",
+            action="store_true",
+            help="show the worst comparisons as pictures in the report, which then holds faces",
+        )
+    options.add_json(parser)
+
+
 @contextmanager
 def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
     """Make the evaluator that the options ask for, and show its progress."""

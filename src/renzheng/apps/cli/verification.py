@@ -1,4 +1,4 @@
-"""``verify`` and ``demo``: two pictures in, a decision out."""
+"""``verify`` and ``demo``: decide whether two pictures show the same person."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 _VERIFY = """\
 Compare the face on a document with a live face.
 
-The two sides are not alike. A document is turned, flattened and searched until its main portrait is
-found; a ghost portrait is told from it. A live picture must hold one person, and must not be the
-document's own portrait. --roles changes what each side is taken for.
+The two pictures are treated differently. A document is turned, rectified and searched until its
+main portrait is found and distinguished from a ghost portrait. A live picture must show one person,
+and must not be the document's own portrait. --roles changes the kind of each picture.
 
-Both faces are found, aligned and turned into embeddings; the Euclidean distance between these is
-read off a calibration as a false match rate: how often two different people come this close. The
-policy accepts up to --max-fmr and calls what lies just above it inconclusive. Where the calibration
-says on whom it was measured, the rate is the worst of the populations it covers: nobody states or
-guesses to which of them the person before the camera belongs.
+Both faces are found, aligned and turned into embeddings. A calibration converts the Euclidean
+distance between these to a false match rate: how often two different people come this close. The
+policy accepts up to --max-fmr and calls rates just above it inconclusive. If the calibration names
+the populations it was measured on, the rate is the worst of those it covers: nobody states or
+guesses which of them the person in front of the camera belongs to.
+"""
+_DEMO = """\
+Print a public-domain portrait on a specimen card, degrade it as a scan would, compare it with the
+original and write a report. Needs renzheng[demo].
 """
 _EXIT_CODES = """\
 exit codes: 0 match, 1 no match, 2 usage, 3 inconclusive, 4 not comparable (unreadable picture, no
@@ -35,12 +39,17 @@ report cannot be written)
 
 def register(commands: Any) -> None:
     """Add the commands of this module."""
-    verify = commands.add_parser(
+    _add_verify(commands)
+    _add_demo(commands)
+
+
+def _add_verify(commands: Any) -> None:
+    verify = options.add_command(
+        commands,
         "verify",
-        help="are these two the same person?",
-        description=_VERIFY,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "decide whether two pictures show the same person",
+        _VERIFY,
+        _EXIT_CODES,
     )
     verify.add_argument("reference", metavar="ID_PHOTO", help="picture of or from the document")
     verify.add_argument("probe", metavar="LIVE_PHOTO", help="picture of the person")
@@ -49,23 +58,23 @@ def register(commands: Any) -> None:
     options.add_detection(verify)
     options.add_json(verify)
     verify.add_argument(
-        "--report", type=Path, metavar="FILE.html", help="write a page that shows why"
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a page (.html) or picture (.png) that explains the decision",
     )
     policies.add_roles(verify)
     verify.set_defaults(run=_verify)
 
-    demo = commands.add_parser(
-        "demo",
-        help="try it without pictures of your own",
-        description="Print a public-domain portrait on a specimen card, degrade it as a scan "
-        "would, compare it with the original and write a report. Needs renzheng[demo].",
-    )
+
+def _add_demo(commands: Any) -> None:
+    demo = options.add_command(commands, "demo", "try it without pictures of your own", _DEMO)
     demo.add_argument(
         "--out",
         type=Path,
         default=Path("renzheng-demo"),
         metavar="FOLDER",
-        help="where the pictures and the report go (default: renzheng-demo)",
+        help="folder to write the pictures and the report to (default: renzheng-demo)",
     )
     policies.add_policy(demo)
     options.add_pack(demo)
@@ -75,8 +84,8 @@ def register(commands: Any) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    # No large matrix is multiplied here, and the threads that numpy makes for it take longer to
-    # start than two faces to compare.
+    # No large matrix is multiplied here, and numpy's threads for that take longer to start than two
+    # faces take to compare.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.report is not None:
         from renzheng.apps.reports import pages

@@ -1,4 +1,4 @@
-"""``gallery add`` and ``remove``: who is in it."""
+"""``gallery add`` and ``remove``: enrol people and remove entries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renzheng.apps.cli import EXIT_CODES, options, terminal
-from renzheng.apps.cli.gallery import options as common
+from renzheng.apps.cli.gallery import gallery_options
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 _ADD = """\
 WHAT is a picture; a folder with pictures named after people, or with one folder for each person; or
-a CSV table with the columns picture and, if wanted, id and person: every other column is metadata.
+a CSV table with the column picture and optionally id and person: every other column is metadata.
 
-Faces that cannot be found, or whose false match rate would not hold, are not enrolled; they are
-named, and the command ends with 4. Ids that are there are passed over, so an interrupted run goes
-on where it stopped. What is counted as enrolled is kept, whatever happens.
+Pictures without a face, or for which the false match rate would not hold, are not enrolled; they
+are listed, and the command ends with exit code 4. Ids that exist already are skipped, so an
+interrupted run continues where it stopped. Entries that are counted as enrolled are kept, whatever
+happens.
 """
 
 
@@ -31,12 +32,17 @@ _REMOVE_CODES = (
 
 def register(actions: Any) -> None:
     """Add the actions of this module."""
-    add = common.add_action(
+    _add_add(actions)
+    _add_remove(actions)
+
+
+def _add_add(actions: Any) -> None:
+    add = gallery_options.add_action(
         actions, "add", "enrol a picture, a folder of people, or a table", _add, _ADD
     )
     add.add_argument("what", type=Path, nargs="+", metavar="WHAT")
-    add.add_argument("--id", help="of a single picture (default: its name without the suffix)")
-    add.add_argument("--person", help="whose it is (default: the id)")
+    add.add_argument("--id", help="id of a single picture (default: its name without the suffix)")
+    add.add_argument("--person", help="the person it shows (default: the id)")
     add.add_argument(
         "--set",
         dest="metadata",
@@ -45,26 +51,30 @@ def register(actions: Any) -> None:
         metavar="KEY=VALUE",
         help="metadata of every picture; repeatable. Numbers, true and false are kept as such",
     )
-    add.add_argument("--root", type=Path, metavar="FOLDER", help="where a table's paths start")
-    add.add_argument("--most", type=int, metavar="N", help="of a folder, N pictures of each person")
-    common.add_role(add)
-    add.add_argument("--replace", action="store_true", help="put new entries in the place of old")
+    options.add_root(add)
+    add.add_argument(
+        "--most", type=int, metavar="N", help="use at most N pictures of each person in a folder"
+    )
+    gallery_options.add_role(add)
+    add.add_argument(
+        "--replace", action="store_true", help="replace entries that have the same ids"
+    )
     add.add_argument(
         "--accept-doubtful",
         action="store_true",
-        help="enrol pictures with doubts too (cut at the edge ...): the rates may not hold then",
+        help="enrol doubtful pictures too (cut at the edge ...); the rates may not hold for them",
     )
-    add.add_argument(
-        "--workers", type=int, metavar="N", help="processes that embed (default: one a core)"
-    )
+    options.add_workers(add, "processes that embed")
     options.add_json(add)
 
-    remove = common.add_action(
+
+def _add_remove(actions: Any) -> None:
+    remove = gallery_options.add_action(
         actions, "remove", "remove entries, and their bytes", _remove, codes=_REMOVE_CODES
     )
     remove.add_argument("ids", nargs="*", metavar="ID")
-    common.add_where(remove)
-    remove.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    gallery_options.add_where(remove)
+    remove.add_argument("--dry-run", action="store_true", help="only show what would be removed")
     options.add_json(remove)
 
 
@@ -73,11 +83,11 @@ def _add(arguments: argparse.Namespace) -> int:
     from renzheng.types import Role
 
     workers = options.workers(arguments)
-    common.check_least(arguments, "most")
+    gallery_options.check_positive(arguments, "most")
     roster = _roster(arguments)
     for problem in roster.problems:
         print(f"renzheng: {problem}", file=sys.stderr)
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     enrolled: list[str] = []
     known: list[str] = []
     failed: dict[str, str] = {}
@@ -104,7 +114,7 @@ def _add(arguments: argparse.Namespace) -> int:
                 tell("enrolling", done, len(roster.enrolments))
     except KeyboardInterrupt:
         print(
-            f"renzheng: {len(enrolled)} are enrolled and kept; the same command goes on from here",
+            f"renzheng: {len(enrolled)} are enrolled; the same command continues from here",
             file=sys.stderr,
         )
         raise
@@ -122,11 +132,11 @@ def _add(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        _tell_added(enrolled, known, failed, warned, len(gallery))
+        _show_added(enrolled, known, failed, warned, len(gallery))
     return EXIT_CODES["not_comparable"] if failed or roster.problems else 0
 
 
-def _tell_added(
+def _show_added(
     enrolled: list[str],
     known: list[str],
     failed: dict[str, str],
@@ -139,17 +149,17 @@ def _tell_added(
         for warning in warned.get(enrolled[0], []):
             print(f"renzheng: {enrolled[0]}: {warning}", file=sys.stderr)
     elif warned:
-        print(f"renzheng: {len(warned)} with warnings (--json tells them)", file=sys.stderr)
-    told = [f"{len(enrolled):,} enrolled"]
+        print(f"renzheng: {len(warned)} with warnings (--json shows them)", file=sys.stderr)
+    counts = [f"{len(enrolled):,} enrolled"]
     if known:
-        told.append(f"{len(known):,} there before")
+        counts.append(f"{len(known):,} there before")
     if failed:
-        told.append(f"{len(failed):,} failed")
-    print(f"{', '.join(told)}; the gallery holds {entries:,}")
+        counts.append(f"{len(failed):,} failed")
+    print(f"{', '.join(counts)}; the gallery holds {entries:,}")
 
 
 def _roster(arguments: argparse.Namespace) -> EnrolmentList:
-    """What there is to enrol, by the kind of WHAT."""
+    """Return the people to enrol, by the kind of WHAT."""
     from dataclasses import replace
 
     from renzheng.gallery import Enrolment
@@ -167,12 +177,12 @@ def _roster(arguments: argparse.Namespace) -> EnrolmentList:
     several = len(arguments.what) > 1 or arguments.what[0].is_dir() or len(parts[0].enrolments) > 1
     if arguments.id is not None:
         if several:
-            raise InvalidInput("--id names one picture, and there are more")
+            raise InvalidInput("--id is for one picture, and there are several")
         parts = [EnrolmentList((replace(parts[0].enrolments[0], id=arguments.id),))]
     people = {each.person for part in parts for each in part.enrolments if each.person}
     if arguments.person is not None and len(people) > 1:
-        raise InvalidInput("--person names one person, and these pictures are of several")
-    texts = common.pairs(arguments.metadata, "--set")
+        raise InvalidInput("--person names one person, but these pictures show several")
+    texts = gallery_options.pairs(arguments.metadata, "--set")
     metadata = {key: parse_value(value) for key, value in texts.items()}
     found: dict[str, Enrolment] = {}
     problems = [problem for part in parts for problem in part.problems]
@@ -189,9 +199,9 @@ def _roster(arguments: argparse.Namespace) -> EnrolmentList:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     if bool(arguments.ids) == bool(arguments.where):
-        raise InvalidInput("name the entries by their ids, or by conditions with --where")
+        raise InvalidInput("name the entries either by their ids or by conditions with --where")
     ids = arguments.ids or [entry.id for entry in gallery.entries(arguments.where)]
     there = gallery.held(ids)
     missing = [id for id in ids if id not in there]
@@ -210,7 +220,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         )
         return code
     for id in missing:
-        print(f"renzheng: there is no {id!r} in it", file=sys.stderr)
+        print(f"renzheng: the gallery has no entry {id!r}", file=sys.stderr)
     if arguments.dry_run:
         print("\n".join(sorted(there)))
         print(f"{len(there):,} would be removed; nothing was", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``gallery search``, ``check`` and ``calibrate``: who is it, and how sure can one be?"""
+"""``gallery search``, ``check`` and ``calibrate``: identify people, and measure how reliably."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from renzheng.apps.cli import options, terminal
-from renzheng.apps.cli.gallery import options as common
+from renzheng.apps.cli.gallery import gallery_options
 from renzheng.errors import InvalidInput
 
 if TYPE_CHECKING:
     from renzheng.gallery import Identification
 
 _SEARCH = """\
-Who is it? The nearest entries, with the distance, the false match rate of that one comparison (FMR)
-and the false positive identification rate of the whole search (FPIR), and a decision:
-identified (FPIR up to --max-fpir), not identified, or inconclusive: a person should look.
+List the nearest entries, with the distance, the false match rate of that one comparison (FMR) and
+the false positive identification rate of the whole search (FPIR), and decide: identified (FPIR up
+to --max-fpir), not identified, or inconclusive, when a person should look.
 """
 _SEARCH_CODES = """\
 exit codes: 0 identified, 1 not identified, 2 usage, 3 inconclusive, 4 not comparable (unreadable
@@ -24,72 +24,92 @@ picture, no face), 5 the command failed; of several pictures the highest
 """
 _CODES = {"identified": 0, "not_identified": 1, "inconclusive": 3, "not_comparable": 4}
 _CHECK = """\
-Is one person in the gallery under two names? Every entry is compared with every other, and pairs
-of different people who lie as near as a search would take for an identification are listed,
-nearest first. In a gallery without duplicates up to --max-fpir of the entries have a stranger so
-near: look at the pictures (--report) before you accuse anybody. Where the files that entries were
-made from are still there, pairs that are one photograph are marked.
+Compare every entry with every other, and list the pairs of different names that are near enough for
+a search to identify one as the other, nearest first. In a gallery without duplicates, up to
+--max-fpir of the entries have an impostor this near, so look at the pictures (--report) before
+accusing anybody. Pairs that are the same photograph are marked if the files of both entries still
+exist.
 """
 _CALIBRATE = """\
-Measure FPIR on the gallery itself: entries are searched among those of all other people, and how
-near the nearest stranger comes is kept. Large galleries need it, since what the pack's calibration
-can promise grows with their size. It holds for probes that are like the entries, and duplicates
-make it too high: run `gallery check` first, and again when the gallery has doubled.
+Measure FPIR on the gallery itself: entries are searched among those of all other people, and the
+distances of the nearest impostors are stored. Large galleries need this, since the lowest FPIR that
+the pack's calibration can promise grows with their size. The result holds for probes like the
+entries, and duplicates make it too high, so run `gallery check` first. Calibrate again when the
+gallery has doubled.
 """
 
 
 def register(actions: Any) -> None:
     """Add the actions of this module."""
-    search = common.add_action(actions, "search", "who is it?", _search, _SEARCH, _SEARCH_CODES)
+    _add_search(actions)
+    _add_check(actions)
+    _add_calibrate(actions)
+
+
+def _add_search(actions: Any) -> None:
+    search = gallery_options.add_action(
+        actions, "search", "identify the person in a picture", _search, _SEARCH, _SEARCH_CODES
+    )
     search.add_argument("pictures", nargs="+", metavar="PICTURE")
     search.add_argument(
         "-k", "--count", type=int, default=5, metavar="N", help="candidates to show (default: 5)"
     )
-    common.add_where(search)
-    common.add_policy(search)
+    gallery_options.add_where(search)
+    gallery_options.add_policy(search)
     search.add_argument(
         "--inconclusive",
         type=float,
         default=10.0,
         metavar="TIMES",
-        help="inconclusive up to this many times --max-fpir (default: 10; 1 switches it off)",
+        help="inconclusive up to this many times --max-fpir (default: 10; 1 for never)",
     )
-    common.add_role(search)
+    gallery_options.add_role(search)
     search.add_argument(
-        "--exact", action="store_true", help="compare every entry, even where there is an index"
+        "--exact", action="store_true", help="compare every entry, even if there is an index"
     )
-    common.add_report(search, "with the pictures of the candidates whose files are still there")
+    gallery_options.add_report(search, "with pictures of the candidates whose files still exist")
     options.add_json(search)
 
-    check = common.add_action(actions, "check", "one person under two names?", _check, _CHECK)
-    common.add_policy(check)
-    check.add_argument(
-        "--most", type=int, default=100, metavar="N", help="pairs to list (default: 100)"
+
+def _add_check(actions: Any) -> None:
+    check = gallery_options.add_action(
+        actions,
+        "check",
+        "find people enrolled under two names",
+        _check,
+        _CHECK,
+        "exit codes: 0 nobody, 1 suspicious pairs, 2 usage, 5 the command failed",
     )
-    common.add_report(check, "with the pictures of each pair whose files are still there")
-    check.epilog = "exit codes: 0 nobody, 1 suspicious pairs, 2 usage, 5 the command failed"
+    gallery_options.add_policy(check)
+    check.add_argument(
+        "--most", type=int, default=100, metavar="N", help="most pairs to list (default: 100)"
+    )
+    gallery_options.add_report(check, "with pictures of each pair whose files still exist")
     options.add_json(check)
 
-    calibrate = common.add_action(
-        actions, "calibrate", "measure FPIR on it", _calibrate, _CALIBRATE
+
+def _add_calibrate(actions: Any) -> None:
+    calibrate = gallery_options.add_action(
+        actions, "calibrate", "measure FPIR on the gallery", _calibrate, _CALIBRATE
     )
     calibrate.add_argument(
         "--searches",
         type=int,
         default=10_000,
         metavar="N",
-        help="how many; 30 / N is the lowest rate to speak of (default: 10,000)",
+        help="number of searches; 30 / N is the lowest rate that they can measure (default: "
+        "10,000)",
     )
-    calibrate.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    options.add_seed(calibrate, "the draw")
     options.add_json(calibrate)
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    policy = common.policy(arguments)
-    common.check_report(arguments, arguments.pictures)
+    policy = gallery_options.policy(arguments)
+    gallery_options.check_report(arguments, arguments.pictures)
     if arguments.report is not None and len(arguments.pictures) > 1:
-        raise InvalidInput("--report shows one search, and there are more pictures")
-    gallery = common.opened(arguments)
+        raise InvalidInput("--report shows one search, but several pictures are given")
+    gallery = gallery_options.opened(arguments)
     measured = gallery.measured_on
     code = 0
     results = []
@@ -104,9 +124,9 @@ def _search(arguments: argparse.Namespace) -> int:
         )
         code = max(code, _CODES[str(found.decision)])
         if arguments.report is not None:
-            from renzheng.apps.reports import gallery as page
+            from renzheng.apps.reports import gallery as gallery_report
 
-            page.save_search(found, picture, arguments.report, measured=measured)
+            gallery_report.save_search(found, picture, arguments.report, measured=measured)
         if arguments.json:
             results.append({"source": picture, **found.to_dict()})
         else:
@@ -136,10 +156,10 @@ def _print_search(picture: str, found: Identification, measured: str) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    common.check_least(arguments, "most")
-    common.check_report(arguments, ())
-    policy = common.policy(arguments)
-    gallery = common.opened(arguments)
+    gallery_options.check_positive(arguments, "most")
+    gallery_options.check_report(arguments, ())
+    policy = gallery_options.policy(arguments)
+    gallery = gallery_options.opened(arguments)
     with terminal.progress() as tell:
         pairs, more = gallery.check(
             policy,
@@ -154,9 +174,9 @@ def _check(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if arguments.report is not None:
-        from renzheng.apps.reports import gallery as page
+        from renzheng.apps.reports import gallery as gallery_report
 
-        page.save_check(pairs, more, arguments.report, measured=gallery.measured_on)
+        gallery_report.save_check(pairs, more, arguments.report, measured=gallery.measured_on)
     if arguments.json:
         options.print_json({"pairs": [pair.to_dict() for pair in pairs], "left_out": more})
         return 1 if pairs else 0
@@ -180,7 +200,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     with terminal.progress() as tell:
         measured = gallery.calibrate(
             searches=arguments.searches,
@@ -198,6 +218,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         return 0
     print(
         f"{measured.searches:,} searches among {measured.entries:,} entries; "
-        f"they speak down to a false positive identification rate of {measured.resolution:.2g}"
+        f"they reach down to a false positive identification rate of {measured.resolution:.2g}"
     )
     return 0

@@ -1,80 +1,43 @@
-"""``gallery create``, ``stats``, ``list``, ``optimize``, ``purge``; ``export`` and ``import``."""
+"""``gallery create``, ``optimize``, ``purge``, ``stats`` and ``list``: upkeep of a gallery."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from renzheng.apps.cli import options, terminal
-from renzheng.apps.cli.gallery import options as common
-from renzheng.errors import InvalidInput
-
-if TYPE_CHECKING:
-    pass
+from renzheng.apps.cli import options
+from renzheng.apps.cli.gallery import gallery_options
 
 _OPTIMIZE = """\
-Join small files and, from 200,000 entries on, partition the embeddings so that a search looks at
-the likely part of them: how many partitions is tuned until 99.5 % of the nearest entries are found.
-`gallery add` does it when it has added many.
+Merge small files and, from 200,000 entries on, partition the embeddings so that a search visits
+only the likely partitions; their number is tuned until 99.5 % of the nearest entries are found.
+`gallery add` does this after adding many entries.
 """
 _PURGE = """\
-Write all entries anew and delete the files that held removed or replaced ones, old versions and
-indices included. `gallery remove` does it by itself in a folder; in an object store nobody else may
-use the gallery meanwhile, so there it is a command of its own. What the file system, a snapshot or
-the disk itself keeps of deleted files is beyond it.
-"""
-_EXPORT = """\
-Write all entries with their embeddings into one file: an Arrow stream, encrypted in the age format
-for a key (`renzheng gallery key` makes one) or for the public keys of others. Decrypted elsewhere
-with `age --decrypt`, pandas and others read it.
+Rewrite all entries and delete the files that held removed or replaced ones, with old versions and
+indices. In a folder `gallery remove` does this by itself. In an object store it is a separate
+command, because nobody else may use the gallery during it. It cannot erase what a file system, a
+snapshot or the disk itself keeps of deleted files.
 """
 
 
 def register(actions: Any) -> None:
     """Add the actions of this module."""
-    create = common.add_action(actions, "create", "make an empty gallery", _create)
+    create = gallery_options.add_action(actions, "create", "make an empty gallery", _create)
     options.add_pack(create)
 
-    common.add_action(actions, "optimize", "make searches fast", _optimize, _OPTIMIZE)
+    gallery_options.add_action(actions, "optimize", "make searches fast", _optimize, _OPTIMIZE)
 
-    common.add_action(actions, "purge", "remove the bytes of removed entries", _purge, _PURGE)
+    gallery_options.add_action(
+        actions, "purge", "erase what is left of removed entries", _purge, _PURGE
+    )
 
-    stats = common.add_action(actions, "stats", "what it holds", _stats)
+    stats = gallery_options.add_action(actions, "stats", "show the size and state", _stats)
     options.add_json(stats)
 
-    listing = common.add_action(actions, "list", "its entries", _list)
-    common.add_where(listing)
+    listing = gallery_options.add_action(actions, "list", "list the entries", _list)
+    gallery_options.add_where(listing)
     listing.add_argument("--json", action="store_true", help="print JSON lines for programs")
-
-    export = common.add_action(actions, "export", "write it into one file", _export, _EXPORT)
-    export.add_argument("file", type=Path, metavar="FILE")
-    common.add_key(export, "encrypt for this key")
-    export.add_argument(
-        "--to",
-        action="append",
-        default=[],
-        metavar="age1...",
-        help="encrypt for the owner of this public key; repeatable",
-    )
-    export.add_argument("--plain", action="store_true", help="do not encrypt, even with a key")
-
-    importing = common.add_action(actions, "import", "add the entries of an export", _import)
-    importing.add_argument("file", type=Path, metavar="FILE")
-    common.add_key(importing, "decrypt with this key")
-    importing.add_argument(
-        "--replace", action="store_true", help="put its entries in the place of those there"
-    )
-    options.add_json(importing)
-
-    key = actions.add_parser(
-        "key",
-        help="make a secret key for exports",
-        description="Write a new secret key, readable by you only, and print its public key. "
-        "Whoever has the secret key reads every export for it; without it nobody does.",
-    )
-    key.add_argument("file", type=Path, metavar="FILE")
-    key.set_defaults(run=_key)
 
 
 def _create(arguments: argparse.Namespace) -> int:
@@ -84,14 +47,14 @@ def _create(arguments: argparse.Namespace) -> int:
     gallery = Gallery.create(
         arguments.gallery,
         Verifier(arguments.pack),
-        options=common.pairs(arguments.storage, "--storage"),
+        options=gallery_options.pairs(arguments.storage, "--storage"),
     )
     print(f"{arguments.gallery}: an empty gallery for embeddings of {gallery.pack['name']}")
     return 0
 
 
 def _optimize(arguments: argparse.Namespace) -> int:
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     gallery.optimize()
     told = gallery.stats()
     if told.recall is None:
@@ -105,14 +68,14 @@ def _optimize(arguments: argparse.Namespace) -> int:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     gallery.purge()
     print(f"the gallery's files hold {len(gallery):,} entries and nothing of removed ones")
     return 0
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     told = gallery.stats()
     if arguments.json:
         options.print_json(told.to_dict())
@@ -140,83 +103,11 @@ def _stats(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     import json
 
-    gallery = common.opened(arguments)
+    gallery = gallery_options.opened(arguments)
     for entry in gallery.entries(arguments.where):
         if arguments.json:
             print(json.dumps(entry.to_dict()))
             continue
         metadata = " ".join(f"{key}={value}" for key, value in entry.metadata.items())
         print(f"{entry.id}\t{entry.person}\t{metadata}\t{entry.source}")
-    return 0
-
-
-def _export(arguments: argparse.Namespace) -> int:
-    from renzheng.gallery import exports, keys
-
-    key = None if arguments.plain else keys.read_key(arguments.key_file)
-    if arguments.plain and (arguments.to or arguments.key_file):
-        raise InvalidInput("--plain does not encrypt, and a key is named")
-    recipients = [*arguments.to, *([] if key is None else [keys.recipient_of(key)])]
-    if not recipients and not arguments.plain:
-        raise InvalidInput(
-            "there is no key to encrypt for",
-            remedy="name one with --key-file, --to or $RENZHENG_GALLERY_KEY (`renzheng gallery "
-            "key` makes one), or say --plain",
-        )
-    gallery = common.opened(arguments)
-    whole = len(gallery)
-    with terminal.progress() as tell:
-        count = exports.export_gallery(
-            gallery,
-            arguments.file,
-            recipients=recipients,
-            progress=lambda done: tell("exporting", done, whole),
-        )
-    print(f"{arguments.file}: {count:,} entries, {'' if recipients else 'NOT '}encrypted")
-    return 0
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from renzheng.gallery import exports, keys
-
-    key = keys.read_key(arguments.key_file)
-    gallery = common.opened(arguments)
-    with terminal.progress() as tell:
-        done = exports.import_gallery(
-            gallery,
-            arguments.file,
-            key=key,
-            replace=arguments.replace,
-            progress=lambda count: tell("importing", count, count),
-        )
-    if len(done.ids) > 10_000:
-        gallery.optimize()
-    if arguments.json:
-        options.print_json(
-            {
-                "added": len(done.ids),
-                "refused": list(done.refused),
-                "entries": len(gallery),
-            }
-        )
-        return 0
-    known = f", {len(done.refused):,} there before" if done.refused else ""
-    print(f"{len(done.ids):,} added{known}; the gallery holds {len(gallery):,}")
-    return 0
-
-
-def _key(arguments: argparse.Namespace) -> int:
-    from renzheng._support import files
-    from renzheng.gallery import keys
-
-    if arguments.file.exists():
-        raise InvalidInput(
-            "there is a file already: a key that is overwritten is lost",
-            source=str(arguments.file),
-            remedy="name another",
-        )
-    key = keys.new_key()
-    public = keys.recipient_of(key)
-    files.write(arguments.file, f"# public key: {public}\n{key}\n".encode())
-    print(public)
     return 0

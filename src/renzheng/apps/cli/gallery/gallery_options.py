@@ -1,4 +1,4 @@
-"""What the actions on galleries share."""
+"""The options that several actions on galleries share, and their checks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,26 @@ _STORAGE_HELP = "a setting of the object store, e.g. aws_endpoint=http://host:90
 def add_action(
     actions: Any, name: str, summary: str, run: Any, more: str = "", codes: str | None = None
 ) -> argparse.ArgumentParser:
-    """One of the actions, with the gallery that it works on."""
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.\n\n{more}" if more else None,
-        epilog=codes,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Add an action on one gallery.
+
+    Parameters
+    ----------
+    actions
+        The subparsers of ``gallery``.
+    name, summary
+        The name of the action and one line for the list of actions.
+    run
+        The function that runs it.
+    more
+        The description after the summary.
+    codes
+        The exit codes, if they differ from those of other actions.
+    """
+    description = f"{summary[0].upper()}{summary[1:]}.\n\n{more}"
+    parser = options.add_command(actions, name, summary, description, codes)
+    parser.add_argument(
+        "gallery", metavar="GALLERY", help="a folder, or an address such as s3://..."
     )
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or s3://... and the like")
     parser.add_argument(
         "--storage", action="append", default=[], metavar="KEY=VALUE", help=_STORAGE_HELP
     )
@@ -35,54 +46,55 @@ def add_action(
         parser.add_argument(
             "--pack",
             metavar="FOLDER",
-            help="where the gallery's pack lies, if it is not one of renzheng's own; another is "
-            "refused",
+            help="folder of the gallery's pack, if it is not one of renzheng's own; any other pack "
+            "is refused",
         )
     parser.set_defaults(run=run)
     return parser
 
 
 def add_role(parser: argparse.ArgumentParser) -> None:
-    """``--role``: what the pictures are of."""
+    """Add ``--role``: the kind of the pictures."""
     parser.add_argument(
         "--role",
         choices=("document", "live", "photo"),
         default="photo",
-        help="what the pictures are of: a document is searched for its portrait, a live picture "
-        "must hold one person (default: photo)",
+        help="kind of the pictures: a document is searched for its portrait, a live picture must "
+        "show one person (default: photo)",
     )
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """``--where``: conditions on metadata."""
+    """Add ``--where``: conditions on metadata."""
     parser.add_argument(
         "--where",
         action="append",
         default=[],
         metavar="CONDITION",
         help="only entries with this metadata: country=CN, 'age>=18', person!=anna; repeatable, "
-        "all must hold. An entry without the key does not fulfil it",
+        "all must hold. An entry without the key does not match",
     )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
-    """``--max-fpir``."""
+    """Add ``--max-fpir``: the policy of searches."""
     parser.add_argument(
         "--max-fpir",
         type=float,
         default=0.01,
         metavar="RATE",
-        help="highest false positive identification rate (default: 0.01, one of 100 strangers)",
+        help="highest false positive identification rate, FPIR (default: 0.01: one in 100 people "
+        "who are not in the gallery)",
     )
 
 
 def add_report(parser: argparse.ArgumentParser, what: str) -> None:
-    """``--report``: a page."""
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help=f"write a page, {what}")
+    """Add ``--report``: a page, described by `what`."""
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help=f"write a page {what}")
 
 
 def add_key(parser: argparse.ArgumentParser, what: str) -> None:
-    """``--key-file``."""
+    """Add ``--key-file``: the file of a key, described by `what`."""
     parser.add_argument(
         "--key-file",
         type=Path,
@@ -92,7 +104,7 @@ def add_key(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """``KEY=VALUE`` options as a dictionary."""
+    """Return ``KEY=VALUE`` options as a dictionary."""
     pairs = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -103,25 +115,25 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 
 
 def opened(arguments: argparse.Namespace) -> Gallery:
-    """The gallery that the options name."""
+    """Open the gallery that the options name."""
     from renzheng.gallery import Gallery
     from renzheng.verification.verifier import Verifier
 
-    named = getattr(arguments, "pack", None)
-    verifier = None if named is None else Verifier(named)
+    pack = getattr(arguments, "pack", None)
+    verifier = None if pack is None else Verifier(pack)
     storage = pairs(arguments.storage, "--storage")
     return Gallery.open(arguments.gallery, verifier, options=storage)
 
 
 def policy(arguments: argparse.Namespace) -> SearchPolicy:
-    """The policy that the options ask for."""
+    """Return the policy that the options ask for."""
     from renzheng.gallery import SearchPolicy
 
     return SearchPolicy(arguments.max_fpir, getattr(arguments, "inconclusive", 10.0))
 
 
 def check_report(arguments: argparse.Namespace, inputs: Sequence[str]) -> None:
-    """See, before any work, that the page can be written and overwrites nothing that is read."""
+    """Check, before any work, that the page can be written and overwrites no input."""
     if arguments.report is not None:
         from renzheng.apps.reports import pages
 
@@ -129,8 +141,8 @@ def check_report(arguments: argparse.Namespace, inputs: Sequence[str]) -> None:
         options.check_output(arguments.report, inputs)
 
 
-def check_least(arguments: argparse.Namespace, *names: str) -> None:
-    """See that these options, where they are given, are 1 or more."""
+def check_positive(arguments: argparse.Namespace, *names: str) -> None:
+    """Check that these options, where given, are 1 or more."""
     for name in names:
         value = getattr(arguments, name)
         if value is not None and value < 1:
