@@ -8,9 +8,9 @@ from pathlib import Path
 from renzheng._support import files
 from renzheng.errors import InvalidInput
 
-Pairs = Sequence[tuple[str, str]]  # labels and values
+Rows = Sequence[tuple[str, str]]  # labels and values
 
-# Colours of a result on light and on dark paper: each at least 4.5:1 against it.
+# Colours of a result on light and on dark paper: their contrast with it is at least 4.5:1.
 GREEN, RED = ("#12704a", "#5fd39b"), ("#b0271f", "#ff8a80")
 AMBER, GREY = ("#8a5a00", "#f2c14e"), ("#4b5865", "#b3c0cc")
 PRIVACY = (
@@ -38,7 +38,7 @@ def check(path: Path) -> None:
     Raises
     ------
     InvalidInput
-        If the name does not end in ``.html``, its folder is missing or it is no file's.
+        If the name does not end in ``.html``, its folder is missing or a folder has that name.
     """
     check_name(path)
     if not path.parent.is_dir():
@@ -46,7 +46,7 @@ def check(path: Path) -> None:
             "there is no such folder", source=str(path.parent), remedy="make it first"
         )
     if path.exists() and not path.is_file():
-        raise InvalidInput("the path is not a file", source=str(path), remedy="name a file")
+        raise InvalidInput("this is not a file", source=str(path), remedy="name a file")
 
 
 def plain(text: str) -> str:
@@ -73,7 +73,7 @@ def save(
     kicker: str,
     headline: str,
     reason: str = "",
-    figures: Pairs = (),
+    figures: Rows = (),
     note: str = "",
     colours: tuple[str, str] = GREEN,
     **content: object,
@@ -83,20 +83,20 @@ def save(
     Parameters
     ----------
     path
-        The page's place; the name ends in ``.html``.
+        Where the page goes; the name ends in ``.html``.
     template
-        Its name in the folder ``templates``, without the suffix. Every text that it shows is made
-        `plain` and escaped.
+        Name of the template in the folder ``templates``, without its suffix. Every text that it
+        shows is made `plain` and escaped.
     title
-        Title of the browser's window.
+        Title of the browser window.
     kicker, headline, reason, figures
-        The page's head: a line of small print, the result, why, and labelled values.
+        Head of the page: a line of small print, the result, its reason and labelled values.
     note
-        A last line, on privacy.
+        Last line of the page, on privacy.
     colours
-        Of the result, on light and on dark paper.
+        Colours of the result, on light and on dark paper.
     content
-        The values that the template itself shows.
+        Values that the template names; a missing one is an error.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from renzheng.images.similarity.decision import PictureSimilarity
+from renzheng.images.similarity.decision import Likeness, PictureSimilarity
 from renzheng.images.similarity.hashes import BITS, CANDIDATE_BITS, SAME_BITS
 from renzheng.images.similarity.regions import (
     DENSE_INLIERS,
@@ -12,6 +12,14 @@ from renzheng.images.similarity.regions import (
     LEAST_INLIERS,
     LEAST_SHARE,
 )
+
+HEADLINE = {
+    Likeness.SAME_PICTURE: "Same picture",
+    Likeness.NEAR_DUPLICATE: "Near-duplicate",
+    Likeness.LOOK_ALIKE: "Look-alike",
+    Likeness.DIFFERENT: "Different",
+    Likeness.NOT_COMPARABLE: "Not comparable",
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Studies as one page each for people, with the same as JSON beside it."""
+"""Studies as a page for people, with the same as JSON beside it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def check(path: Path) -> None:
     Raises
     ------
     InvalidInput
-        If the name does not end in ``.html``, its folder is missing or it is no file's.
+        If the name does not end in ``.html``, its folder is missing or a folder has that name.
     RenzhengError
-        If the library that draws is missing.
+        If matplotlib is missing.
     """
     pages.check(path)
     plots.check_available()

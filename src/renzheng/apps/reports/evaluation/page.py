@@ -33,8 +33,8 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Comparisons shown as pictures.
+class Example:
+    """A comparison shown as pictures.
 
     Attributes
     ----------
@@ -49,14 +49,14 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Gallery:
-    """Figures under one title."""
+class Examples:
+    """Examples under one title."""
 
     title: str
-    figures: Sequence[Figure]
+    examples: Sequence[Example]
 
 
-Section = Table | Plot | Gallery | tuple[Plot, ...]  # plots in a tuple stand side by side
+Section = Table | Plot | Examples | tuple[Plot, ...]  # plots in a tuple stand side by side
 
 
 def save(
@@ -80,7 +80,7 @@ def save(
     sections
         Tables, plots and pictures, in the page's order.
     provenance
-        What the study depends on; its ``limits`` become a section of their own.
+        Pack, data and settings behind the study; its ``limits`` become a section of their own.
     command
         The command line, for whoever wants to make the page again.
     data

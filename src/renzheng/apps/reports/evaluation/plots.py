@@ -1,4 +1,4 @@
-"""The plots' common parts: one SVG each, in the page's colours, light or dark."""
+"""Common parts of the plots: one SVG each, in the page's colours, light or dark."""
 
 from __future__ import annotations
 

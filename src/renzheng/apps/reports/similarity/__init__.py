@@ -10,6 +10,7 @@ from renzheng.apps.reports.similarity import words
 from renzheng.apps.reports.similarity.drawing import joined
 from renzheng.errors import InvalidInput
 from renzheng.images.similarity import PictureSimilarity
+from renzheng.images.similarity.words import HEADLINE
 
 __all__ = ["check_name", "joined", "save"]
 
@@ -55,7 +56,7 @@ def save(similarity: PictureSimilarity, path: Path) -> None:
 
         files.write(path, picture.render(similarity))
         return
-    headline = words.HEADLINE[similarity.likeness]
+    headline = HEADLINE[similarity.likeness]
     pages.save(
         path,
         "similarity",

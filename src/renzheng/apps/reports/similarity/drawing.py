@@ -1,4 +1,4 @@
-"""The two pictures of a similarity in one: what agrees, outlined and joined."""
+"""Both pictures of a similarity side by side, with what agrees outlined and joined."""
 
 from __future__ import annotations
 

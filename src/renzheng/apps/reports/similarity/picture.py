@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from renzheng.apps.reports import pages
 from renzheng.apps.reports.similarity import drawing, words
 from renzheng.images.similarity import PictureSimilarity
+from renzheng.images.similarity.words import HEADLINE
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -33,7 +34,7 @@ def render(similarity: PictureSimilarity) -> bytes:
     pair = Pillow.new("RGB", (_WIDTH, shown.height), _PAPER)
     pair.paste(shown, ((_WIDTH - shown.width) // 2, 0))
     blocks = [
-        _heading(words.HEADLINE[similarity.likeness], pages.sentence(similarity.reason), colour),
+        _heading(HEADLINE[similarity.likeness], pages.sentence(similarity.reason), colour),
         pair,
         _paragraph(words.caption(similarity)),
         _table("How it was decided", words.facts(similarity)),

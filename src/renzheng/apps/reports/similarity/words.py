@@ -7,13 +7,6 @@ from renzheng.apps.reports.similarity.drawing import MAX_LINES
 from renzheng.images.similarity import Likeness, PictureSimilarity, words
 
 TITLE = "Picture similarity"
-HEADLINE = {
-    Likeness.SAME_PICTURE: "Same picture",
-    Likeness.NEAR_DUPLICATE: "Near-duplicate",
-    Likeness.LOOK_ALIKE: "Look-alike",
-    Likeness.DIFFERENT: "Different",
-    Likeness.NOT_COMPARABLE: "Not comparable",
-}
 COLOURS = {
     Likeness.SAME_PICTURE: pages.GREEN,
     Likeness.NEAR_DUPLICATE: pages.GREEN,

@@ -19,18 +19,18 @@ _SMOOTHING = 2.0  # cells: takes the steps out of differenced curves, keeps thei
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """What the plot shows.
+    """Curves and thresholds of the plot.
 
     Attributes
     ----------
     distance
         float64 (n,): evenly spaced.
     genuine, impostor
-        float64 (n,): densities of the distances of same and of different people, on one
-        scale whose top is 1.
+        float64 (n,): densities of the distances of same and of different people, scaled
+        together to a maximum of 1.
     match, no_match
-        The policy matches up to the first distance, rejects above the second; None where the
-        calibration cannot say.
+        Largest distance of a match, and of an inconclusive result; None where the calibration
+        does not reach the policy's rate.
     """
 
     distance: Curve
@@ -51,18 +51,18 @@ def derive(calibration: Calibration, policy: Mapping[str, float], distance: floa
     Parameters
     ----------
     calibration
-        Of the pack.
+        Calibration of the pack.
     policy
-        With ``max_fmr`` and ``inconclusive``, else the plot has no zones.
+        The policy's values; without ``max_fmr`` the plot has no thresholds.
     distance
-        The measured one, which must fit into the plot.
+        Measured distance, which must fit into the plot.
     """
     end = max(float(calibration.distance[-1]), distance)
     edges = np.linspace(0, end * 1.02, _CELLS + 1)
     genuine = _density(edges, calibration.distance, 1 - calibration.fnmr)
     impostor = _density(edges, calibration.distance, calibration.fmr)
     top = max(float(genuine.max()), float(impostor.max()), 1e-12)
-    # One threshold may lie below what the data can speak for while the other does not.
+    # One rate may lie below the calibration's resolution while the other does not.
     cuts: list[float | None] = []
     for rate in (
         policy.get("max_fmr", 0.0),
@@ -84,7 +84,7 @@ def derive(calibration: Calibration, policy: Mapping[str, float], distance: floa
 
 
 def _density(edges: Curve, at: Curve, cumulative: Curve) -> Curve:
-    """Smoothed share of each cell, (n,), from a cumulative curve."""
+    """Return the smoothed share of each cell, float64 (n,), from a cumulative curve."""
     if at[0] > 0:  # a straight rise, where a jump would show as a spike
         at, cumulative = np.append(0.0, at), np.append(0.0, cumulative)
     share = np.diff(np.interp(edges, at, cumulative))

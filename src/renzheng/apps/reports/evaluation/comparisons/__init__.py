@@ -10,7 +10,7 @@ from renzheng import images
 from renzheng.apps.reports import thumbnails
 from renzheng.apps.reports.evaluation import page
 from renzheng.apps.reports.evaluation.comparisons import plots, tables
-from renzheng.apps.reports.evaluation.page import Figure, Gallery, Plot, Section
+from renzheng.apps.reports.evaluation.page import Example, Examples, Plot, Section
 from renzheng.apps.reports.evaluation.tables import problem_table
 from renzheng.errors import UnreadableImage
 from renzheng.evaluation.comparisons.calibration import Reliability
@@ -128,7 +128,7 @@ def _study(study: Study, *, alone: bool) -> Iterator[Section]:
         yield problems
 
 
-def _worst(study: Study) -> Iterator[Gallery]:
+def _worst(study: Study) -> Iterator[Examples]:
     scores = study.scores
     for title, chosen, distances in (
         ("The nearest impostors", scores.impostor_pairs[:_WORST], scores.impostor[:_WORST]),
@@ -138,7 +138,7 @@ def _worst(study: Study) -> Iterator[Gallery]:
             scores.genuine[::-1][:_WORST],
         ),
     ):
-        figures = []
+        examples = []
         for pair, distance in zip(chosen, distances, strict=True):
             pictures = [study.pictures[int(k)] for k in pair]
             names = " / ".join(picture.name for picture in pictures)
@@ -149,5 +149,5 @@ def _worst(study: Study) -> Iterator[Gallery]:
                 except UnreadableImage:
                     continue
                 faces.append((picture.name, thumbnails.address(image)))
-            figures.append(Figure(faces, f"{distance:.3f}: {names}"))
-        yield Gallery(f"{title}: {study.name}", figures)
+            examples.append(Example(faces, f"{distance:.3f}: {names}"))
+        yield Examples(f"{title}: {study.name}", examples)
