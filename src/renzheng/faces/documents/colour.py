@@ -1,4 +1,4 @@
-"""Colours as the eye tells them apart."""
+"""Conversion to CIELAB, in which distances between colours match what the eye sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from renzheng.types import Floats, Image
 
-# IEC 61966-2-1 (sRGB): linear red, green and blue to X, Y and Z under D65, over D65's own.
+# IEC 61966-2-1 (sRGB): linear red, green and blue to X, Y and Z under D65, divided by D65's own.
 _TO_XYZ = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -25,9 +25,9 @@ _FINEST = 65535  # steps of X, Y and Z
 
 
 def lab(image: Image) -> Image:
-    """CIE 1976 L*a*b* of an sRGB picture, in bytes.
+    """Convert an sRGB picture to CIE 1976 L*a*b*, in bytes.
 
-    OpenCV's conversion is as good, but makes tables for 70 ms the first time, longer than finding a
+    OpenCV's conversion is as good, but spends 70 ms on tables the first time, more than finding a
     face takes.
 
     Parameters
@@ -38,7 +38,7 @@ def lab(image: Image) -> Image:
     Returns
     -------
     uint8 (H, W, 3)
-        L* scaled from 0..100 to 0..255, a* + 128 and b* + 128, as OpenCV has them.
+        L* scaled from 0..100 to 0..255, a* + 128 and b* + 128, as in OpenCV.
     """
     linear, cubic = _tables()
     xyz = cv2.transform(np.asarray(cv2.LUT(image, linear)), _TO_XYZ)
@@ -48,7 +48,7 @@ def lab(image: Image) -> Image:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    """Linear light of the 256 values of sRGB, in steps; and of every step the f of CIE 15."""
+    """Return the linear light of the 256 values of sRGB, in steps, and CIE 15's f of every step."""
     values = np.arange(256) / 255
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     light = np.arange(_FINEST + 1) / _FINEST

@@ -1,4 +1,4 @@
-"""Where a document lies in a picture: the four corners of its outline."""
+"""The outline of a document in a picture: its four corners."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Grey = npt.NDArray[np.uint8]
 
 # Width over height. ISO/IEC 7810: ID-1 is 85.60 x 53.98 mm, ID-2 105 x 74 mm, ID-3 125 x 88 mm.
 FORMATS = {"ID-1": 85.60 / 53.98, "ID-2": 105 / 74, "ID-3": 125 / 88}
-_RATIO_TOLERANCE = 0.10  # ID-1 and ID-3 lie 12 % apart; more than 10 % off is neither
-_WORKING = 640  # px of the longer side: an outline needs no more, and blur hides the print
-_SMALLEST, _LARGEST = 0.12, 0.97  # shares of the picture that a document can fill
-_STEEPEST = 0.62  # the shorter of two opposite sides over the longer: about 25 degrees, near
-_SUPPORT = 0.7  # share of the outline that must lie on edges of the picture
+_RATIO_TOLERANCE = 0.10  # ID-1 and ID-3 are 12 % apart; more than 10 % off is neither
+_WORKING = 640  # px of the longer side: enough for an outline, and blur hides the print
+_MIN_SHARE, _MAX_SHARE = 0.12, 0.97  # shares of the picture that a document can fill
+_STEEPEST = 0.62  # the shorter of two opposite sides over the longer: about 25 degrees, from near
+_MIN_SUPPORT = 0.7  # share of the outline that must lie on edges of the picture
 _ROUNDED = 0.12  # share of a side at each end that a rounded corner may take
-_BENT = 4 * 255  # the most that a Laplacian of bytes can be
-_FITTED = 150  # points of a side that a line is fitted to: more place it no better
-_OFF = 0.006  # of the picture's longer side: how far an edge may lie from the line
+_BENT = 4 * 255  # the maximum of a Laplacian of bytes
+_FITTED = 150  # points of a side that a line is fitted to: more would not place it better
+_OFF = 0.006  # distance of an edge from the line, over the picture's longer side
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +36,14 @@ class Outline:
     Attributes
     ----------
     corners
-        float64 (4, 2) xy px of the picture: top left, top right, bottom right, bottom left as the
-        picture stands, which need not be how the document reads.
+        float64 (4, 2) xy px of the picture: top left, top right, bottom right, bottom left as seen
+        in the picture, in which the document need not stand upright.
     ratio
-        Width over height of the document itself, freed from perspective.
+        Width over height of the document itself, without perspective.
     document
         The format of ISO/IEC 7810 that the ratio is nearest to, e.g. ``ID-1``.
     support
-        The share of the outline that lies on edges of the picture, beyond chance; at most 1.
+        The share of the outline that lies on edges of the picture, beyond chance, at most 1.
     """
 
     corners: Corners
@@ -53,7 +53,7 @@ class Outline:
 
 
 def find(image: Image) -> Outline | None:
-    """Find the outline of the document that a picture shows.
+    """Find the outline of the document in a picture.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def find(image: Image) -> Outline | None:
     Returns
     -------
     Outline or None
-        None where no four-sided outline of a document's proportions stands out, also where the
+        None if no quadrilateral with a document's proportions stands out, for example because the
         document fills the whole picture.
 
     Notes
     -----
-    Regions that differ from their surroundings are proposed in several ways; of each, four lines
-    are fitted to its convex hull (a card's corners are round, so corners are where lines meet),
-    and what has a document's proportions and lies on edges wins.
+    Regions that differ from their surroundings are proposed in several ways. Four lines are fitted
+    to the convex hull of each (a card's corners are round, so the corners are where lines meet).
+    The quadrilateral that best matches a document's proportions and lies on edges wins.
     """
     height, width = image.shape[:2]
     scale = min(1.0, _WORKING / max(height, width))
@@ -96,7 +96,7 @@ def find(image: Image) -> Outline | None:
 
 
 def _edges(colours: Image) -> Grey:
-    """Edges of lightness or colour, 0 or 255."""
+    """Return the edges in lightness or colour, 0 or 255."""
     found = np.zeros(colours.shape[:2], np.uint8)
     for plane in cv2.split(colours):
         bends = np.asarray(cv2.Laplacian(plane, cv2.CV_16S)).ravel()
@@ -107,14 +107,14 @@ def _edges(colours: Image) -> Grey:
 
 
 def _regions(colours: Image, edges: Grey) -> Iterator[Grey]:
-    """Masks, 0 or 255, of what could be a document."""
+    """Yield masks, 0 or 255, of regions that could be a document."""
     height, width = edges.shape
-    # What differs from the picture's rim, which shows the table or the scanner's lid.
+    # regions that differ from the picture's rim, which shows the table or the scanner's lid
     rim = max(2, round(0.02 * min(height, width)))
     strips = (colours[:rim], colours[-rim:], colours[:, :rim], colours[:, -rim:])
     border = np.concatenate([strip.reshape(-1, 3) for strip in strips]).astype(np.float32)
     middle = percentile(border, 50)
-    # Plane by plane: numpy takes six times as long to add along the short, last axis.
+    # plane by plane, since numpy takes six times as long to add along the short last axis
     planes = zip(cv2.split(colours), middle, strict=True)
     away = np.sqrt(sum((plane.astype(np.float32) - usual) ** 2 for plane, usual in planes))
     usual = float(percentile(np.sqrt(((border - middle) ** 2).sum(axis=1)), 75))
@@ -130,25 +130,25 @@ def _regions(colours: Image, edges: Grey) -> Iterator[Grey]:
     )
     yield _close(light, 0.012)
     yield _close(np.asarray(255 - light, np.uint8), 0.012)
-    # What edges enclose.
+    # regions that edges enclose
     for share in (0.006, 0.014):
         yield _close(edges, share)
 
 
 def _close(mask: Grey, share: float) -> Grey:
-    """Close gaps of this share of the longer side."""
+    """Close gaps in a mask, up to this share of its longer side."""
     side = 2 * max(1, round(share * max(mask.shape))) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), np.uint8)
 
 
 def _quadrilaterals(mask: Grey) -> Iterator[Corners]:
-    """Four corners for each large region."""
+    """Yield four corners for each large region."""
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    least = _SMALLEST * mask.size
+    min_area = _MIN_SHARE * mask.size
     for contour in sorted(contours, key=cv2.contourArea, reverse=True)[:3]:
         hull = np.asarray(cv2.convexHull(contour), np.int32)
-        if cv2.contourArea(hull) < least:
+        if cv2.contourArea(hull) < min_area:
             return
         rough = _four(hull)
         if rough is not None:
@@ -158,7 +158,7 @@ def _quadrilaterals(mask: Grey) -> Iterator[Corners]:
 
 
 def _four(hull: npt.NDArray[np.int32]) -> Corners | None:
-    """The hull simplified to four corners; None where it has not four."""
+    """Simplify the hull to four corners; return None if that is impossible."""
     around = cv2.arcLength(hull, True)
     for share in (0.01, 0.02, 0.03, 0.04, 0.06, 0.08):
         simple = cv2.approxPolyDP(hull, share * around, True)
@@ -170,7 +170,7 @@ def _four(hull: npt.NDArray[np.int32]) -> Corners | None:
 
 
 def _fit(rough: Corners, hull: Corners, contour: Corners) -> Corners | None:
-    """Lines through the contour's points along each side, and where they meet."""
+    """Fit lines to the contour's points along each side, and return where they meet."""
     lines = []
     for k in range(4):
         a, b = rough[k], rough[(k + 1) % 4]
@@ -201,14 +201,14 @@ def _fit(rough: Corners, hull: Corners, contour: Corners) -> Corners | None:
             return None
         corners.append(point[:2] / point[2])
     refined = np.array(corners)
-    # Lines that meet far from where the region ends belong to something else.
+    # Lines that meet far from the region's corners belong to something else.
     if np.abs(refined - rough).max() > 0.12 * float(np.ptp(rough)):
         return None
     return refined
 
 
 def _ordered(corners: Corners) -> Corners:
-    """Clockwise as one sees them, beginning at the top left."""
+    """Sort corners clockwise as seen, beginning at the top left."""
     middle = corners.mean(axis=0)
     angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
     turned = corners[np.argsort(angles)]
@@ -216,7 +216,7 @@ def _ordered(corners: Corners) -> Corners:
 
 
 def _judge(corners: Corners, edges: Grey) -> tuple[float, Corners, float, str, float] | None:
-    """Score, corners, ratio, format and support of a candidate; None where it is no document."""
+    """Return score, corners, ratio, format and support of a candidate, or None."""
     height, width = edges.shape
     room = 0.02 * max(height, width)
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -225,13 +225,13 @@ def _judge(corners: Corners, edges: Grey) -> tuple[float, Corners, float, str, f
     if not cv2.isContourConvex(corners.astype(np.float32)):
         return None
     share = cv2.contourArea(corners.astype(np.float32)) / (height * width)
-    if not _SMALLEST <= share <= _LARGEST:
+    if not _MIN_SHARE <= share <= _MAX_SHARE:
         return None
     sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     if min(sides) < 16 or not _opposite_alike(sides):
         return None
     ratio = true_ratio(corners, (width, height))
-    if not 0.1 < ratio < 10:  # not-a-number neither
+    if not 0.1 < ratio < 10:  # nor NaN
         return None
     longer = max(ratio, 1 / ratio)
     document = min(FORMATS, key=lambda name: abs(np.log(FORMATS[name] / longer)))
@@ -239,9 +239,9 @@ def _judge(corners: Corners, edges: Grey) -> tuple[float, Corners, float, str, f
     if off > _RATIO_TOLERANCE:
         return None
     support = _support(corners, edges)
-    if support < _SUPPORT:
+    if support < _MIN_SUPPORT:
         return None
-    # The card, not the photograph or the block of text within it: the larger of two good ones.
+    # The larger of two good ones: the card, not the photograph or the block of text on it.
     return support * (1 - off) * share**0.5, corners, ratio, document, support
 
 
@@ -252,7 +252,7 @@ def _opposite_alike(sides: npt.NDArray[np.float64]) -> bool:
 
 
 def _support(corners: Corners, edges: Grey) -> float:
-    """The share of the outline, corners left out, that lies on edges beyond chance, at most 1."""
+    """Return the share of the outline without corners that lies on edges beyond chance, max. 1."""
     steps = np.linspace(_ROUNDED, 1 - _ROUNDED, 60)[:, None]
     shares = []
     for k in range(4):
@@ -262,6 +262,6 @@ def _support(corners: Corners, edges: Grey) -> float:
         on = np.zeros(len(points), bool)
         on[inside] = edges[y[inside], x[inside]] > 0
         shares.append(float(on.mean()))
-    # Where everything is edges, as in a dithered copy, lying on them says nothing.
+    # If there are edges everywhere, as in a dithered copy, lying on them means nothing.
     everywhere = float(edges.mean()) / 255
     return ((sum(shares) + min(shares)) / 5 - everywhere) / (1 - everywhere + 1e-6)

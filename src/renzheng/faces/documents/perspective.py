@@ -1,4 +1,4 @@
-"""Freeing a flat document from the perspective of a camera."""
+"""Rectification of a flat document: the perspective of the camera is removed."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from renzheng.types import Image
 Corners = npt.NDArray[np.float64]  # (4, 2) xy: top left, top right, bottom right, bottom left
 Homography = npt.NDArray[np.float64]  # (3, 3): pixels of one picture to pixels of another
 
-_MARGIN = 0.04  # of the width, kept around the document: portraits may stand close to its edge
-_UNEVEN, _BENT = 0.015, 1.0  # log of opposite sides' ratio; degrees from a right angle
-_MOST = 1600  # px: a card at 470 dpi
+_MARGIN = 0.04  # of the width, kept around the document, since portraits may touch its edge
+_UNEVEN, _BENT = 0.015, 1.0  # log of the ratio of opposite sides; degrees from a right angle
+_MAX_SIDE = 1600  # px: a card at 470 dpi
 
 
 def flatten(image: Image, corners: Corners, ratio: float) -> tuple[Image, Homography]:
-    """A document as if seen straight from above, with a little of its surroundings.
+    """Rectify a document: show it as if seen straight from above, with a narrow margin.
 
     Parameters
     ----------
     image
         uint8 (H, W, 3) RGB.
     corners
-        Of the document in it.
+        The corners of the document in the picture.
     ratio
-        Its true width over height.
+        The true width over height of the document.
 
     Returns
     -------
     uint8 (h, w, 3) RGB, float64 (3, 3)
-        At most 1,600 px on the longer side and otherwise as fine as the picture's finest part of
-        the document; and the way from the picture to it.
+        The rectified picture, at most 1,600 px on the longer side and otherwise as fine as the
+        finest part of the document in the picture; and the homography from the picture to it.
     """
     sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     width = max(sides[0], sides[2], ratio * sides[1], ratio * sides[3])
-    width = max(width * min(1.0, _MOST / max(width, width / ratio)), 16.0)
+    width = max(width * min(1.0, _MAX_SIDE / max(width, width / ratio)), 16.0)
     height = width / ratio
     edge = round(_MARGIN * max(width, height))
     right, bottom = edge + width - 1, edge + height - 1
@@ -46,14 +46,14 @@ def flatten(image: Image, corners: Corners, ratio: float) -> tuple[Image, Homogr
         np.float64,
     )
     size = round(width) + 2 * edge, round(height) + 2 * edge
-    # Linear sampling passes pixels over where the picture is finer than the result: average first.
+    # Linear sampling skips pixels where the picture is finer than the result: average first.
     factor = int(max(sides[0], sides[2]) / width)
     source, finer = image, np.eye(3)
     if factor > 1:
         shrunk = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
         source = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
         x, y = image.shape[1] / shrunk[0], image.shape[0] / shrunk[1]
-        # Pixels count by their centres.
+        # pixel centres are at whole numbers
         finer = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
     flat = cv2.warpPerspective(
         source, matrix @ finer, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -62,7 +62,7 @@ def flatten(image: Image, corners: Corners, ratio: float) -> tuple[Image, Homogr
 
 
 def tilted(corners: Corners) -> bool:
-    """Whether there is perspective to take out: the corners are not those of a rectangle.
+    """Return whether there is perspective to remove: the corners are not those of a rectangle.
 
     A turn in the picture's plane does not count, since aligning the face undoes it.
 
@@ -80,24 +80,24 @@ def tilted(corners: Corners) -> bool:
 
 
 def true_ratio(corners: Corners, size: tuple[int, int]) -> float:
-    """Width over height of a rectangle, from its corners in a picture.
+    """Return width over height of a rectangle, from its corners in a picture.
 
     Parameters
     ----------
     corners
         float64 (4, 2) xy: top left, top right, bottom right, bottom left.
     size
-        Width and height of the picture, whose middle the camera's axis is taken to meet.
+        Width and height of the picture; the camera's axis is assumed to meet its centre.
 
     Returns
     -------
     float
-        Not a number where three of the corners lie on a line.
+        NaN if three of the corners lie on a line.
 
     Notes
     -----
     Zhang and He, "Whiteboard scanning and image enhancement", 2007, section 3: two pairs of
-    parallel sides that are at right angles fix the focal length and with it the ratio.
+    parallel sides at right angles determine the focal length and with it the ratio.
     """
     centred = corners - (np.asarray(size, np.float64) - 1) / 2
     m1, m2, m4, m3 = (np.array((x, y, 1.0)) for x, y in centred / max(size))
@@ -112,7 +112,7 @@ def true_ratio(corners: Corners, size: tuple[int, int]) -> float:
     if abs(product) < 1e-4:  # sides nearly parallel to the picture: no perspective to speak of
         return flat
     focal_squared = -(n2[:2] @ n3[:2]) / product
-    # Cameras see 20 to 100 degrees across; outside that the corners are not exact enough.
+    # Cameras have a field of view of 20 to 100 degrees; outside that the corners are not exact.
     if not 0.4**2 < focal_squared < 3.0**2:
         return flat
     long, high = ((n[:2] @ n[:2]) / focal_squared + n[2] ** 2 for n in (n2, n3))

@@ -1,4 +1,4 @@
-"""Pictures turned and resized, and where their faces come to lie."""
+"""Turning and resizing of pictures, and the positions of their faces afterwards."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from renzheng.types import Face, Floats, Image
 
 
 def turned(image: Image, turns: int) -> Image:
-    """A picture turned clockwise by quarters."""
+    """Turn a picture clockwise by quarters."""
     return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
 
 
 def turn_matrix(shape: tuple[int, ...], turns: int) -> Homography:
-    """Pixels of a picture of this height and width to pixels of the picture turned clockwise."""
+    """Return the matrix from pixels of a picture of this shape to those of it turned clockwise."""
     height, width = shape[:2]
-    # One quarter clockwise: what was at the left bottom comes to the left top.
+    # One quarter clockwise: the bottom left corner becomes the top left corner.
     places = (
         [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
         [[0, -1, height - 1], [1, 0, 0], [0, 0, 1]],
@@ -30,7 +30,7 @@ def turn_matrix(shape: tuple[int, ...], turns: int) -> Homography:
 
 
 def askew(image: Image) -> tuple[Image, Homography]:
-    """A picture turned by 45 degrees on a canvas that holds all of it, and the way there."""
+    """Turn a picture by 45 degrees on a canvas that holds all of it; return it and the matrix."""
     height, width = image.shape[:2]
     side = math.ceil((width + height) * math.sqrt(0.5))
     middle = (width - 1) / 2, (height - 1) / 2
@@ -43,29 +43,29 @@ def askew(image: Image) -> tuple[Image, Homography]:
     return np.asarray(canvas, np.uint8), matrix
 
 
-def reduced(image: Image, most: int) -> Image:
-    """A picture of so many pixels at most."""
+def reduced(image: Image, max_pixels: int) -> Image:
+    """Reduce a picture to at most so many pixels."""
     height, width = image.shape[:2]
-    if height * width <= most:
+    if height * width <= max_pixels:
         return image
-    return resized(image, math.sqrt(most / (height * width)), cv2.INTER_AREA)
+    return resized(image, math.sqrt(max_pixels / (height * width)), cv2.INTER_AREA)
 
 
-def resized(image: Image, scale: float, how: int) -> Image:
-    """A picture resized by cv2's interpolation of this number."""
+def resized(image: Image, scale: float, interpolation: int) -> Image:
+    """Resize a picture with one of cv2's interpolations."""
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
 def resize_matrix(shape: tuple[int, ...], smaller: tuple[int, ...]) -> Homography:
-    """Pixels of a picture of this height and width to pixels of the resized one."""
+    """Return the matrix from pixels of a picture of this shape to those of the resized one."""
     y, x = (part / whole for part, whole in zip(smaller[:2], shape[:2], strict=True))
-    # Pixels count by their centres.
+    # pixel centres are at whole numbers
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def mapped(face: Face, matrix: Homography) -> Face:
-    """A face in the pixels of another picture, its box grown to stand upright there."""
+    """Map a face to the pixels of another picture; its box is grown to stand upright there."""
     x1, y1, x2, y2 = (float(v) for v in face.box)
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
     box = cv2.perspectiveTransform(corners.reshape(1, 4, 2), matrix)[0]
@@ -78,7 +78,10 @@ def mapped(face: Face, matrix: Homography) -> Face:
 
 
 def scaled(face: Face, factors: Floats) -> Face:
-    """A face of a resized picture in pixels of the picture itself, both counted by centres."""
+    """Map a face of a resized picture to the pixels of the picture itself.
+
+    Pixel centres are at whole numbers in both.
+    """
 
     def place(points: Floats) -> Floats:
         return np.asarray((points + 0.5) * factors - 0.5, np.float32)

@@ -1,4 +1,4 @@
-"""A document's main portrait, cut out."""
+"""The main portrait of a document, cropped."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from renzheng.faces.portrait import EYES_APART, RATIO
 from renzheng.faces.portrait import portrait as cut_portrait
 from renzheng.types import Capture, Image
 
-_SMALLEST, _LARGEST = 32, 4000
+_MIN_HEIGHT, _MAX_HEIGHT = 32, 4000  # px
 
 
 def cut(capture: Capture, height: int | None = None) -> Image:
-    """Cut out the portrait that was chosen, upright.
+    """Crop the portrait that was chosen, upright.
 
     Parameters
     ----------
     capture
-        Of a document.
+        The capture of a document.
     height
-        In pixels; by default neither enlarged nor reduced.
+        Height in pixels; by default the portrait is neither enlarged nor reduced.
 
     Returns
     -------
     uint8 (height, 7/9 height, 3) RGB
-        As ICAO Doc 9303 has portraits: 35 to 45, the eyes a quarter of the width apart. Where the
-        picture ends its edge is repeated.
+        A portrait with the proportions of ICAO Doc 9303: 35 to 45, the eyes a quarter of the width
+        apart. Beyond the picture its edge is repeated.
 
     Raises
     ------
@@ -37,18 +37,20 @@ def cut(capture: Capture, height: int | None = None) -> Image:
         raise NoFace(capture.error or "no portrait was found", source=capture.source)
     if height is None:
         natural = round(capture.face.inter_eye_distance / EYES_APART / RATIO)
-        height = min(max(natural, _SMALLEST), _LARGEST)
+        height = min(max(natural, _MIN_HEIGHT), _MAX_HEIGHT)
     check_height(height)
     return cut_portrait(capture.image, capture.face, height)
 
 
 def check_height(height: int) -> None:
-    """Make sure that a portrait can be so high.
+    """Check the height of a portrait in pixels.
 
     Raises
     ------
     InvalidInput
-        If it cannot.
+        If it is out of range.
     """
-    if not _SMALLEST <= height <= _LARGEST:
-        raise InvalidInput(f"a portrait is {_SMALLEST} to {_LARGEST} pixels high, not {height}")
+    if not _MIN_HEIGHT <= height <= _MAX_HEIGHT:
+        raise InvalidInput(
+            f"a portrait must be {_MIN_HEIGHT} to {_MAX_HEIGHT} pixels high, not {height}"
+        )

@@ -1,4 +1,4 @@
-"""Finding the faces of a document however it was scanned: turned, tilted, tight, tiny, two-tone."""
+"""Search for a document's faces, however it was scanned: turned, tilted, tight, tiny, two-tone."""
 
 from __future__ import annotations
 
@@ -25,46 +25,45 @@ from renzheng.faces.documents.placement import (
 from renzheng.faces.documents.treatments import Detect, Treatment, treatments
 from renzheng.types import Face, Image
 
-# Raise it with every change of how a document's portrait is searched for and chosen: what was
-# computed before then counts no more.
+# Raise it with every change of how a document's portrait is searched for and chosen: results that
+# were computed before then no longer count.
 SEARCH_REVISION = 6
 # Of 150 scanned specimen cards, 98 % show a face of this score as they stand and under 1 % at any
-# other quarter turn: what reaches it is upright, and nothing else needs to be tried.
+# other quarter turn: a face that reaches it is upright, and nothing else needs to be tried.
 _CERTAIN = 0.998
-_GOOD = 0.97  # below, the picture itself is treated before faces are looked for again
-_SURE = 0.9  # of a face beside the document
-_UPRIGHT = 45.0  # degrees: a face that lies flatter belongs to another quarter turn
+_GOOD = 0.97  # below this score the picture itself is treated, and faces are searched again
+_SURE = 0.9  # the score of a face beside the document
+_UPRIGHT = 45.0  # degrees: a face with more roll belongs to another quarter turn
 _ASKEW = 20.0  # degrees: MTCNN finds fewer faces from about 35 on
-_HEAD_START = 1.0  # log-odds: how much surer a turned picture must be than the picture as it is
-# Pixels that are searched. On an A4 sheet a passport portrait's face then is about 60 px wide; what
-# is smaller is looked for in the finer picture, where nothing certain was found in the coarse one.
+_HEAD_START = 1.0  # log-odds by which a turned picture must be surer than the picture as it is
+# Pixels of the searched picture. On an A4 sheet the face of a passport portrait is then about 60 px
+# wide; smaller faces are searched in the finer picture, if the coarse one has no certain face.
 _COARSE, _FINE = 1_200_000, 12_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class DetectedFaces:
-    """A picture as its faces were found.
+    """The faces of a picture, and the picture in the form in which they were found.
 
     Attributes
     ----------
     image
-        uint8 (h, w, 3) RGB: the picture, turned upright and freed from perspective as far as
-        that was needed.
+        uint8 (h, w, 3) RGB: the picture, turned upright and rectified as far as needed.
     faces
-        In pixels of `image`, the largest first.
+        The faces in pixels of `image`, the largest first.
     beside
-        Sure faces that do not stand upright in `image` or lie outside the document's outline,
-        likewise; they may lie outside `image`.
+        Sure faces that do not stand upright in `image` or lie outside the document's outline, also
+        in pixels of `image`; they may lie outside it.
     matrix
-        float64 (3, 3): pixels of the picture as handed in to pixels of `image`.
+        float64 (3, 3): from pixels of the given picture to pixels of `image`.
     turns
         Quarter turns clockwise.
     outline
-        The document's outline in the picture as handed in, if its perspective was taken out.
+        The document's outline in the given picture, if its perspective was removed.
     steps
-        What was done, in words.
+        Descriptions of what was done.
     certain
-        Whether a face that stands upright is certain.
+        Whether an upright face is certain.
     """
 
     image: Image
@@ -79,7 +78,7 @@ class DetectedFaces:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """A way of looking at a picture, and what it showed: faces in pixels of the turned picture."""
+    """One way of looking at a picture, with the faces found, in pixels of the turned picture."""
 
     base: DetectedFaces
     turns: int
@@ -89,10 +88,10 @@ class _Look:
 
     @property
     def certainty(self) -> float:
-        """The log-odds of the surest face that stands upright; minus infinity without one."""
-        # Between two quarter turns, what lies at 45 degrees stands upright in one of them.
-        most = _UPRIGHT / 2 if self.askew else _UPRIGHT
-        upright = [face.score for face in self.faces if abs(roll(face)) <= most]
+        """The log-odds of the surest upright face; minus infinity if there is none."""
+        # Between two quarter turns, a face at 45 degrees stands upright in one of them.
+        max_roll = _UPRIGHT / 2 if self.askew else _UPRIGHT
+        upright = [face.score for face in self.faces if abs(roll(face)) <= max_roll]
         return max((_log_odds(score) for score in upright), default=-math.inf)
 
     @property
@@ -101,8 +100,8 @@ class _Look:
         return self.certainty >= _log_odds(_CERTAIN)
 
 
-def search_faces(image: Image, detect: Detect, smallest: int) -> DetectedFaces:
-    """Look for the faces of a document.
+def search_faces(image: Image, detect: Detect, min_face_size: int) -> DetectedFaces:
+    """Search for the faces of a document.
 
     Parameters
     ----------
@@ -110,34 +109,34 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> DetectedFaces:
         uint8 (H, W, 3) RGB, a picture of a document or from one.
     detect
         Finds the faces of a picture.
-    smallest
-        The least face that `detect` finds, in pixels.
+    min_face_size
+        The smallest face that `detect` finds, in pixels.
 
     Returns
     -------
     DetectedFaces
-        As the first look shows it in which a face is certain; else as the best of all; with no
-        face at all, the picture as it is.
+        The result of the first look with a certain face; otherwise that of the best look; without
+        any face, the picture as it is.
 
     Notes
     -----
-    In order: the document freed from perspective, where its outline is seen; the picture as it is;
-    either at the other quarter turns; the picture between two of them; all of them more finely; and
-    then with a grey border (a face that fills the frame), enlarged, softened (screens, two-tone
-    copies) and with its contrast stretched. Only reduced pictures are turned while searching, so
-    memory stays bounded.
+    The looks, in order: the rectified document, if its outline is found; the picture as it is; both
+    at the other quarter turns; the picture between two of them; all of them at finer resolution;
+    and then with a grey border (for a face that fills the frame), enlarged, softened (screens,
+    two-tone copies) and with its contrast stretched. Only reduced pictures are turned while
+    searching, so memory stays bounded.
     """
-    # All quarter turns of the picture as it is are wanted in any case: where the search does not
-    # want them, `_beside` does.
+    # All quarter turns of the picture as it is are needed in any case: if not by the search, then
+    # by `_beside`.
     outline, whole = both(
         lambda: find(image), lambda: _turned_looks(DetectedFaces(image), _COARSE, detect)
     )
     best = _search(image, outline, whole, detect)
     if not best.faces:
         return DetectedFaces(image)
-    best = _with_rivals(best, detect, smallest)
+    best = _with_rivals(best, detect, min_face_size)
     beside = _beside(best, whole)
-    # What one turn half sees another may see for certain.
+    # A face that is uncertain at one turn may be certain at another.
     faces = [f for f in best.faces if _is_certain(f) or not _overlaps(f, beside)]
     return replace(
         best.base,
@@ -156,13 +155,13 @@ def search_faces(image: Image, detect: Detect, smallest: int) -> DetectedFaces:
 
 
 def roll(face: Face) -> float:
-    """How far a face is turned in the picture's plane: degrees, positive clockwise."""
+    """Return the roll of a face in the picture's plane, in degrees, positive clockwise."""
     across = face.landmarks[1] - face.landmarks[0]
     return math.degrees(math.atan2(float(across[1]), float(across[0])))
 
 
 def _search(image: Image, outline: Outline | None, whole: Sequence[_Look], detect: Detect) -> _Look:
-    """The first look that is certain, or the best; `whole` are those at the picture as it is."""
+    """Return the first certain look, or the best; `whole` are the looks at the picture as it is."""
     bases = [whole[0].base]
     looks: list[_Look] = []
     if outline is not None and (tilted(outline.corners) or _lies_askew(outline)):
@@ -204,26 +203,26 @@ def _search(image: Image, outline: Outline | None, whole: Sequence[_Look], detec
 
 def _flattened(image: Image, outline: Outline) -> DetectedFaces:
     flat, matrix = flatten(image, outline.corners, outline.ratio)
-    words = f"{outline.document} outline found, made straight"
-    return DetectedFaces(flat, matrix=matrix, outline=outline, steps=(words,))
+    step = f"{outline.document} outline found, made straight"
+    return DetectedFaces(flat, matrix=matrix, outline=outline, steps=(step,))
 
 
 def _lies_askew(outline: Outline) -> bool:
-    """Whether a document lies so far between two quarter turns that its face may be missed."""
+    """Return whether a document lies so far between quarter turns that its face may be missed."""
     across = outline.corners[1] - outline.corners[0]
     askew = (math.degrees(math.atan2(across[1], across[0])) + 45) % 90 - 45
     return abs(askew) > _ASKEW
 
 
-def _turned_looks(base: DetectedFaces, most: int, detect: Detect) -> list[_Look]:
+def _turned_looks(base: DetectedFaces, max_pixels: int, detect: Detect) -> list[_Look]:
     """Look at a picture at all quarter turns, as `_look` does."""
-    small = reduced(base.image, most)
+    small = reduced(base.image, max_pixels)
     return [_look_at(small, base, turns, detect) for turns in range(4)]
 
 
-def _look(base: DetectedFaces, turns: int, most: int, detect: Detect) -> _Look:
-    """Look at a picture, reduced to so many pixels and turned."""
-    return _look_at(reduced(base.image, most), base, turns, detect)
+def _look(base: DetectedFaces, turns: int, max_pixels: int, detect: Detect) -> _Look:
+    """Look at a picture, reduced to at most so many pixels and turned."""
+    return _look_at(reduced(base.image, max_pixels), base, turns, detect)
 
 
 def _look_at(small: Image, base: DetectedFaces, turns: int, detect: Detect) -> _Look:
@@ -233,11 +232,11 @@ def _look_at(small: Image, base: DetectedFaces, turns: int, detect: Detect) -> _
     return _Look(base, turns, tuple(scaled(face, factors) for face in faces))
 
 
-def _with_rivals(look: _Look, detect: Detect, smallest: int) -> _Look:
-    """The same look, fine enough for a face half as wide as the largest to be seen."""
+def _with_rivals(look: _Look, detect: Detect, min_face_size: int) -> _Look:
+    """Repeat a look so finely that a face half as wide as the largest is found."""
     largest = max(face.width for face in look.faces)
     height, width = look.base.image.shape[:2]
-    fine = min((2 * smallest / max(largest, 1.0)) ** 2, 1.0) * height * width
+    fine = min((2 * min_face_size / max(largest, 1.0)) ** 2, 1.0) * height * width
     if fine <= _COARSE or "searched finely" in look.steps:
         return look
     finer = _look(look.base, look.turns, min(round(fine), _FINE), detect)
@@ -245,20 +244,20 @@ def _with_rivals(look: _Look, detect: Detect, smallest: int) -> _Look:
 
 
 def _beside(look: _Look, whole: Sequence[_Look]) -> tuple[Face, ...]:
-    """Sure faces of the whole picture, seen at any quarter turn, that the look does not show.
+    """Return sure faces of the whole picture, at any quarter turn, that the look does not show.
 
-    Somebody who holds a document stands upright where the document does not, or beside it.
+    A person who holds a document may stand upright where the document does not, or beside it.
     """
     there = turn_matrix(look.base.image.shape, look.turns) @ look.base.matrix
     outline = look.base.outline
     found: list[Face] = []
     for turns, other in enumerate(whole):
         if turns == look.turns and outline is None:
-            continue  # that is what the look shows
+            continue  # the look shows these
         back = np.asarray(np.linalg.inv(turn_matrix(other.base.image.shape, turns)), np.float64)
         for face in other.faces:
-            least = _SURE if turns == look.turns else _CERTAIN
-            if face.score < least or abs(roll(face)) > _UPRIGHT:
+            min_score = _SURE if turns == look.turns else _CERTAIN
+            if face.score < min_score or abs(roll(face)) > _UPRIGHT:
                 continue
             as_read = mapped(face, back)
             shown = mapped(as_read, there)
@@ -280,7 +279,7 @@ def _holds(outline: Outline, face: Face) -> bool:
 
 
 def _overlaps(face: Face, others: Sequence[Face]) -> bool:
-    """Whether a face's middle lies in one of the others, or theirs in it."""
+    """Return whether a face's centre lies in one of the others, or the centre of one in it."""
 
     def lies_in(one: Face, other: Face) -> bool:
         x, y = one.landmarks.mean(axis=0)
@@ -290,7 +289,7 @@ def _overlaps(face: Face, others: Sequence[Face]) -> bool:
 
 
 def _diagonal(base: DetectedFaces) -> DetectedFaces:
-    """The picture turned by an eighth, reduced to what is searched finely."""
+    """Turn a picture by an eighth, reduced to the pixels of the fine search."""
     small = reduced(base.image, _FINE)
     canvas, matrix = askew(small)
     return replace(
@@ -306,7 +305,7 @@ def _treated(treat: Treatment, detect: Detect, image: Image) -> Sequence[Face]:
 
 
 def _best(looks: Sequence[_Look]) -> _Look:
-    """The surest; as the picture stands unless another turn is clearly surer."""
+    """Return the surest look; a turned picture must be clearly surer than the picture as it is."""
     return max(
         looks, key=lambda look: look.certainty - (_HEAD_START if look.turns or look.askew else 0)
     )

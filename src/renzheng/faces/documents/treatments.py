@@ -1,4 +1,4 @@
-"""Pictures treated so that a face shows which the detector misses: tight, tiny, two-tone."""
+"""Treatments of pictures that show faces which the detector misses: tight, tiny, two-tone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from renzheng.faces.documents.placement import resized, scaled
 from renzheng.types import Face, Image
 
 Detect = Callable[[Image], Sequence[Face]]
-Treatment = Callable[[Image, Detect], Sequence[Face]]  # places are those of the picture itself
+Treatment = Callable[[Image, Detect], Sequence[Face]]  # faces in pixels of the picture itself
 
 _SMALL = 420  # px of the longer side: a chip's image is 102 x 126 to 358 x 441
 _BORDER = 0.3  # of the sides
 
 
 def treatments(image: Image) -> Iterator[tuple[str, Treatment]]:
-    """What may help with a picture of this size, in words and in deed."""
+    """Yield the treatments that may help with a picture of this size, each with its description."""
     yield "a grey border put around", _bordered
     if max(image.shape[:2]) < _SMALL:
         yield "enlarged twofold with a grey border", _enlarged

@@ -24,7 +24,7 @@ _PLACES = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)])
 FRAME = AlignmentTemplate("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype(np.float32))
 
 # The standard's face region is the hull of 98 landmarks, from the brows to the chin and from ear to
-# ear. With five landmarks we take an ellipse in the aligned frame, cut off at the brows and slightly
+# ear. With five landmarks we take an ellipse in the aligned frame, cut off at the brows and a bit
 # narrower than the face, so that it contains no background.
 _CENTRE, _AXES, _BROWS = (308 - _LEFT, 352 - _TOP), (94, 122), 244 - _TOP
 
