@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,22 +127,19 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
                 pictures=arguments.report_pictures,
             )
 
-    try:
-        with terminal.progress() as tell:
-            found = batch.verify_pairs(
-                table,
-                arguments.out,
-                verifier,
-                prefix=arguments.prefix,
-                workers=processes,
-                begin=start,
-                tell=tell,
-                report=report,
-                engine=engine.run,
-            )
-    except KeyboardInterrupt:
-        resumption.explain_interruption(arguments.out)
-        raise
+    message = partial(resumption.how_to_continue, arguments.out)
+    with terminal.explain_interrupt(message), terminal.progress() as tell:
+        found = batch.verify_pairs(
+            table,
+            arguments.out,
+            verifier,
+            prefix=arguments.prefix,
+            workers=processes,
+            begin=start,
+            tell=tell,
+            report=report,
+            engine=engine.run,
+        )
     if arguments.json:
         options.print_json({"command": terminal.command_line(), **found.to_dict()})
     else:

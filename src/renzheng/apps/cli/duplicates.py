@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,23 +90,22 @@ def _duplicates(arguments: argparse.Namespace) -> int:
     for path in (arguments.report, arguments.plan):
         options.check_output(path, [*arguments.sources, *listed, arguments.list])
     path = None if arguments.no_store else arguments.store or default_path()
-    try:
-        with terminal.progress() as tell, duplicates.Store(path) as store:
-            found = duplicates.find(
-                arguments.sources,
-                listed=listed,
-                store=store,
-                workers=options.workers(arguments),
-                hidden=arguments.hidden,
-                progress=tell,
-            )
-    except KeyboardInterrupt:
-        if path is not None:
-            print(
-                "renzheng: results so far are kept; the same command continues from here",
-                file=sys.stderr,
-            )
-        raise
+    message = (
+        "" if path is None else "results so far are kept; the same command continues from here"
+    )
+    with (
+        terminal.explain_interrupt(lambda: message),
+        terminal.progress() as tell,
+        duplicates.Store(path) as store,
+    ):
+        found = duplicates.find(
+            arguments.sources,
+            listed=listed,
+            store=store,
+            workers=options.workers(arguments),
+            hidden=arguments.hidden,
+            progress=tell,
+        )
     for path in (arguments.report, arguments.plan):
         # A link may lead to a picture under another name.
         options.check_output(path, found.files)

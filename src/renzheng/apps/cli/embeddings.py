@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,21 +116,18 @@ def _embed_many(arguments: argparse.Namespace, engine: engines.Engine) -> int:
         options.check_output(path, arguments.pictures)
     arguments.threads = 1
     verifier = verifiers.load(arguments)
-    try:
-        with terminal.progress() as tell:
-            found = batch.embed_pictures(
-                [engines.place(picture) for picture in arguments.pictures],
-                arguments.out,
-                verifier,
-                workers=processes,
-                begin=start,
-                tell=tell,
-                engine=engine.each,
-                find=engine.find,
-            )
-    except KeyboardInterrupt:
-        resumption.explain_interruption(arguments.out)
-        raise
+    message = partial(resumption.how_to_continue, arguments.out)
+    with terminal.explain_interrupt(message), terminal.progress() as tell:
+        found = batch.embed_pictures(
+            [engines.place(picture) for picture in arguments.pictures],
+            arguments.out,
+            verifier,
+            workers=processes,
+            begin=start,
+            tell=tell,
+            engine=engine.each,
+            find=engine.find,
+        )
     if arguments.json:
         options.print_json({"command": terminal.command_line(), **found.to_dict()})
     else:

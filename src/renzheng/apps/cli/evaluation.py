@@ -102,8 +102,7 @@ def _add_bin(protocols: Any) -> None:
 
 def _add_people(protocols: Any) -> None:
     people = _protocol(protocols, "people", "everyone against everyone", _PEOPLE)
-    people.add_argument("people", type=Path, metavar="PEOPLE")
-    options.add_root(people)
+    studies.add_people(people)
     people.add_argument(
         "--enrol",
         type=int,
@@ -122,8 +121,7 @@ def _add_documents(protocols: Any) -> None:
         _PEOPLE + _DOCUMENTS,
         channel=False,
     )
-    documents.add_argument("people", type=Path, metavar="PEOPLE")
-    options.add_root(documents)
+    studies.add_people(documents)
     documents.add_argument(
         "--channels",
         metavar="NAME,...",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from renzheng.apps.cli import options, studies
+from renzheng.apps.cli import studies
 
 DESCRIPTION = """\
 PEOPLE is a folder with one folder for each person, or a CSV table with the columns `picture` and
@@ -22,8 +21,7 @@ of n people, 1 - (1 - FMR)^n; this is compared with the rates seen in databases 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that this protocol alone has."""
-    parser.add_argument("people", type=Path, metavar="PEOPLE")
-    options.add_root(parser)
+    studies.add_people(parser)
     parser.add_argument(
         "--references",
         choices=["first", "random"],

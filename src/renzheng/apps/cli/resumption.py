@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ def begin(arguments: argparse.Namespace) -> Begin:
     Raises
     ------
     InvalidInput
-        If they contradict each other.
+        If they exclude each other.
     """
     from renzheng.apps.batch import Begin
 
@@ -45,12 +44,10 @@ def begin(arguments: argparse.Namespace) -> Begin:
     return Begin.RESUME if arguments.resume else Begin.NEW
 
 
-def explain_interruption(output: Path) -> None:
-    """Print how to continue, if there is unfinished work."""
+def how_to_continue(output: Path) -> str:
+    """Return how to continue after an interrupt; empty if there is no unfinished work."""
     from renzheng.apps.batch import store
 
-    if store.place(output).exists():
-        print(
-            "renzheng: the work so far is kept; the same command with --resume continues from here",
-            file=sys.stderr,
-        )
+    if not store.place(output).exists():
+        return ""
+    return "the work so far is kept; the same command with --resume continues from here"

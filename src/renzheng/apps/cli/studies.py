@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +120,12 @@ def add_measurement(
     options.add_json(parser)
 
 
+def add_people(parser: argparse.ArgumentParser) -> None:
+    """Add ``PEOPLE`` and ``--root``: the people to measure on."""
+    parser.add_argument("people", type=Path, metavar="PEOPLE")
+    options.add_root(parser)
+
+
 @contextmanager
 def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
     """Make the evaluator that the options ask for, and show its progress."""
@@ -151,16 +156,14 @@ def evaluator(arguments: argparse.Namespace) -> Iterator[Evaluator]:
         draws=arguments.draws,
         max_fmr=arguments.max_fmr,
     )
-    with terminal.progress() as tell:
-        try:
-            yield Evaluator(verifier, settings, tell)
-        except KeyboardInterrupt:
-            if settings.cache is not None:
-                print(
-                    "renzheng: embeddings so far are kept; the same command continues from here",
-                    file=sys.stderr,
-                )
-            raise
+
+    def message() -> str:
+        if settings.cache is None:
+            return ""
+        return "embeddings so far are kept; the same command continues from here"
+
+    with terminal.progress() as tell, terminal.explain_interrupt(message):
+        yield Evaluator(verifier, settings, tell)
 
 
 def read_people(arguments: argparse.Namespace) -> People:

@@ -78,6 +78,24 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     yield tell
 
 
+@contextmanager
+def explain_interrupt(message: Callable[[], str]) -> Iterator[None]:
+    """Print a message on standard error if an interrupt (Ctrl-C) ends the block.
+
+    Parameters
+    ----------
+    message
+        A function that returns the message; an empty one is not printed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = message()
+        if text:
+            print(f"renzheng: {text}", file=sys.stderr)
+        raise
+
+
 def print_table(table: Table) -> None:
     """Print one table on standard output."""
     from rich import box

@@ -92,32 +92,29 @@ def _add(arguments: argparse.Namespace) -> int:
     known: list[str] = []
     failed: dict[str, str] = {}
     warned: dict[str, list[str]] = {}
-    try:
-        with terminal.progress() as tell:
-            outcomes = enrol(
-                gallery,
-                roster.enrolments,
-                role=Role(arguments.role),
-                accept_doubtful=arguments.accept_doubtful,
-                replace=arguments.replace,
-                workers=workers,
-            )
-            for done, outcome in enumerate(outcomes, 1):
-                if outcome.entry is not None:
-                    enrolled.append(outcome.id)
-                elif outcome.known:
-                    known.append(outcome.id)
-                else:
-                    failed[outcome.id] = f"{outcome.source}: {outcome.reason}"
-                if outcome.warnings:
-                    warned[outcome.id] = list(outcome.warnings)
-                tell("enrolling", done, len(roster.enrolments))
-    except KeyboardInterrupt:
-        print(
-            f"renzheng: {len(enrolled)} are enrolled; the same command continues from here",
-            file=sys.stderr,
+
+    def message() -> str:
+        return f"{len(enrolled)} are enrolled; the same command continues from here"
+
+    with terminal.explain_interrupt(message), terminal.progress() as tell:
+        outcomes = enrol(
+            gallery,
+            roster.enrolments,
+            role=Role(arguments.role),
+            accept_doubtful=arguments.accept_doubtful,
+            replace=arguments.replace,
+            workers=workers,
         )
-        raise
+        for done, outcome in enumerate(outcomes, 1):
+            if outcome.entry is not None:
+                enrolled.append(outcome.id)
+            elif outcome.known:
+                known.append(outcome.id)
+            else:
+                failed[outcome.id] = f"{outcome.source}: {outcome.reason}"
+            if outcome.warnings:
+                warned[outcome.id] = list(outcome.warnings)
+            tell("enrolling", done, len(roster.enrolments))
     if len(enrolled) > 10_000:
         gallery.optimize()
     if arguments.json:
