@@ -85,7 +85,7 @@ def register(commands: Any) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
-    engine = engines.chosen(arguments, [arguments.table, arguments.out, arguments.root])
+    engine = engines.choose(arguments, [arguments.table, arguments.out, arguments.root])
     with engines.output(arguments):
         return _verify(arguments, engine)
 

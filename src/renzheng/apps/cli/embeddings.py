@@ -68,7 +68,7 @@ def _embed(arguments: argparse.Namespace) -> int:
         or Path(arguments.out).suffix.lower() == ".parquet"
         or any(Path(picture).is_dir() for picture in arguments.pictures)
     ):
-        engine = engines.chosen(arguments, [*arguments.pictures, arguments.out])
+        engine = engines.choose(arguments, [*arguments.pictures, arguments.out])
         with engines.output(arguments):
             return _embed_many(arguments, engine)
     suffix = arguments.out.suffix.lower()

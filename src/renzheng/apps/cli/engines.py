@@ -58,7 +58,7 @@ class Engine:
     find: Callable[..., Any]
 
 
-def chosen(arguments: argparse.Namespace, places: Sequence[Any]) -> Engine:
+def choose(arguments: argparse.Namespace, places: Sequence[Any]) -> Engine:
     """Return the engine that the options name.
 
     Parameters

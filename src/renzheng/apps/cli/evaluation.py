@@ -92,7 +92,7 @@ def _add_bin(protocols: Any) -> None:
     binary = _protocol(
         protocols,
         "bin",
-        "a set in InsightFace's format: lfw.bin, cfp_fp.bin, agedb_30.bin ...",
+        "a set in InsightFace's format, such as lfw.bin, cfp_fp.bin or agedb_30.bin",
         "The file is a pickle; it is read without executing anything in it. Its pictures are "
         "crops\naligned to arcface-112, unless --aligned names another template.",
     )

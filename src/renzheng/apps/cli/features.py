@@ -85,10 +85,10 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def _features(arguments: argparse.Namespace) -> int:
-    from renzheng.models.converters import features as features_source
+    from renzheng.models.converters import features
 
     given = {"mean": arguments.mean, "scale": arguments.scale}
-    pack = features_source.add(
+    pack = features.add(
         arguments.model,
         arguments.out,
         size=arguments.size,

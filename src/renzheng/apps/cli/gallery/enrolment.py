@@ -84,10 +84,10 @@ def _add(arguments: argparse.Namespace) -> int:
 
     workers = options.workers(arguments)
     gallery_options.check_positive(arguments, "most")
-    roster = _roster(arguments)
-    for problem in roster.problems:
+    to_enrol = _enrolment_list(arguments)
+    for problem in to_enrol.problems:
         print(f"renzheng: {problem}", file=sys.stderr)
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     enrolled: list[str] = []
     known: list[str] = []
     failed: dict[str, str] = {}
@@ -99,7 +99,7 @@ def _add(arguments: argparse.Namespace) -> int:
     with terminal.explain_interrupt(message), terminal.progress() as tell:
         outcomes = enrol(
             gallery,
-            roster.enrolments,
+            to_enrol.enrolments,
             role=Role(arguments.role),
             accept_doubtful=arguments.accept_doubtful,
             replace=arguments.replace,
@@ -114,7 +114,7 @@ def _add(arguments: argparse.Namespace) -> int:
                 failed[outcome.id] = f"{outcome.source}: {outcome.reason}"
             if outcome.warnings:
                 warned[outcome.id] = list(outcome.warnings)
-            tell("enrolling", done, len(roster.enrolments))
+            tell("enrolling", done, len(to_enrol.enrolments))
     if len(enrolled) > 10_000:
         gallery.optimize()
     if arguments.json:
@@ -124,13 +124,13 @@ def _add(arguments: argparse.Namespace) -> int:
                 "known": known,
                 "failed": failed,
                 "warnings": warned,
-                "problems": list(roster.problems),
+                "problems": list(to_enrol.problems),
                 "entries": len(gallery),
             }
         )
     else:
         _show_added(enrolled, known, failed, warned, len(gallery))
-    return EXIT_CODES["not_comparable"] if failed or roster.problems else 0
+    return EXIT_CODES["not_comparable"] if failed or to_enrol.problems else 0
 
 
 def _show_added(
@@ -155,7 +155,7 @@ def _show_added(
     print(f"{', '.join(counts)}; the gallery holds {entries:,}")
 
 
-def _roster(arguments: argparse.Namespace) -> EnrolmentList:
+def _enrolment_list(arguments: argparse.Namespace) -> EnrolmentList:
     """Return the people to enrol, by the kind of WHAT."""
     from dataclasses import replace
 
@@ -196,7 +196,7 @@ def _roster(arguments: argparse.Namespace) -> EnrolmentList:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     if bool(arguments.ids) == bool(arguments.where):
         raise InvalidInput("name the entries either by their ids or by conditions with --where")
     ids = arguments.ids or [entry.id for entry in gallery.entries(arguments.where)]

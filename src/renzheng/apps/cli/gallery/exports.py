@@ -75,7 +75,7 @@ def _export(arguments: argparse.Namespace) -> int:
             remedy="name one with --key-file, --to or $RENZHENG_GALLERY_KEY (`renzheng gallery "
             "key` makes one), or give --plain",
         )
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     whole = len(gallery)
     with terminal.progress() as tell:
         count = exports.export_gallery(
@@ -92,7 +92,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from renzheng.gallery import exports, keys
 
     key = keys.read_key(arguments.key_file)
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     with terminal.progress() as tell:
         done = exports.import_gallery(
             gallery,

@@ -34,7 +34,7 @@ def add_action(
     codes
         The exit codes, if they differ from those of other actions.
     """
-    description = f"{summary[0].upper()}{summary[1:]}.\n\n{more}"
+    description = f"{summary[0].upper()}{summary[1:]}.\n\n{more}".rstrip()
     parser = options.add_command(actions, name, summary, description, codes)
     parser.add_argument(
         "gallery", metavar="GALLERY", help="a folder, or an address such as s3://..."
@@ -114,7 +114,7 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def opened(arguments: argparse.Namespace) -> Gallery:
+def open_gallery(arguments: argparse.Namespace) -> Gallery:
     """Open the gallery that the options name."""
     from renzheng.gallery import Gallery
     from renzheng.verification.verifier import Verifier

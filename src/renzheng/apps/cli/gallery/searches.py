@@ -109,7 +109,7 @@ def _search(arguments: argparse.Namespace) -> int:
     gallery_options.check_report(arguments, arguments.pictures)
     if arguments.report is not None and len(arguments.pictures) > 1:
         raise InvalidInput("--report shows one search, but several pictures are given")
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     measured = gallery.measured_on
     code = 0
     results = []
@@ -159,7 +159,7 @@ def _check(arguments: argparse.Namespace) -> int:
     gallery_options.check_positive(arguments, "most")
     gallery_options.check_report(arguments, ())
     policy = gallery_options.policy(arguments)
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     with terminal.progress() as tell:
         pairs, more = gallery.check(
             policy,
@@ -200,7 +200,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     with terminal.progress() as tell:
         measured = gallery.calibrate(
             searches=arguments.searches,

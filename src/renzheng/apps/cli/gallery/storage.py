@@ -54,7 +54,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _optimize(arguments: argparse.Namespace) -> int:
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     gallery.optimize()
     told = gallery.stats()
     if told.recall is None:
@@ -68,14 +68,14 @@ def _optimize(arguments: argparse.Namespace) -> int:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     gallery.purge()
     print(f"the gallery's files hold {len(gallery):,} entries and nothing of removed ones")
     return 0
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     told = gallery.stats()
     if arguments.json:
         options.print_json(told.to_dict())
@@ -103,7 +103,7 @@ def _stats(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     import json
 
-    gallery = gallery_options.opened(arguments)
+    gallery = gallery_options.open_gallery(arguments)
     for entry in gallery.entries(arguments.where):
         if arguments.json:
             print(json.dumps(entry.to_dict()))
