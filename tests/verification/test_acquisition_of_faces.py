@@ -1,4 +1,4 @@
-"""What acquisition makes of a detector's odd answers."""
+"""Acquisition with the odd answers of a detector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = np.array([(60, 60), (100, 60), (80, 85), (66, 105), (94, 105)], np.float3
 
 
 @pytest.fixture(scope="module")
-def instruments() -> FaceModels:
+def models() -> FaceModels:
     return Verifier(threads=1).face_models
 
 
@@ -50,28 +50,26 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("role", list(Role))
-def test_a_face_that_cannot_be_aligned_is_none(
-    instruments: FaceModels, role: Role, name: str
-) -> None:
+def test_a_face_that_cannot_be_aligned_is_none(models: FaceModels, role: Role, name: str) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-    alone = replace(instruments, detector=Sees(BAD[name]))  # type: ignore[arg-type]
+    alone = replace(models, detector=Sees(BAD[name]))  # type: ignore[arg-type]
     capture = acquire(picture, role, alone)
     assert capture.face is None
     assert "no face" in str(capture.error)
-    both = replace(instruments, detector=Sees(BAD[name], face(GOOD)))  # type: ignore[arg-type]
+    both = replace(models, detector=Sees(BAD[name], face(GOOD)))  # type: ignore[arg-type]
     capture = acquire(picture, role, both)
     assert capture.error is None
     assert len(capture.faces) == 1
     np.testing.assert_array_equal(capture.face.landmarks, GOOD)  # type: ignore[union-attr]
 
 
-def test_what_choosing_embedded_is_what_the_crop_gives(instruments: FaceModels) -> None:
+def test_what_choosing_embedded_is_what_the_crop_gives(models: FaceModels) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-    seen = replace(instruments, detector=Sees(face(GOOD), face(np.add(GOOD, (30, 20)), score=0.95)))  # type: ignore[arg-type]
+    seen = replace(models, detector=Sees(face(GOOD), face(np.add(GOOD, (30, 20)), score=0.95)))  # type: ignore[arg-type]
     capture = acquire(picture, Role.DOCUMENT, seen)
     assert capture.crop is not None
     assert capture.embedding is not None
-    alone = instruments.embedder.embed(capture.crop[None])[0]
+    alone = models.embedder.embed(capture.crop[None])[0]
     np.testing.assert_array_equal(capture.embedding, alone)
     assert "embedding" not in capture.to_dict()
     assert acquire(picture, Role.LIVE, seen).embedding is None

@@ -224,9 +224,9 @@ def test_a_comparison_says_on_whom_its_rate_was_measured() -> None:
     assert one == PopulationRate(ONE.name, True, pytest.approx(5e-5, rel=1e-3), False, 1e-5)
     assert another == PopulationRate(ANOTHER.name, True, pytest.approx(1e-4, rel=1e-3), True, 2e-4)
     assert stated.covered is False
-    told = json.loads(json.dumps(found.to_dict()))["fmr_by_population"]
-    assert [each["population"] for each in told] == [ONE.name, ANOTHER.name, STATED.name]
-    assert told[1].keys() == {
+    data = json.loads(json.dumps(found.to_dict()))["fmr_by_population"]
+    assert [each["population"] for each in data] == [ONE.name, ANOTHER.name, STATED.name]
+    assert data[1].keys() == {
         *("population", "covered", "value", "at_most", "extrapolated", "resolution"),
     }
     assert compare(first, second, CURVE).to_dict()["fmr_by_population"] == []
@@ -256,9 +256,9 @@ def test_rounding_in_the_file_breaks_no_promise(curves: np.ndarray) -> None:
             Population(str(k), "", 2, True, 1e-3, curve) for k, curve in enumerate(curves)
         ),
     )
-    told = calibration.to_dict()
-    for each in told["populations"]:
-        assert (np.array(told["fmr"]) >= np.array(each["fmr"])).all()
+    data = calibration.to_dict()
+    for each in data["populations"]:
+        assert (np.array(data["fmr"]) >= np.array(each["fmr"])).all()
 
 
 @pytest.mark.parametrize(
@@ -283,10 +283,10 @@ def test_rounding_in_the_file_breaks_no_promise(curves: np.ndarray) -> None:
 def test_damaged_populations_are_refused(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    told = WITH.to_dict()
-    told["populations"][0] |= change
+    data = WITH.to_dict()
+    data["populations"][0] |= change
     path = tmp_path / "calibration.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(data))
     with pytest.raises(PackError, match=message) as raised:
         Calibration.load(path)
     assert "not a calibration" in str(raised.value)
@@ -303,8 +303,8 @@ def test_populations_of_another_form_are_refused(tmp_path: Path, wrong: object) 
 NEAR, FAR = (Comparison(d, 1 - d * d / 2, CURVE.fmr_at(d)) for d in (0.35, 1.1))
 
 
-def finding(effect: Severity) -> Finding:
-    return Finding("code", "probe", "something is wrong", effect)
+def finding(severity: Severity) -> Finding:
+    return Finding("code", "probe", "something is wrong", severity)
 
 
 def test_a_doubt_turns_a_match_and_nothing_else() -> None:

@@ -23,11 +23,11 @@ ESCAPED = MEASURED.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The oldest pack, as if it had been calibrated on several populations."""
+    """The oldest pack, as if calibrated on several populations."""
     folder = tmp_path_factory.mktemp("packs") / "mine"
     plain = packs.load("dlib-resnet")
     calibration = Calibration.load(plain.file("calibration.json"))
-    told = replace(
+    extended = replace(
         calibration,
         populations=tuple(
             Population(name, "a set", 500, covered, resolution, calibration.fmr)
@@ -38,7 +38,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         ),
     )
-    content = json.dumps(told.to_dict()).encode()
+    content = json.dumps(extended.to_dict()).encode()
     packs.save_as(plain, folder, {"calibration.json": content}, {})
     return folder
 

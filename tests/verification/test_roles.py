@@ -24,9 +24,7 @@ from renzheng import (
     Severity,
     Verifier,
 )
-from renzheng.datasets import (
-    specimens,
-)
+from renzheng.datasets import specimens
 from renzheng.datasets.specimens import Specimen
 from renzheng.errors import NoFace
 from renzheng.faces.documents import portrait as portraits
@@ -209,9 +207,9 @@ def test_poor_quality_is_reported_with_the_remedy_of_its_role(
     document = replace(verifier.acquire(poor), role=Role.DOCUMENT)
     assert document.to_dict()["quality"][measure] == document.quality[measure].to_dict()
     demanding = replace(TRUSTING, min_document_quality={measure: 100})
-    told = {f.code: f for f in of_capture("reference", document, demanding)}
-    assert told[code].message.endswith(MEASURES[measure].document_remedy)
-    assert told[code].severity is Severity.REFUSAL
+    by_code = {f.code: f for f in of_capture("reference", document, demanding)}
+    assert by_code[code].message.endswith(MEASURES[measure].document_remedy)
+    assert by_code[code].severity is Severity.REFUSAL
 
 
 def test_liveness_is_asked_of_the_live_side_alone(

@@ -17,7 +17,7 @@ from renzheng.types import Severity
 
 @pytest.fixture(scope="module")
 def verifier() -> Verifier:
-    """Of two photographs: the rules for documents and live pictures are in test_roles.py."""
+    """A verifier of two photographs; test_roles.py has the rules of documents and live pictures."""
     return Verifier(roles=("photo", "photo"))
 
 
