@@ -123,7 +123,7 @@ def upload(store: Any, folder: Path) -> None:
 def test_answers_equal_those_of_one_machine_byte_for_byte(
     folder: Path, tmp_path: Path, verifier: Verifier, local: bytes, instance: None, size: int
 ) -> None:
-    # In blocks of 4 pictures several need one picture, and extracts travel; in one of 32 none do.
+    # In blocks of 4 pictures several need one picture, and templates travel; in one of 32 none do.
     engine = cluster.Engine(pictures=size)
     table = cluster.read_pairs(str(folder / "pairs.csv"))
     sides = np.array(Plan(table, ("document", "live")).sides)
@@ -215,7 +215,7 @@ def test_a_dead_process_loses_no_picture_and_doubles_none(
     names = [str(folder / f"{name}.png") for name in ("portrait", "again", "dark", "light")] * 3
     steps = [Fatal(path, str(tmp_path), int("dark" in path)) for path in names]
     engine = cluster.Engine(pictures=2)
-    found = [result for _, _, result in engine.each(steps, VerifierConfig.of(verifier))]
+    found = [result for _, _, result in engine.map_steps(steps, VerifierConfig.of(verifier))]
     assert found == names
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -225,7 +225,7 @@ def test_a_picture_that_ends_every_process_ends_the_run_and_is_named(
 ) -> None:
     steps = [Fatal(str(folder / "dark.png"), str(tmp_path), 99)]
     with pytest.raises(RenzhengError, match=r"died 4 times .*dark\.png"):
-        list(cluster.Engine().each(steps, VerifierConfig.of(verifier)))
+        list(cluster.Engine().map_steps(steps, VerifierConfig.of(verifier)))
 
 
 def test_a_node_that_would_answer_otherwise_is_refused(
@@ -242,13 +242,13 @@ def test_a_node_that_would_answer_otherwise_is_refused(
             here.check(settings)
 
 
-def test_an_extract_that_was_lost_with_a_node_is_made_again(
+def test_a_template_that_was_lost_with_a_node_is_made_again(
     folder: Path, verifier: Verifier, instance: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = Extraction(5, Picture(str(folder / "portrait.png"), "document", "portrait.png"))
-    _, extract = workers.do(step, verifier)
-    assert isinstance(extract, FaceTemplate)
-    part = ray.put(actors.extracted({5: extract}, {}))
+    _, template = workers.do_step(step, verifier)
+    assert isinstance(template, FaceTemplate)
+    part = ray.put(actors.template_table({5: template}, {}))
     work = actors.Work([(0, 5, 5)], {5: step}, {5: (0, 0)})
 
     def lost(reference: Any) -> None:
@@ -259,10 +259,10 @@ def test_an_extract_that_was_lost_with_a_node_is_made_again(
         monkeypatch.setattr(actors, "require", lambda module=module: module)
         stamps: dict[int, tuple[int, int]] = {}
         comparer = actors.Comparer(VerifierConfig.of(verifier), None, [part])
-        found = comparer._extract(5, work, stamps)
+        found = comparer._template(5, work, stamps)
         assert found.embedding is not None
-        assert extract.embedding is not None
-        assert np.array_equal(found.embedding, extract.embedding)
+        assert template.embedding is not None
+        assert np.array_equal(found.embedding, template.embedding)
         assert set(stamps) == read
 
 
@@ -311,6 +311,6 @@ def test_a_name_in_a_store_is_taken_as_it_is_written(store: Any) -> None:
 
     assert places.read("s3://faces/a b/x%20y?#.jpg") == b"hello"
     with pytest.raises(UnreadableImage, match="larger"):
-        places.read("s3://faces/a b/x%20y?#.jpg", most=3)
+        places.read("s3://faces/a b/x%20y?#.jpg", max_bytes=3)
     with pytest.raises(UnreadableImage):
         places.read("s3://nobody/a.jpg")

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, Policy, Role, Verifier
-from renzheng.apps.batch import Begin, outputs, pairs, steps, store, verify_pairs
-from renzheng.apps.batch import run as running
+from renzheng.apps.batch import Begin, outputs, pairs, run, steps, store, verify_pairs
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate, unread
 
@@ -28,7 +27,7 @@ def verifier() -> Verifier:
 
 
 def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
-    """An extract that hangs on the bytes alone, in no time."""
+    """Return a template that depends on the bytes alone, in no time."""
     if content == b"":
         return unread(name, Role(role), "there is nothing in it")
     seed = int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
@@ -43,8 +42,8 @@ def quick(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that take no time, write after every row and hold next to nothing in memory."""
     monkeypatch.setattr(VerifierConfig, "verifier", lambda self: verifier)
     monkeypatch.setattr(steps, "extract", made_up)
-    monkeypatch.setattr(running, "_EVERY", 0)
-    monkeypatch.setattr(running, "_MOST_HELD", 1)
+    monkeypatch.setattr(run, "_EVERY", 0)
+    monkeypatch.setattr(run, "_MAX_HELD", 1)
 
 
 def write_pictures(folder: Path, count: int = 8) -> None:
@@ -52,7 +51,7 @@ def write_pictures(folder: Path, count: int = 8) -> None:
         (folder / f"{k}.jpg").write_bytes(b"" if k == 3 else bytes([k]))
 
 
-def run(
+def run_once(
     folder: Path,
     verifier: Verifier,
     name: str,
@@ -93,10 +92,10 @@ def test_stopped_anywhere_and_resumed_is_the_same(
         write_pictures(folder)
         text = "".join(f"{one},{other},{k}\n" for k, (one, other) in enumerate(rows))
         (folder / "pairs.csv").write_text(f"reference,probe,note\n{text}")
-        whole = run(folder, verifier, f"whole{suffix}")
+        whole = run_once(folder, verifier, f"whole{suffix}")
         for stop in stops:
             try:
-                run(
+                run_once(
                     folder,
                     verifier,
                     f"again{suffix}",
@@ -108,7 +107,7 @@ def test_stopped_anywhere_and_resumed_is_the_same(
                 assert not (folder / f"again{suffix}").exists()
             else:
                 (folder / f"again{suffix}").unlink()
-        again = run(folder, verifier, f"again{suffix}", begin=Begin.RESUME)
+        again = run_once(folder, verifier, f"again{suffix}", begin=Begin.RESUME)
         assert again.read_bytes() == whole.read_bytes()
         left = {path.name for path in folder.iterdir()} - {f"{k}.jpg" for k in range(8)}
         assert left == {"pairs.csv", f"whole{suffix}", f"again{suffix}"}
@@ -125,7 +124,7 @@ def test_stopped_between_the_last_row_and_the_end(
     quick: None, verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     write_table(tmp_path)
-    whole = run(tmp_path, verifier, "whole.csv").read_bytes()
+    whole = run_once(tmp_path, verifier, "whole.csv").read_bytes()
 
     def stop(*_: object) -> None:
         raise Stopped
@@ -134,12 +133,12 @@ def test_stopped_between_the_last_row_and_the_end(
         if before == "output":
             patch.setattr(outputs, "write_csv", stop)
         with pytest.raises(Stopped):
-            run(tmp_path, verifier, "out.csv", report=stop)
+            run_once(tmp_path, verifier, "out.csv", report=stop)
     assert (tmp_path / "out.csv").exists() == (before == "report")
     # The rows are all there, so that nothing is read again.
     for picture in tmp_path.glob("*.jpg"):
         picture.unlink()
-    assert run(tmp_path, verifier, "out.csv", begin=Begin.RESUME).read_bytes() == whole
+    assert run_once(tmp_path, verifier, "out.csv", begin=Begin.RESUME).read_bytes() == whole
 
 
 def test_a_picture_counts_as_it_was_when_it_was_read(
@@ -149,14 +148,14 @@ def test_a_picture_counts_as_it_was_when_it_was_read(
     # 0 and 3 are needed by the last row as well; 5 and 6 are not read before the kill.
     lines = ["0.jpg,1.jpg", "3.jpg,gone.jpg", "5.jpg,6.jpg", "0.jpg,3.jpg", "0.jpg,gone.jpg"]
     (tmp_path / "pairs.csv").write_text("\n".join(["reference,probe", *lines]))
-    whole = run(tmp_path, verifier, "whole.csv").read_bytes()
+    whole = run_once(tmp_path, verifier, "whole.csv").read_bytes()
     with pytest.raises(Stopped):
-        run(tmp_path, verifier, "out.csv", stop=5)
+        run_once(tmp_path, verifier, "out.csv", stop=5)
     (tmp_path / "0.jpg").unlink()
     (tmp_path / "3.jpg").write_bytes(b"something")
     (tmp_path / "gone.jpg").write_bytes(b"appeared")
     told = []
-    output = run(
+    output = run_once(
         tmp_path, verifier, "out.csv", begin=Begin.RESUME, report=lambda d: told.append(d.summary)
     )
     assert output.read_bytes() == whole
@@ -168,24 +167,24 @@ def test_unfinished_work_is_neither_lost_nor_mixed(
 ) -> None:
     write_table(tmp_path)
     with pytest.raises(Stopped):
-        run(tmp_path, verifier, "out.csv", stop=3)
+        run_once(tmp_path, verifier, "out.csv", stop=3)
     kept = store.place(tmp_path / "out.csv")
     assert kept.stat().st_mode & 0o077 == 0
     assert outputs.partial(tmp_path / "out.csv").stat().st_mode & 0o077 == 0
     with pytest.raises(InvalidInput, match="unfinished work"):
-        run(tmp_path, verifier, "out.csv")
+        run_once(tmp_path, verifier, "out.csv")
     other = verifier.with_policy(Policy(max_fmr=1e-3))
     with pytest.raises(InvalidInput, match=r"another policy max_fmr \(0\.0001, now 0\.001\)"):
-        run(tmp_path, other, "out.csv", begin=Begin.RESUME)
+        run_once(tmp_path, other, "out.csv", begin=Begin.RESUME)
     with pytest.raises(InvalidInput, match="another prefix"):
-        run(tmp_path, verifier, "out.csv", begin=Begin.RESUME, prefix="a_")
+        run_once(tmp_path, verifier, "out.csv", begin=Begin.RESUME, prefix="a_")
     table = tmp_path / "pairs.csv"
     before = table.read_text()
     table.write_text(f"{before}\n0.jpg,2.jpg\n")
     with pytest.raises(InvalidInput, match="another table"):
-        run(tmp_path, verifier, "out.csv", begin=Begin.RESUME)
+        run_once(tmp_path, verifier, "out.csv", begin=Begin.RESUME)
     table.write_text(before)
-    output = run(tmp_path, other, "out.csv", begin=Begin.RESTART)
+    output = run_once(tmp_path, other, "out.csv", begin=Begin.RESTART)
     assert output.read_text().count("\n") == 7
     assert not kept.exists()
 
@@ -198,9 +197,9 @@ def test_a_finished_output_is_replaced_on_request_only(
     output.write_text("mine")
     for begin in (Begin.NEW, Begin.RESUME):
         with pytest.raises(InvalidInput, match="already"):
-            run(tmp_path, verifier, "out.csv", begin=begin)
+            run_once(tmp_path, verifier, "out.csv", begin=begin)
     assert output.read_text() == "mine"
-    run(tmp_path, verifier, "out.csv", begin=Begin.RESTART)
+    run_once(tmp_path, verifier, "out.csv", begin=Begin.RESTART)
     assert output.read_text() != "mine"
 
 
@@ -212,7 +211,7 @@ def test_somebody_elses_file_stays(
     theirs = place(tmp_path / "out.csv")  # type: ignore[operator]
     theirs.write_text("a letter that is long enough to be one")
     with pytest.raises(InvalidInput):
-        run(tmp_path, verifier, "out.csv")
+        run_once(tmp_path, verifier, "out.csv")
     assert theirs.read_text().startswith("a letter")
 
 
@@ -229,7 +228,7 @@ def test_a_database_of_something_else_stays(
     before = theirs.read_bytes()
     for begin in Begin:
         with pytest.raises(InvalidInput):
-            run(tmp_path, verifier, "out.csv", begin=begin)
+            run_once(tmp_path, verifier, "out.csv", begin=begin)
     assert theirs.read_bytes() == before
 
 
@@ -242,10 +241,10 @@ def test_two_runs_do_not_work_on_one_output(
     def report(done: object) -> None:
         for begin in (Begin.RESUME, Begin.RESTART):
             with pytest.raises(InvalidInput, match="another run is at this work"):
-                run(tmp_path, verifier, "out.csv", begin=begin)
+                run_once(tmp_path, verifier, "out.csv", begin=begin)
         inner.append(True)
 
-    run(tmp_path, verifier, "out.csv", report=report)
+    run_once(tmp_path, verifier, "out.csv", report=report)
     assert inner
 
 
@@ -258,7 +257,7 @@ def test_templates_go_once_no_row_needs_them(
     def report(done: object) -> None:
         left.append(store.place(tmp_path / "out.csv").read_bytes())
 
-    run(tmp_path, verifier, "out.csv", report=report)
+    run_once(tmp_path, verifier, "out.csv", report=report)
     found = made_up(verifier, b"\1", "", "photo").embedding
     assert found is not None
     assert found.tobytes()[:64] not in left[0]
@@ -279,7 +278,7 @@ def test_a_result_is_the_same_through_the_store(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "extract", counted)
-        held = run(tmp_path, verifier, "little.csv").read_bytes()
+        held = run_once(tmp_path, verifier, "little.csv").read_bytes()
         assert sorted(reads) == sorted(f"{k}.jpg" for k in range(8))
-        patch.setattr(running, "_MOST_HELD", 1000)
-        assert run(tmp_path, verifier, "much.csv").read_bytes() == held
+        patch.setattr(run, "_MAX_HELD", 1000)
+        assert run_once(tmp_path, verifier, "much.csv").read_bytes() == held

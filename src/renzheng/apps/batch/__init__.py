@@ -1,7 +1,7 @@
-"""Many pairs of pictures: each picture is worked on once, and a killed run goes on.
+"""Many pairs of pictures: each picture is processed once, and a killed run can be continued.
 
-`extract` and `compare` are the two steps, functions of a picture's bytes and of two extracts;
-`verify_pairs` and `embed_pictures` do them over tables and folders on one machine.
+`extract` and `compare` are the two steps, functions of a picture's bytes and of two templates;
+`verify_pairs` and `embed_pictures` apply them to tables and folders on one machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The conditions of a run: all that its results depend on."""
+"""The conditions of a run: all that its results depend on besides the pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renzheng.verification.verifier import Verifier
 
 
 def conditions(verifier: Verifier) -> dict[str, str]:
-    """All that results depend on besides the pictures, by the name of each in words."""
+    """Return the conditions of a run with this verifier, each by its name in words."""
     live = None if verifier.liveness is None else verifier.liveness.pack
     return {
         "renzheng": __version__,

@@ -1,4 +1,4 @@
-"""A folder of pictures in, their embeddings out."""
+"""Folders of pictures in, a file of their embeddings out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import numpy as np
 
 from renzheng._support import files
 from renzheng.apps.batch import outputs, parquet
-from renzheng.apps.batch import workers as working
 from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.store import Begin, Progress, Store
+from renzheng.apps.batch.workers import Tell, map_steps
 from renzheng.errors import InvalidInput, UnreadableImage
 from renzheng.images import file_list
 from renzheng.types import Floats, Role
@@ -33,20 +33,20 @@ Engine = Callable[..., Iterator[tuple[Any, Any, "Embedded"]]]
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """What came of one picture.
+    """The result of one picture.
 
     Attributes
     ----------
     digest
         SHA-256 of its file, in hexadecimal; None where it could not be read.
     embedding
-        float32 (d,), unit length, as of `Verifier.embed`; None where there is no face.
+        float32 (d,), unit length, as `Verifier.embed` returns it; None where there is no face.
     box
-        float32 (4,) x1, y1, x2, y2 of the face in pixels.
+        float32 (4,), x1, y1, x2, y2 of the face in pixels.
     landmarks
-        float32 (5, 2).
+        float32 (5, 2), the face's landmarks in pixels.
     score
-        The detector's, 0 to 1.
+        The detector's score, 0 to 1.
     error
         Why there is no embedding, or None.
     """
@@ -60,16 +60,16 @@ class Embedded:
 
 
 def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
-    """The embedding of a picture's face, taken as a photograph. No exception for a bad picture.
+    """Embed the face of a picture in the role of a photograph. A bad picture raises no exception.
 
     Parameters
     ----------
     verifier
-        Made by `VerifierConfig.verifier` in every process.
+        The verifier, which `VerifierConfig.verifier` makes in every process.
     content
         The bytes of the picture's file.
     name
-        What to call it.
+        The name of the picture.
     """
     digest = hashlib.sha256(content).hexdigest()
     capture = acquisition.acquire(content, Role.PHOTO, verifier.face_models, name=name)
@@ -93,18 +93,18 @@ class _Embedding:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What a run came to.
+    """The results of a run in numbers.
 
     Attributes
     ----------
     pictures
-        How many there were.
+        The number of pictures.
     failed
-        Path and reason of those without an embedding.
+        Path and reason of each picture without an embedding.
     skipped
-        Entries of folders that were passed over, by reason.
+        The number of files that were skipped, by reason.
     unread
-        Folders that could not be read, and why.
+        Path and reason of each folder that could not be read.
     """
 
     pictures: int
@@ -113,7 +113,7 @@ class Embeddings:
     unread: tuple[tuple[str, str], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "pictures": self.pictures,
             "embedded": self.pictures - len(self.failed),
@@ -131,11 +131,11 @@ def embed_pictures(
     *,
     workers: int = 1,
     begin: Begin = Begin.NEW,
-    tell: working.Tell | None = None,
-    engine: Engine = working.each,
+    tell: Tell | None = None,
+    engine: Engine = map_steps,
     find: Callable[[Any], file_list.Listing] = file_list.find,
 ) -> Embeddings:
-    """Embed the pictures of folders, and of the folders within.
+    """Embed the pictures of folders and of their subfolders.
 
     Parameters
     ----------
@@ -145,31 +145,33 @@ def embed_pictures(
         ``.parquet``: path, embedding, error, box, landmarks, score and digest of every picture; or
         ``.csv``: path and numbers of those that have an embedding.
     verifier
-        Whose packs count.
+        The verifier whose packs find and embed the faces.
     workers, begin, tell
-        As of `verify_pairs`. The pictures of a run are those that its first start has found.
+        As in `verify_pairs`. The pictures of a run are those that its first start found.
     engine
-        What does the pictures: `working.each`, or another that is called likewise.
+        The function that does the pictures: `renzheng.apps.batch.workers.map_steps`, or another
+        with its parameters.
     find
-        What looks for them: `renzheng.images.file_list.find`, or another likewise.
+        The function that lists the pictures: `renzheng.images.file_list.find`, or another with
+        its parameters.
 
     Raises
     ------
     InvalidInput
-        If there is nothing of a source's name, or as of `renzheng.apps.batch.store.Store`.
+        If a source does not exist, or as `renzheng.apps.batch.store.Store` does.
     RenzhengError
-        If something cannot be written. What was done is kept.
+        If something cannot be written. Finished pictures are kept.
     """
     outputs.check(output, KINDS)
     found = find(sources)
     names = [os.fsencode(path) for path in found.paths]
-    settled = {
+    fixed = {
         key: value
         for key, value in conditions(verifier).items()
         if key in ("renzheng", "embedding pack", "detector", "smallest face")
     }
-    settled["sources"] = json.dumps([os.path.abspath(path) for path in sources])  # noqa: PTH100
-    with Store(output, settled, begin) as store:
+    fixed["sources"] = json.dumps([os.path.abspath(path) for path in sources])  # noqa: PTH100
+    with Store(output, fixed, begin) as store:
         paths = store.listing(names)
         if not paths:
             store.finish()
@@ -191,10 +193,10 @@ def embed_pictures(
 
 def _run(
     paths: Sequence[bytes],
-    settings: VerifierConfig,
+    config: VerifierConfig,
     store: Store,
     workers: int,
-    tell: working.Tell | None,
+    tell: Tell | None,
     engine: Engine,
 ) -> None:
     done = store.done
@@ -207,7 +209,7 @@ def _run(
     report()
     steps = (_Embedding(os.fsdecode(path)) for path in paths[done:])
     try:
-        for _, _, one in engine(steps, settings, workers):
+        for _, _, one in engine(steps, config, workers):
             new.rows.append((done, *_encoded(one)))
             done += 1
             if time.monotonic() - committed >= _EVERY:
@@ -251,7 +253,7 @@ def _rows(store: Store) -> Iterator[Embedded]:
 def _csv_rows(paths: Sequence[bytes], store: Store) -> Iterator[list[Any]]:
     for path, one in zip(paths, _rows(store), strict=True):
         if one.embedding is not None:
-            # nine digits bring a float32 back bit for bit
+            # nine digits restore a float32 bit for bit
             yield [os.fsdecode(path), *(f"{v:.9g}" for v in one.embedding)]
 
 
@@ -272,7 +274,7 @@ def _write_parquet(output: Path, paths: Sequence[bytes], store: Store, verifier:
     def rows() -> Iterator[list[Any]]:
         for path, one in zip(paths, _rows(store), strict=True):
             yield [
-                # Parquet's texts are UTF-8; a name of other bytes is written with escapes.
+                # Parquet's texts are UTF-8; other bytes in a name are written as escapes.
                 path.decode("utf-8", "backslashreplace"),
                 one.embedding,
                 one.error,

@@ -1,4 +1,4 @@
-"""Results as files: a CSV that grows while the run goes on, and the whole under its name."""
+"""Results as files: a CSV that grows while the run goes on, and the complete output."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from renzheng.errors import InvalidInput, RenzhengError
 
 
 def check(path: Path, kinds: Sequence[str]) -> None:
-    """Make sure, before any work, that results can have this name.
+    """Check, before any work, that results can be written to this file.
 
     Raises
     ------
     InvalidInput
-        If its ending is none of these kinds, or there is something that is no file.
+        If its suffix is none of these kinds, or the path is taken by something that is no file.
     RenzhengError
-        If its folder is missing or nothing may be written there, or pyarrow is needed and missing.
+        If its folder is missing or not writable, or pyarrow is needed and not installed.
     """
     if path.suffix.lower() not in kinds:
         raise InvalidInput(
@@ -33,25 +33,27 @@ def check(path: Path, kinds: Sequence[str]) -> None:
     if path.suffix.lower() == ".parquet":
         parquet.require()
     if path.exists() and not path.is_file():
-        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
+        raise InvalidInput("the path exists and is no file", source=str(path), remedy="name a file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise RenzhengError(
-            "it cannot be written",
+            "the file cannot be written",
             source=str(path),
             remedy="name a folder that exists and that you may write to",
         )
 
 
 def line(cells: Sequence[Cell]) -> str:
-    """One row of CSV."""
+    """Return one row of CSV."""
     text = io.StringIO(newline="")
-    # Cells are quoted for what ends a line, so either character has to be in it.
+    # Cells are quoted for the characters of the line end, so it has to hold both.
     csv.writer(text, lineterminator="\r\n").writerow([_text(cell) for cell in cells])
     return text.getvalue()[:-2] + "\n"
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Cell]]) -> None:
-    """Write rows, the header among them, whole or not at all; names that are no text as bytes.
+    """Write rows, the header among them, in whole or not at all.
+
+    File names that are not UTF-8 are written as their bytes.
 
     Raises
     ------
@@ -65,13 +67,13 @@ def write_csv(path: Path, rows: Iterable[Sequence[Cell]]) -> None:
 
 def write_parquet(
     path: Path,
-    carried: Sequence[str],
+    original: Sequence[str],
     answered: Sequence[str],
     prefix: str,
     rows: Iterable[Sequence[Cell]],
     metadata: dict[str, str],
 ) -> None:
-    """Write the rows of a table and its answers; what is carried through stays text.
+    """Write the rows of a table with their answers; the table's own columns stay text.
 
     Raises
     ------
@@ -80,49 +82,49 @@ def write_parquet(
     """
     arrow = parquet.require()
     types: dict[type, Any] = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
-    kinds = {name: arrow.string() for name in carried}
+    kinds = {name: arrow.string() for name in original}
     kinds |= {prefix + name: types[TYPES.get(name, str)] for name in answered}
     with files.new(path) as file:
         parquet.write(file, kinds, rows, metadata)
 
 
 def partial(output: Path) -> Path:
-    """Where rows are written as they come."""
+    """Return the path of the file that rows are written to as they come."""
     return output.with_name(output.name + ".partial")
 
 
 def check_partial(output: Path) -> None:
-    """Make sure that a run that begins replaces nobody's file.
+    """Check that a new run would not replace an existing file.
 
     Raises
     ------
     InvalidInput
-        If there is one where rows would be written as they come.
+        If the file for rows as they come exists.
     """
     if os.path.lexists(partial(output)):
         raise InvalidInput(
-            "rows would be written here as they come, and there is a file already",
+            "rows would be written here while the run goes on, and there is a file already",
             source=str(partial(output)),
             remedy="move it away, or name another output",
         )
 
 
 class Partial:
-    """Rows as they come, for whoever wants to look; the store, not this, is what counts.
+    """A CSV file of the rows so far, for people to look at; a run continues from the store.
 
     Parameters
     ----------
     output
-        Beside which the file lies.
+        The output, beside which the file lies.
     header
-        The columns.
+        The names of the columns.
     rows
-        That are done before.
+        The rows that an earlier run finished.
 
     Raises
     ------
     RenzhengError
-        If it cannot be written.
+        If the file cannot be written.
     """
 
     def __init__(self, output: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]):
@@ -133,7 +135,7 @@ class Partial:
             self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
             self.add([header, *rows])
         except OSError as error:
-            raise self._told(error) from error
+            raise self._failure(error) from error
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Append rows."""
@@ -141,23 +143,23 @@ class Partial:
             self._file.writelines(map(line, rows))
             self._file.flush()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._failure(error) from error
 
     def close(self) -> None:
-        """Let the file be."""
+        """Close the file, and leave it there."""
         with suppress(OSError):
             self._file.close()
 
     def remove(self) -> None:
-        """Take the file away."""
+        """Delete the file."""
         with suppress(FileNotFoundError):
             self.path.unlink()
 
-    def _told(self, error: OSError) -> RenzhengError:
+    def _failure(self, error: OSError) -> RenzhengError:
         return RenzhengError(
-            f"it cannot be written: {error.strerror}",
+            f"the file cannot be written: {error.strerror}",
             source=str(self.path),
-            remedy="see that there is space on the disk, then --resume",
+            remedy="free some space on the disk, then continue with --resume",
         )
 
 

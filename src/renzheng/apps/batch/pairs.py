@@ -1,4 +1,4 @@
-"""The table of a run: which pictures are compared with which."""
+"""The table of a run: the pairs of pictures to compare."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a single letter is 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in a role, as one thing to do.
+    """A picture in a role.
 
     Attributes
     ----------
     path
-        Absolute; empty where the cell names no file.
+        The absolute path; empty where the cell names no file.
     role
-        What it is taken to be of.
+        The role of the picture.
     name
         The cell's text.
     """
@@ -45,15 +45,15 @@ class Pairs:
     Attributes
     ----------
     columns
-        Of the table, as they are.
+        The names of the table's columns, unchanged.
     rows
-        The cells of each row, as they are.
+        The cells of each row, unchanged.
     reference, probe
-        Which columns name the pictures.
+        The numbers of the columns that name the pictures.
     digest
-        SHA-256 of the table's file.
+        SHA-256 of the table's file, in hexadecimal.
     root
-        Where relative paths start.
+        The folder that relative paths start from.
     """
 
     columns: tuple[str, ...]
@@ -64,7 +64,7 @@ class Pairs:
     root: Path
 
     def pictures(self, row: int, roles: tuple[str, str]) -> tuple[Picture, Picture]:
-        """The two pictures of a row."""
+        """Return the two pictures of a row."""
         cells = self.rows[row]
         one, other = (
             picture(cells[k], role, self.root)
@@ -80,12 +80,12 @@ def read(path: Path, names: tuple[str, str] = NAMES, root: Path | None = None) -
     ----------
     path
         CSV as `renzheng._support.csv_tables.read` takes it, or ``.parquet``, whose values are
-        turned into text.
+        converted to text.
     names
-        The columns of the reference and of the probe; upper and lower case matter only where they
-        tell columns apart.
+        The columns of the reference and of the probe; their case matters only where columns
+        differ in nothing else.
     root
-        Where relative paths start; by default the table's folder.
+        The folder that relative paths start from; by default the table's.
 
     Raises
     ------
@@ -102,13 +102,15 @@ def read(path: Path, names: tuple[str, str] = NAMES, root: Path | None = None) -
     places = [_place(name, columns, path) for name in names]
     if places[0] == places[1]:
         raise InvalidInput(
-            "one column cannot name both pictures", remedy="--columns REFERENCE,PROBE names two"
+            "one column cannot name both pictures", remedy="name two with --columns REFERENCE,PROBE"
         )
     if not rows:
-        raise InvalidInput("the table holds no rows", source=str(path))
+        raise InvalidInput("the table has no rows", source=str(path))
     folder = path.parent if root is None else root
     if not folder.is_dir():
-        raise InvalidInput("there is no such folder", source=str(folder), remedy="--root names one")
+        raise InvalidInput(
+            "there is no such folder", source=str(folder), remedy="name one with --root"
+        )
     return Pairs(tuple(columns), rows, places[0], places[1], digest, folder.absolute())
 
 
@@ -121,12 +123,12 @@ def _place(name: str, columns: Sequence[str], path: Path) -> int:
     raise InvalidInput(
         f"the table has no column {name!r}; it has {', '.join(columns)}",
         source=str(path),
-        remedy="--columns REFERENCE,PROBE says which two columns name the pictures",
+        remedy="name the two columns of the pictures with --columns REFERENCE,PROBE",
     )
 
 
 def picture(cell: str, role: str, root: Path) -> Picture:
-    """The picture that a cell names; blanks around the name do not count."""
+    """Return the picture that a cell names; blanks around the name are ignored."""
     name = cell.strip()
     if not name or _URL.match(name):
         return Picture("", role, name)
@@ -134,7 +136,7 @@ def picture(cell: str, role: str, root: Path) -> Picture:
 
 
 def refusal(one: Picture) -> FaceTemplate | None:
-    """What stands for a cell that names no file; None for one that does."""
+    """Return the template that stands for a cell that names no file; None for one that does."""
     if one.path:
         return None
     if not one.name:

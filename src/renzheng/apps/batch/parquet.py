@@ -1,4 +1,4 @@
-"""Parquet, where pyarrow is there."""
+"""Parquet files, read and written with pyarrow if it is installed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 
 from renzheng.errors import InvalidInput, RenzhengError
 
-_GROUP = 16384  # rows of a row group: what is held in memory at a time
+_GROUP = 16384  # rows of a row group, held in memory at a time
 
 
 def require() -> Any:
-    """The module ``pyarrow``.
+    """Return the module ``pyarrow``.
 
     Raises
     ------
@@ -31,14 +31,14 @@ def require() -> Any:
 
 
 def read_texts(path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
-    """A table's columns, and its rows as texts; nothing is the empty text.
+    """Return a table's columns, and its rows as texts; a null is an empty text.
 
     Raises
     ------
     InvalidInput
-        If it is no Parquet, two columns have one name, or a column's values are no texts.
+        If it is no Parquet file, two columns have one name, or values cannot be texts.
     RenzhengError
-        Without pyarrow.
+        If pyarrow is not installed.
     """
     pyarrow = require()
     try:
@@ -51,8 +51,8 @@ def read_texts(path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
             for column in table.columns
         ]
     except (pyarrow.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())
-        raise InvalidInput(f"the table cannot be read: {told}", source=str(path)) from error
+        message = " ".join(str(error).split())
+        raise InvalidInput(f"the table cannot be read: {message}", source=str(path)) from error
     return names, list(zip(*texts, strict=True))
 
 
@@ -67,13 +67,13 @@ def write(
     Parameters
     ----------
     file
-        Where to.
+        The file to write to.
     columns
-        The type of each column, as pyarrow's.
+        The pyarrow type of each column, by name.
     rows
-        Their values in the order of the columns.
+        The values of each row, in the order of the columns.
     metadata
-        Kept in the schema.
+        Metadata of the schema.
     """
     pyarrow = require()
     schema = pyarrow.schema(list(columns.items()), metadata=dict(metadata))
@@ -81,7 +81,7 @@ def write(
         group: list[Sequence[Any]] = []
 
         def flush() -> None:
-            # By place, not by name: a table may have any names.
+            # By position, not by name: a table may have any names.
             values = zip(*group, strict=True) if group else [()] * len(schema)
             arrays = [
                 pyarrow.array(list(column), type=field.type)

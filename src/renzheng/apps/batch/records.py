@@ -1,4 +1,4 @@
-"""Extracts as rows of a database: plain numbers and texts, nothing that runs when it is read."""
+"""Templates as rows of a database: plain numbers and texts, which cannot run code when read."""
 
 from __future__ import annotations
 
@@ -13,73 +13,74 @@ from renzheng.verification.same_photo.photo_detail import SIDE, Level
 from renzheng.verification.templates import FaceTemplate
 
 COLUMNS = ("source", "role", "pack", "error", "findings", "liveness", "embedding", "eyes", "head")
-_SIDES = (SIDE, SIDE // 2, SIDE // 4)  # of a head's levels
+_SIDES = (SIDE, SIDE // 2, SIDE // 4)  # px, of the levels of a photo detail
 
 
-def to_row(extract: FaceTemplate) -> tuple[Any, ...]:
-    """What a comparison reads of an extract, in the order of `COLUMNS`; not the face, nor quality.
+def to_row(template: FaceTemplate) -> tuple[Any, ...]:
+    """Return what a comparison reads of a template, in the order of `COLUMNS`.
 
-    Comparing the extract that `from_row` makes of it gives the same bits.
+    The face and its quality are left out. Comparing the template that `from_row` makes of it gives
+    the same bits.
     """
-    live = extract.liveness
+    live = template.liveness
     return (
-        extract.source,
-        str(extract.role),
-        extract.pack,
-        extract.error,
-        json.dumps([[each.code, each.message, str(each.severity)] for each in extract.findings]),
+        template.source,
+        str(template.role),
+        template.pack,
+        template.error,
+        json.dumps([[each.code, each.message, str(each.severity)] for each in template.findings]),
         None
         if live is None
         else json.dumps([live.score, live.threshold, dict(live.networks), dict(live.classes)]),
-        None if extract.embedding is None else np.asarray(extract.embedding, "<f4").tobytes(),
-        None if extract.photo_detail is None else extract.photo_detail.eyes,
-        None if extract.photo_detail is None else _head_bytes(extract.photo_detail),
+        None if template.embedding is None else np.asarray(template.embedding, "<f4").tobytes(),
+        None if template.photo_detail is None else template.photo_detail.eyes,
+        None if template.photo_detail is None else _detail_bytes(template.photo_detail),
     )
 
 
 def from_row(row: tuple[Any, ...]) -> FaceTemplate:
-    """The extract of such a row.
+    """Return the template of such a row.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If the row is damaged.
     """
     source, role, pack, error, findings, liveness, embedding, eyes, head = row
     try:
         found = tuple(
-            Finding(code, "", message, Severity(effect))
-            for code, message, effect in json.loads(findings)
+            Finding(code, "", message, Severity(severity))
+            for code, message, severity in json.loads(findings)
         )
         return FaceTemplate(
             source,
             Role(role),
             pack,
             embedding=None if embedding is None else np.frombuffer(embedding, "<f4"),
-            photo_detail=None if head is None else _head(head, eyes),
+            photo_detail=None if head is None else _detail(head, eyes),
             liveness=None if liveness is None else LivenessScore(*json.loads(liveness)),
             findings=found,
             error=error,
         )
     except (TypeError, ValueError, KeyError, IndexError) as damage:
-        raise ValueError(f"an extract is damaged: {damage}") from damage
+        raise ValueError(f"a template is damaged: {damage}") from damage
 
 
-def _levels(head: PhotoDetail) -> tuple[Level, Level, Level]:
-    return head.fine, head.middle, head.coarse
+def _levels(detail: PhotoDetail) -> tuple[Level, Level, Level]:
+    return detail.fine, detail.middle, detail.coarse
 
 
-def _head_bytes(head: PhotoDetail) -> bytes:
+def _detail_bytes(detail: PhotoDetail) -> bytes:
     parts = []
-    for level in _levels(head):
+    for level in _levels(detail):
         parts.append(np.asarray(level.detail, "<f4").tobytes())
-        # Ones and zeros, where not all of the head lies in the picture.
-        shown = level.visible
-        parts.append(b"\0" if shown is None else b"\1" + np.packbits(shown > 0).tobytes())
+        # The mask is ones and zeros; there is none if all of the head lies in the picture.
+        mask = level.visible
+        parts.append(b"\0" if mask is None else b"\1" + np.packbits(mask > 0).tobytes())
     return b"".join(parts)
 
 
-def _head(content: bytes, eyes: float) -> PhotoDetail:
+def _detail(content: bytes, eyes: float) -> PhotoDetail:
     levels = []
     for side in _SIDES:
         cells = side * side
@@ -93,6 +94,6 @@ def _head(content: bytes, eyes: float) -> PhotoDetail:
             content = content[cells // 8 :]
         levels.append(Level(detail, visible))
     if content:
-        raise ValueError("a head is too long")
+        raise ValueError("the photo detail is too long")
     fine, middle, coarse = levels
     return PhotoDetail(fine, middle, coarse, eyes)

@@ -1,4 +1,4 @@
-"""A run over a table: every picture once, rows in the table's order, and little held in memory."""
+"""A run over a table: every picture once, rows in the table's order, memory bounded."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from renzheng.apps.batch import steps as comparing
-from renzheng.apps.batch import workers as working
+from renzheng.apps.batch import steps
 from renzheng.apps.batch.pairs import Pairs, Picture, refusal
 from renzheng.apps.batch.steps import Answer
 from renzheng.apps.batch.store import Progress, Stamp, Store
+from renzheng.apps.batch.workers import Tell, map_steps, stamp_of
 from renzheng.errors import UnreadableImage
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
-_EVERY = 0.5  # seconds between two commits: what a killed run does again
-_MOST_HELD = 256  # extracts in memory, some 90 KiB each
+_EVERY = 0.5  # seconds between two commits: what a killed run has to do again
+_MAX_HELD = 256  # templates in memory, some 90 KiB each
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """A picture of a table, to be extracted."""
+    """The step that makes the template of one picture of a table."""
 
     number: int
     picture: Picture
 
     @property
     def path(self) -> str:
-        """Where the picture lies."""
+        """The path of the picture's file."""
         return self.picture.path
 
     def done(self, verifier: Verifier, content: bytes) -> FaceTemplate:
-        """Its extract."""
-        return comparing.extract(verifier, content, self.picture.name, self.picture.role)
+        """Return the template of the picture."""
+        return steps.extract(verifier, content, self.picture.name, self.picture.role)
 
     def failed(self, error: UnreadableImage) -> FaceTemplate:
-        """What stands for it."""
-        return comparing.unreadable(error, self.picture.name, self.picture.role)
+        """Return the template that stands for a picture that cannot be read."""
+        return steps.unreadable(error, self.picture.name, self.picture.role)
 
 
 class Plan:
-    """Which pictures there are, where each comes first and last.
+    """The pictures of a table, and the rows that use each.
 
     Parameters
     ----------
     pairs
         The table.
     roles
-        Of its two sides: one file in two roles is two pictures.
+        The roles of its two sides: one file in two roles is two pictures.
 
     Attributes
     ----------
     pictures
-        In the order of their first use.
+        The pictures in the order of their first use.
     sides
         The numbers of each row's two pictures.
     last
-        The last row of each picture.
+        The number of the last row that uses each picture.
     """
 
     def __init__(self, pairs: Pairs, roles: tuple[str, str]):
@@ -71,7 +71,7 @@ class Plan:
         for row in range(len(pairs.rows)):
             numbers = []
             for one in pairs.pictures(row, roles):
-                # A cell that names no file is told by its own words.
+                # A cell that names no file is identified by its text.
                 key = (one.role, one.path) if one.path else (one.role, "", one.name)
                 number = known.setdefault(key, len(self.pictures))
                 if number == len(self.pictures):
@@ -88,7 +88,7 @@ def run(
     store: Store,
     *,
     workers: int = 1,
-    tell: working.Tell | None = None,
+    tell: Tell | None = None,
     wrote: Callable[[int], object] | None = None,
 ) -> None:
     """Do the rows that are not done.
@@ -96,24 +96,24 @@ def run(
     Parameters
     ----------
     plan
-        Of the table.
+        The pictures and rows of the table.
     verifier
-        Of whose settings every process makes its own.
+        The verifier; every process makes one like it.
     store
-        Where rows go; what is there already is not done again.
+        The store that rows are written to; rows that are there are not done again.
     workers
-        Processes; see `working.each`.
+        The number of processes; see `renzheng.apps.batch.workers.map_steps`.
     tell
-        Told how many pictures and how many rows are done.
+        Called with the number of pictures and of rows that are done.
     wrote
-        Told from which row on rows have been written.
+        Called, when rows have been written, with the number of the first of them.
 
     Raises
     ------
     RenzhengError
-        If the store cannot be written or a process dies; what was done is kept.
+        If the store cannot be written or a process dies; finished rows are kept.
     """
-    settings = VerifierConfig.of(verifier)
+    config = VerifierConfig.of(verifier)
     held = _Held(plan, store, wrote, tell)
     first = held.row
     needed = dict.fromkeys(number for sides in plan.sides[first:] for number in sides)
@@ -124,12 +124,12 @@ def run(
         if tell:
             tell("pictures", done, len(plan.pictures))
 
-    def steps() -> Iterator[Extraction]:
+    def extractions() -> Iterator[Extraction]:
         for number in missing:
             if refusal(plan.pictures[number]) is None:
                 yield Extraction(number, plan.pictures[number])
 
-    # Cells that name no file take their place among the others without any work.
+    # Cells that name no file need no work.
     for number in missing:
         refused = refusal(plan.pictures[number])
         if refused is not None:
@@ -138,9 +138,9 @@ def run(
     report()
     try:
         held.advance(verifier)
-        for step, stamp, extract in working.each(steps(), settings, workers):
+        for step, stamp, template in map_steps(extractions(), config, workers):
             assert isinstance(step, Extraction)
-            held.put(step.number, extract, stamp)
+            held.put(step.number, template, stamp)
             held.advance(verifier)
             done += 1
             report()
@@ -149,14 +149,14 @@ def run(
 
 
 class _Held:
-    """The extracts at hand, and the rows that wait to be written."""
+    """The templates in memory, and the rows that wait to be written."""
 
     def __init__(
         self,
         plan: Plan,
         store: Store,
         wrote: Callable[[int], object] | None,
-        tell: working.Tell | None,
+        tell: Tell | None,
     ):
         self._wrote = wrote
         self._tell = tell
@@ -164,26 +164,27 @@ class _Held:
         self._plan = plan
         self._store = store
         self._stored = store.pictures()
-        self._memory: OrderedDict[int, FaceTemplate] = OrderedDict()  # the last used at the end
+        self._memory: OrderedDict[int, FaceTemplate] = OrderedDict()  # the most recently used last
         self._new = Progress()
         self._committed = time.monotonic()
 
     def __contains__(self, number: int) -> bool:
         return number in self._memory or number in self._stored
 
-    def put(self, number: int, extract: FaceTemplate, stamp: Stamp | None = None) -> None:
-        self._memory[number] = extract
+    def put(self, number: int, template: FaceTemplate, stamp: Stamp | None = None) -> None:
+        """Add a template, with the stamp of its picture's file."""
+        self._memory[number] = template
         if stamp is not None:
-            self._new.read[number] = stamp
+            self._new.stamps[number] = stamp
 
     def advance(self, verifier: Verifier) -> None:
-        """Answer the rows whose pictures are known, up to the first that has to wait."""
+        """Compare the pictures of rows, up to the first row whose pictures are not all there."""
         plan = self._plan
         while self.row < len(plan.sides):
             one, other = plan.sides[self.row]
             if one not in self or other not in self:
                 break
-            answer = comparing.compare(verifier, self._get(one), self._get(other))
+            answer = steps.compare(verifier, self._get(one), self._get(other))
             self._new.rows.append((self.row, encoded(answer), None))
             for number in {one, other}:
                 if plan.last[number] <= self.row:
@@ -203,51 +204,50 @@ class _Held:
             self._tell("rows", self.row, len(self._plan.sides))
 
     def flush(self) -> None:
-        """Write what there is, all or nothing, and let go of what has not been used for long."""
+        """Write rows and templates in one transaction, and drop the least recently used ones."""
         new = self._new
-        # What was read and is still needed must not be read again: it may have changed since.
-        new.kept = {
-            number: extract
-            for number, extract in self._memory.items()
+        # A picture that was read and is still needed must not be read again: it may have changed.
+        new.templates = {
+            number: template
+            for number, template in self._memory.items()
             if number not in self._stored
         }
-        if new.rows or new.kept or new.dropped or new.read:
+        if new.rows or new.templates or new.dropped or new.stamps:
             self._store.write(new)
         self._new = Progress()
         self._committed = time.monotonic()
-        self._stored.update(new.kept)
+        self._stored.update(new.templates)
         if new.rows and self._wrote is not None:
             self._wrote(new.rows[0][0])
-        while len(self._memory) > _MOST_HELD:
+        while len(self._memory) > _MAX_HELD:
             self._memory.popitem(last=False)
 
     def _due(self) -> bool:
         late = time.monotonic() - self._committed >= _EVERY
-        return late or len(self._memory) > 2 * _MOST_HELD
+        return late or len(self._memory) > 2 * _MAX_HELD
 
     def _get(self, number: int) -> FaceTemplate:
         if number in self._memory:
             self._memory.move_to_end(number)
             return self._memory[number]
-        extract = self._store.extract(number)
-        self._memory[number] = extract
-        return extract
+        template = self._store.template(number)
+        self._memory[number] = template
+        return template
 
 
 def changed(plan: Plan, store: Store) -> int:
-    """How many of the pictures that were read are other files now, or none."""
+    """Count the pictures whose files have changed, or gone, since they were read."""
     return sum(
-        working.stamp(plan.pictures[number].path) != before
-        for number, before in store.read().items()
+        stamp_of(plan.pictures[number].path) != before for number, before in store.stamps().items()
     )
 
 
 def encoded(answer: Answer) -> str:
-    """An answer as the store keeps it."""
+    """Return an answer as the store keeps it."""
     return json.dumps([answer.cells, answer.failures])
 
 
 def decoded(content: str) -> Answer:
-    """The answer again."""
+    """Return the answer that was encoded."""
     cells, failures = json.loads(content)
     return Answer(cells, tuple(failures))

@@ -1,7 +1,6 @@
-"""The two steps of a run, as functions without state: a picture to an extract, two to an answer.
+"""The two steps of a run, as functions without state: picture to template, two templates to answer.
 
-They are what other engines run as well: give `extract` the bytes that any file system has read, and
-every engine's answers are the same.
+Every engine calls them: given the same bytes, from whatever file system, all answers are the same.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ TYPES: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one pair.
+    """The result of one pair.
 
     Attributes
     ----------
     cells
-        By column, in the order of `columns`; None where there is nothing to say.
+        The values by column, in the order of `columns`; None is an empty cell.
     failures
-        What left nothing to compare, as ``side.code``; empty where something was compared.
+        Why there was no comparison, as ``side.code``; empty where there was one.
     """
 
     cells: dict[str, Cell]
@@ -48,12 +47,12 @@ class Answer:
 
 
 def columns(*, liveness: bool) -> tuple[str, ...]:
-    """The columns of results; that of liveness only where it is asked."""
+    """Return the names of the columns of results; liveness is one only if asked for."""
     return tuple(name for name in _COLUMNS if liveness or name != "liveness")
 
 
 def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
-    """All that comparisons need of a picture. Nothing about the picture is an exception.
+    """Return all that comparisons need of a picture. A bad picture raises no exception.
 
     Parameters
     ----------
@@ -63,32 +62,32 @@ def extract(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
     content
         The bytes of the picture's file.
     name
-        What to call it.
+        The name of the picture.
     role
-        What it is a picture of.
+        The role of the picture.
     """
     return verifier.extract(content, role, name=name)
 
 
 def unreadable(error: UnreadableImage, name: str, role: Role | str) -> FaceTemplate:
-    """What stands for a picture whose bytes could not be had."""
+    """Return the template that stands for a picture whose bytes could not be read."""
     return unread(name, Role(role), error_message(error))
 
 
 def compare(verifier: Verifier, reference: FaceTemplate, probe: FaceTemplate) -> Answer:
-    """The answer for a pair.
+    """Return the answer for a pair.
 
     Parameters
     ----------
     verifier
-        Which made both extracts, or one of the same settings.
+        The verifier that made both templates, or one of the same configuration.
     reference, probe
-        In its roles.
+        The templates, in the verifier's roles.
 
     Raises
     ------
     InvalidInput
-        As `Verifier.compare_templates`.
+        As `Verifier.compare_templates` does.
     """
     outcome = verifier.compare_templates(reference, probe)
     found: dict[str, Cell] = {

@@ -1,4 +1,4 @@
-"""Unfinished work, in a file beside the output: what a killed run goes on from."""
+"""Unfinished work, in a file beside the output, from which a killed run continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renzheng.verification.templates import FaceTemplate
 
 SUFFIX = ".unfinished"
 
-_APPLICATION = int.from_bytes(b"rzbw", "big")  # by which SQLite's files are told apart
+_APPLICATION = int.from_bytes(b"rzbw", "big")  # identifies the file among SQLite files
 _LAYOUT = 1
 _TABLES = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
@@ -28,65 +28,64 @@ _TABLES = (
     "CREATE TABLE rows (number INTEGER PRIMARY KEY, content TEXT, embedding BLOB)",
 )
 
-Stamp = tuple[int, int]  # bytes and nanoseconds of the last writing; (-1, -1) where there is none
+Stamp = tuple[int, int]  # bytes, and time of modification in ns; (-1, -1) where there is no file
 
 
 class Begin(Enum):
-    """What to do about unfinished work and an output that are there already."""
+    """The choice between continuing earlier work and starting anew."""
 
-    NEW = "new"  # refuse both
-    RESUME = "resume"  # go on with unfinished work, or begin
-    RESTART = "restart"  # throw both away
+    NEW = "new"  # refuse if there is unfinished work or an output
+    RESUME = "resume"  # continue unfinished work, or start
+    RESTART = "restart"  # replace both
 
 
 @dataclass(eq=False)
 class Progress:
-    """What is written at a time, all or nothing.
+    """What one transaction writes.
 
     Attributes
     ----------
     rows
-        Number, content and embedding of rows that are done.
-    kept
-        Extracts that later rows need, by the number of the picture.
+        Number, content and embedding of each finished row.
+    templates
+        The templates that later rows need, by the number of the picture.
     dropped
-        Pictures that no later row needs.
-    read
-        How the files of pictures were when they were read.
+        The numbers of pictures that no later row needs.
+    stamps
+        The stamps of pictures' files when they were read, by the number of the picture.
     """
 
     rows: list[tuple[int, str, bytes | None]] = field(default_factory=list)
-    kept: dict[int, FaceTemplate] = field(default_factory=dict)
+    templates: dict[int, FaceTemplate] = field(default_factory=dict)
     dropped: list[int] = field(default_factory=list)
-    read: dict[int, Stamp] = field(default_factory=dict)
+    stamps: dict[int, Stamp] = field(default_factory=dict)
 
 
 def place(output: Path) -> Path:
-    """Where the unfinished work for an output lies."""
+    """Return the path of the unfinished work for an output."""
     return output.with_name(output.name + SUFFIX)
 
 
 class Store(SqliteFile):
     """The file of one run; one process at a time may have it open.
 
-    It holds extracts, which are biometric templates: nobody but its owner may read it, each extract
-    is overwritten once no later row needs it, and the file goes when the run is complete.
+    It holds biometric templates: only its owner may read it, each template is overwritten once no
+    later row needs it, and the file is deleted when the run is complete.
 
     Parameters
     ----------
     output
-        What the run will write.
+        The file that the run will write.
     conditions
-        All that the results depend on, by its name in words.
+        All that the results depend on, by name.
     begin
-        What to do about work that is there.
+        The choice about earlier work.
 
     Raises
     ------
     InvalidInput
-        If there is unfinished work or an output and `begin` does not say what to do about it, the
-        work was begun under other conditions, another run is at it, or what is there is something
-        else.
+        If there is unfinished work or an output and `begin` refuses it, the work was begun under
+        other conditions, another run has it open, or the file is something else.
     RenzhengError
         If the file cannot be written.
     """
@@ -99,14 +98,14 @@ class Store(SqliteFile):
             raise InvalidInput(
                 "there is unfinished work for this output",
                 source=str(self.path),
-                remedy="--resume goes on with it, --restart throws it away and begins anew",
+                remedy="continue it with --resume, or discard it and start anew with --restart",
             )
         if output.exists() and not there and begin is not Begin.RESTART:
-            told = "the output is there already, and no unfinished work"
+            finished = "the output is there already, and no unfinished work"
             raise InvalidInput(
-                told if begin is Begin.RESUME else "there is a file already",
+                finished if begin is Begin.RESUME else "there is a file already",
                 source=str(output),
-                remedy="name another, or let --restart do the work again in its place",
+                remedy="name another output, or do the work again in its place with --restart",
             )
         try:
             files.keep_private(self.path)
@@ -120,67 +119,67 @@ class Store(SqliteFile):
         super().__init__(self.path, prepare, timeout=0, isolation_level=None)
 
     def finish(self) -> None:
-        """The output is there: close, and leave nothing behind."""
+        """Close and delete the file, once the output is there."""
         self._base.close()
-        # Whoever opens it in between finds all rows done, and writes the same output.
+        # Another process that opens it in between finds all rows done, and writes the same output.
         with suppress(FileNotFoundError):
             self.path.unlink()
 
-    # --- what is known ---------------------------------------------------------------------
+    # --- reading and writing ---------------------------------------------------------------------
 
     @property
     def done(self) -> int:
-        """How many rows are done: those from the first on."""
+        """The number of finished rows: those from the first on."""
         return int(self._one("SELECT COUNT(*) FROM rows"))
 
     def rows(self, first: int = 0) -> Iterator[tuple[str, bytes | None]]:
-        """Content and embedding of the rows that are done, in order, from one on."""
+        """Yield content and embedding of the finished rows, in order, from this number on."""
         query = "SELECT content, embedding FROM rows WHERE number >= ? ORDER BY number"
         with self._explained(), closing(self._base.execute(query, (first,))) as found:
             yield from found
 
     def pictures(self) -> set[int]:
-        """The pictures whose extracts are kept."""
+        """Return the numbers of the pictures whose templates are stored."""
         with self._explained():
             return {number for (number,) in self._base.execute("SELECT picture FROM extracts")}
 
-    def read(self) -> dict[int, Stamp]:
-        """How the files were of the pictures that were read."""
+    def stamps(self) -> dict[int, Stamp]:
+        """Return the stamps of pictures' files when they were read."""
         with self._explained():
             found = self._base.execute("SELECT picture, size, modified FROM read").fetchall()
             return {number: (size, modified) for number, size, modified in found}
 
-    def extract(self, picture: int) -> FaceTemplate:
-        """What is kept of a picture."""
+    def template(self, picture: int) -> FaceTemplate:
+        """Return the stored template of a picture."""
         query = f"SELECT {', '.join(records.COLUMNS)} FROM extracts WHERE picture = ?"
         with self._explained():
             row = self._base.execute(query, (picture,)).fetchone()
             if row is None:
-                raise sqlite3.DatabaseError("an extract is missing")
+                raise sqlite3.DatabaseError("a template is missing")
             try:
                 return records.from_row(row)
             except ValueError as error:
                 raise sqlite3.DatabaseError(str(error)) from error
 
     def write(self, new: Progress) -> None:
-        """Keep what was done, all or nothing."""
+        """Write finished work in one transaction."""
         marks = ", ".join("?" * len(records.COLUMNS))
         with self._explained(), self._transaction():
             self._base.executemany("INSERT INTO rows VALUES (?, ?, ?)", new.rows)
             self._base.executemany(
                 f"INSERT OR REPLACE INTO extracts VALUES (?, {marks})",
-                ((number, *records.to_row(one)) for number, one in new.kept.items()),
+                ((number, *records.to_row(one)) for number, one in new.templates.items()),
             )
             self._base.executemany(
                 "DELETE FROM extracts WHERE picture = ?", ((number,) for number in new.dropped)
             )
             self._base.executemany(
                 "INSERT OR REPLACE INTO read VALUES (?, ?, ?)",
-                ((number, *stamp) for number, stamp in new.read.items()),
+                ((number, *stamp) for number, stamp in new.stamps.items()),
             )
 
     def listing(self, fresh: Iterable[bytes] | None = None) -> Sequence[bytes]:
-        """The files of the run: those that are given, unless it has begun with others."""
+        """Return the files of the run: those it was begun with, else the given ones."""
         with self._explained():
             if fresh is not None and not self._one("SELECT COUNT(*) FROM listing"):
                 with self._transaction():
@@ -198,7 +197,7 @@ class Store(SqliteFile):
             raise _Foreign(self.path)
 
     def _prepare(self, conditions: Mapping[str, str], *, anew: bool) -> None:
-        # The lock is held until the file is closed, and goes with a process that is killed.
+        # The lock is held until the file is closed or the process ends.
         self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._base.execute("PRAGMA secure_delete = ON")
         with self._transaction():
@@ -211,9 +210,9 @@ class Store(SqliteFile):
             if not empty and (anew or layout != _LAYOUT):
                 if not anew:
                     raise InvalidInput(
-                        "another version of renzheng has begun this work",
+                        "this work was begun with another version of renzheng",
                         source=str(self.path),
-                        remedy="go on with that one, or begin anew with --restart",
+                        remedy="continue with that version, or start anew with --restart",
                     )
                 names = self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
                 for (name,) in names.fetchall():
@@ -239,7 +238,7 @@ class Store(SqliteFile):
             raise InvalidInput(
                 f"the work was begun with another {'; another '.join(other)}",
                 source=str(self.path),
-                remedy="go on as it was begun, or begin anew with --restart",
+                remedy="continue as it was begun, or start anew with --restart",
             )
 
     def _one(self, query: str) -> int:
@@ -267,15 +266,15 @@ class Store(SqliteFile):
         return RenzhengError(
             f"unfinished work cannot be kept or read: {error}",
             source=str(self.path),
-            remedy="see that there is space on the disk and --resume; if the file is damaged, "
-            "delete it and begin anew",
+            remedy="free some space on the disk and continue with --resume; if the file is "
+            "damaged, delete it and start anew",
         )
 
 
 class _Foreign(InvalidInput):
     def __init__(self, path: Path):
         super().__init__(
-            "unfinished work would be kept here, and this is something else, which stays as it is",
+            "unfinished work would be kept here, but this file is something else; it is left alone",
             source=str(path),
             remedy="move it away, or name another output",
         )

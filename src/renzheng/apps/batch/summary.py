@@ -1,4 +1,4 @@
-"""What a run came to, in numbers."""
+"""The results of a run in numbers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Summary:
     Attributes
     ----------
     rows
-        Of the table.
+        The number of rows of the table.
     pictures
-        Different pictures, each in its role.
+        The number of different pictures, each in its role.
     decisions
-        Rows by decision.
+        The number of rows by decision.
     failures
-        Rows that could not be compared, by reason as ``side.code``; a row may have several.
+        The number of rows without a comparison, by reason as ``side.code``; a row may have several.
     warnings
-        Rows by finding, as ``side.code``, whatever follows from it.
+        The number of rows by finding, as ``side.code``, whatever its severity.
     changed
-        Pictures whose files are not any more what they were when they were read.
+        The number of pictures whose files have changed since they were read.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class Summary:
     changed: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "rows": self.rows,
             "pictures": self.pictures,
@@ -51,7 +51,7 @@ class Summary:
 
 
 def summarise(answers: Iterable[Answer], pictures: int, changed: int) -> Summary:
-    """Count."""
+    """Count answers by decision, failure and finding."""
     rows = 0
     decisions: Counter[str] = Counter({str(decision): 0 for decision in Decision})
     failures: Counter[str] = Counter()
@@ -65,5 +65,5 @@ def summarise(answers: Iterable[Answer], pictures: int, changed: int) -> Summary
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:
-    """The most frequent first, then by name."""
+    """Return counts with the most frequent first, then by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

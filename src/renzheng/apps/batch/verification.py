@@ -24,16 +24,16 @@ Engine = Callable[..., None]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """A complete run, as whoever writes a report sees it.
+    """A complete run, for a report.
 
     Attributes
     ----------
     pairs
         The table.
     summary
-        Counts.
+        The results in numbers.
     answers
-        Calls for the answer of each row, in order.
+        A function that yields the answer of each row, in order.
     """
 
     pairs: Pairs
@@ -61,43 +61,44 @@ def verify_pairs(
         The table.
     output
         ``.csv`` or ``.parquet``: the table's columns as they are, then those of
-        `renzheng.apps.batch.columns`. It has its name once it is complete.
+        `renzheng.apps.batch.columns`. The file appears under its name once it is complete.
     verifier
-        Whose packs, policy and roles count.
+        The verifier, with its packs, policy and roles.
     prefix
-        Of the added columns' names, where the table has such names itself.
+        The prefix of the added columns' names, where the table has such names itself.
     workers
-        Processes; the results are the same whatever their number.
+        The number of processes; the results are the same whatever it is.
     begin
-        What to do about an earlier run that was killed. A run that goes on ends with the same
-        file as one that was never interrupted: each picture counts as it was when it was read.
+        The choice about an earlier run that was killed. A continued run ends with the same file
+        as one that was never interrupted: each picture counts as it was when it was read.
     tell
-        Told how many pictures and how many rows are done.
+        Called with the number of pictures and of rows that are done.
     report
-        Called with what came of it before the unfinished work is removed.
+        Called with the complete run before the unfinished work is removed.
     engine
-        What does the rows: `running.run`, or another that is called likewise.
+        The function that does the rows: `renzheng.apps.batch.run.run`, or another with its
+        parameters.
 
     Raises
     ------
     InvalidInput
-        If names clash, the policy cannot be kept, or as of `renzheng.apps.batch.store.Store`.
+        If names clash, the policy cannot be kept, or as `renzheng.apps.batch.store.Store` does.
     RenzhengError
-        If something cannot be written. What was done is kept.
+        If something cannot be written. Finished rows are kept.
     """
     outputs.check(output, KINDS)
     verifier.check_policy()
-    answered = steps.columns(liveness=verifier.liveness is not None)
-    names = [prefix + name for name in answered]
+    added = steps.columns(liveness=verifier.liveness is not None)
+    names = [prefix + name for name in added]
     clash = [name for name in names if name in pairs.columns]
     if clash:
         raise InvalidInput(
-            f"the table has columns of the results' names itself: {', '.join(clash)}",
-            remedy="--prefix puts a word before the names of the results, e.g. --prefix face_",
+            f"the table already has columns with names of results: {', '.join(clash)}",
+            remedy="put a prefix before the names of the results, e.g. --prefix face_",
         )
     roles = (str(verifier.roles[0]), str(verifier.roles[1]))
     plan = run.Plan(pairs, roles)
-    settled = {
+    fixed = {
         **conditions(verifier),
         "table": pairs.digest,
         "columns": f"{pairs.columns[pairs.reference]},{pairs.columns[pairs.probe]}",
@@ -107,7 +108,7 @@ def verify_pairs(
     header = [*pairs.columns, *names]
     if begin is not Begin.RESTART and not place(output).exists():
         outputs.check_partial(output)
-    with Store(output, settled, begin) as store:
+    with Store(output, fixed, begin) as store:
 
         def answers(first: int = 0) -> Iterator[Answer]:
             return (run.decoded(content) for content, _ in store.rows(first))
@@ -133,10 +134,10 @@ def verify_pairs(
                 partial.close()
         summary = summarise(answers(), len(plan.pictures), run.changed(plan, store))
         if partial is not None:
-            outputs.write_csv(output, _after(header, rows()))
+            outputs.write_csv(output, _with_header(header, rows()))
         else:
             metadata = {f"renzheng.{name}": value for name, value in conditions(verifier).items()}
-            outputs.write_parquet(output, pairs.columns, answered, prefix, rows(), metadata)
+            outputs.write_parquet(output, pairs.columns, added, prefix, rows(), metadata)
         if report is not None:
             report(Done(pairs, summary, answers))
         if partial is not None:
@@ -145,6 +146,6 @@ def verify_pairs(
     return summary
 
 
-def _after(header: list[str], rows: Iterator[list[Cell]]) -> Iterator[list[Any]]:
+def _with_header(header: list[str], rows: Iterator[list[Cell]]) -> Iterator[list[Any]]:
     yield header
     yield from rows

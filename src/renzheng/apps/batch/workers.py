@@ -1,4 +1,4 @@
-"""Pictures read and extracted, here or in processes of their own, in order."""
+"""Pictures read and processed, in this process or in several of their own, in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renzheng.errors import RenzhengError, UnreadableImage
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
 
-Tell = Callable[[str, int, int], None]  # what, how many are done, how many there are
+Tell = Callable[[str, int, int], None]  # progress: what, how many are done, how many in all
 
 Result = TypeVar("Result")
 Made = TypeVar("Made", covariant=True)
@@ -27,21 +27,21 @@ GONE: Stamp = (-1, -1)
 
 
 class Step(Protocol[Made]):
-    """What is done with one picture; sent to other processes, so of a class of a module."""
+    """The work on one picture; sent to other processes, so of a class that a module defines."""
 
     @property
     def path(self) -> str:
-        """Where it lies."""
+        """The path of the picture's file."""
 
     def done(self, verifier: Verifier, content: bytes) -> Made:
-        """What comes of its bytes."""
+        """Return the result for the bytes of the picture's file."""
 
     def failed(self, error: UnreadableImage) -> Made:
-        """What comes of a picture that cannot be read or dealt with."""
+        """Return the result for a picture that cannot be read or processed."""
 
 
-def stamp(path: str) -> Stamp:
-    """How a file is now."""
+def stamp_of(path: str) -> Stamp:
+    """Return the size and time of a file, by which a change is noticed."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):  # ValueError: no file has such a name
@@ -49,28 +49,28 @@ def stamp(path: str) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def each(
-    steps: Iterable[Step[Result]], settings: VerifierConfig, workers: int
+def map_steps(
+    steps: Iterable[Step[Result]], config: VerifierConfig, workers: int
 ) -> Iterator[tuple[Step[Result], Stamp, Result]]:
     """Do all steps.
 
     Parameters
     ----------
     steps
-        What to do.
-    settings
-        Of the verifier that does it.
+        The steps, each with one picture.
+    config
+        The configuration of the verifier that does them.
     workers
-        Processes; 1 stays in this one. The results are the same bits.
+        The number of processes; 1 stays in this one. The results are the same bits.
 
     Yields
     ------
-    (step, how the picture's file was, what came of it)
+    (step, stamp of the picture's file before it was read, result)
         In the order of the steps.
     """
     for step, done in processes.map_in_order(
         steps,
-        partial(_doer, settings),
+        partial(_make_worker, config),
         load=lambda step: step,
         workers=workers,
         worth=WORTH_A_POOL if workers > 1 else 0,
@@ -78,7 +78,7 @@ def each(
         yield step, *done
 
 
-def do(
+def do_step(
     step: Step[Result], verifier: Verifier, read: Callable[[str], bytes] = images.read_bytes
 ) -> tuple[Stamp, Result]:
     """Do one step.
@@ -86,14 +86,18 @@ def do(
     Parameters
     ----------
     step
-        What to do.
+        The step.
     verifier
-        That does it.
+        The verifier that does it.
     read
-        Gives the bytes of a path, or raises `UnreadableImage`.
+        Returns the bytes of a path, or raises `UnreadableImage`.
+
+    Returns
+    -------
+    the stamp of the picture's file before it was read, and the result
     """
-    # Before the bytes are read: a file that is written meanwhile counts as changed.
-    before = stamp(step.path)
+    # Taken first: a file that is written while it is read counts as changed.
+    before = stamp_of(step.path)
     try:
         content = read(step.path)
     except UnreadableImage as error:
@@ -104,10 +108,10 @@ def do(
         raise
     except Exception as error:
         # One picture in a hundred thousand must not end the run, whatever is wrong with it.
-        told = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         return before, step.failed(
             UnreadableImage(
-                f"a defect of renzheng: {type(error).__name__}: {told}",
+                f"a defect of renzheng: {type(error).__name__}: {message}",
                 remedy="please report it with the picture, if you may",
             )
         )
@@ -123,14 +127,14 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _doer(
-    settings: VerifierConfig, threads: int | None
+def _make_worker(
+    config: VerifierConfig, threads: int | None
 ) -> Callable[[Step[Result]], tuple[Stamp, Result]]:
-    # One thread here as there: the results are the same bits.
-    verifier = settings.verifier()
+    # One thread in this process too: the results are the same bits.
+    verifier = config.verifier()
 
     def work(step: Step[Result]) -> tuple[Stamp, Result]:
         with _one_thread():
-            return do(step, verifier)
+            return do_step(step, verifier)
 
     return work

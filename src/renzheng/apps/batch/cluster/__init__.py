@@ -1,7 +1,7 @@
-"""The same work on Ray: several machines, pictures and tables in object stores.
+"""Batch runs on Ray: several machines, pictures and tables in object stores.
 
-Nothing here is imported unless it is asked for, since Ray is an extra: ``pip install
-'renzheng[ray]'``.
+Import it only where it is asked for: Ray is an extra, ``pip install 'renzheng[ray]'``. Why the work
+is divided as it is: docs/decisions/ray-engine.md.
 """
 
 from __future__ import annotations

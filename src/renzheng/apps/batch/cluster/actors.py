@@ -1,4 +1,4 @@
-"""What runs in Ray's processes: pictures are read there, and come out as answers."""
+"""The classes that run in Ray's processes: pictures are read there, and answers come back."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import cv2
 
 from renzheng import images
 from renzheng.apps.batch import pairs, records, run, workers
-from renzheng.apps.batch import steps as comparing
 from renzheng.apps.batch.cluster import places
 from renzheng.apps.batch.cluster.nodes import require
+from renzheng.apps.batch.steps import compare
 from renzheng.apps.batch.store import Stamp
 from renzheng.errors import RenzhengError
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 
-MOST_ATTEMPTS = 4
-_FAILED = -1  # in the place of a number
-_MOST_HELD = 128  # shared extracts in memory, some 90 KiB each
+MAX_ATTEMPTS = 4
+_FAILED = -1  # instead of a picture's number
+_MAX_HELD = 128  # shared templates in memory, some 90 KiB each
 
-Table = Any  # pyarrow.Table: one row, `number` of a block and `content`, pickled by our own process
+Table = Any  # pyarrow.Table of one row: the block's `number` and pickled `content`
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Work:
     Attributes
     ----------
     rows
-        The number of each row and of its two pictures.
+        The numbers of each row and of its two pictures.
     pictures
-        What to do for each picture.
+        The step of each picture, by number.
     shared
-        Where the extracts of pictures are that were worked on first: part and place in it.
+        Table and row of the templates that were made first, by the number of the picture.
     """
 
     rows: Sequence[tuple[int, int, int]]
@@ -48,14 +48,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a block.
+    """The results of a block.
 
     Attributes
     ----------
     rows
-        Number and encoded answer.
+        The number and the encoded answer of each row.
     stamps
-        How the files of pictures were that were read.
+        The stamps of pictures' files when they were read, by number.
     """
 
     rows: Sequence[tuple[int, str]]
@@ -63,7 +63,7 @@ class Done:
 
 
 def packed(number: int, content: Any) -> Table:
-    """A block as Ray takes it."""
+    """Return a block, or its result, as a table for Ray."""
     import pyarrow
 
     data = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
@@ -71,22 +71,22 @@ def packed(number: int, content: Any) -> Table:
 
 
 def unpacked(table: Table) -> list[tuple[int, Any]]:
-    """The blocks again."""
+    """Return the numbers and contents of packed blocks."""
     numbers, contents = table["number"].to_pylist(), table["content"].to_pylist()
     return [(number, pickle.loads(data)) for number, data in zip(numbers, contents, strict=True)]
 
 
-def extracted(extracts: Mapping[int, FaceTemplate], stamps: Mapping[int, Stamp]) -> Table:
-    """Extracts as a table: a row for each, with how its file was."""
+def template_table(templates: Mapping[int, FaceTemplate], stamps: Mapping[int, Stamp]) -> Table:
+    """Return templates as a table, a row for each, with the stamp of its picture's file."""
     import pyarrow
 
     rows = [
         {
             "number": number,
             "stamp": list(stamps.get(number, workers.GONE)),
-            "content": pickle.dumps(records.to_row(extract), protocol=pickle.HIGHEST_PROTOCOL),
+            "content": pickle.dumps(records.to_row(template), protocol=pickle.HIGHEST_PROTOCOL),
         }
-        for number, extract in extracts.items()
+        for number, template in templates.items()
     ]
     schema = {
         "number": pyarrow.int64(),
@@ -96,8 +96,8 @@ def extracted(extracts: Mapping[int, FaceTemplate], stamps: Mapping[int, Stamp])
     return pyarrow.Table.from_pylist(rows, pyarrow.schema(schema))
 
 
-def contents(table: Table) -> dict[int, Stamp] | RenzhengError:
-    """Which pictures' extracts a table holds, in order, and how their files were."""
+def stamps_of(table: Table) -> dict[int, Stamp] | RenzhengError:
+    """Return the pictures of a table of templates, in order, with the stamps of their files."""
     if table["number"][0].as_py() == _FAILED:
         error: RenzhengError = pickle.loads(table["content"][0].as_py())
         return error
@@ -106,57 +106,58 @@ def contents(table: Table) -> dict[int, Stamp] | RenzhengError:
 
 
 class Attempts:
-    """How often each block was begun."""
+    """A counter of how often each block was begun."""
 
     def __init__(self) -> None:
         self._times: Counter[int] = Counter()
 
     def begin(self, number: int) -> int:
-        """It is begun once more."""
+        """Count one more beginning of a block, and return the count."""
         self._times[number] += 1
         return self._times[number]
 
 
 class Worker:
-    """Does steps, each a picture; the networks are loaded once.
+    """An actor that does steps, each with one picture; the networks are loaded once.
 
     Parameters
     ----------
-    settings
-        Of the verifier.
+    config
+        The configuration of the verifier.
     attempts
         A handle of `Attempts`.
     """
 
-    def __init__(self, settings: VerifierConfig, attempts: Any):
+    def __init__(self, config: VerifierConfig, attempts: Any):
         cv2.setNumThreads(1)
-        self.verifier = settings.verifier()
+        self.verifier = config.verifier()
         self._attempts = attempts
 
     def begin(self, number: int, paths: Sequence[str]) -> None:
-        """A block is begun.
+        """Note that a block is begun.
 
         Raises
         ------
         RenzhengError
-            If others have died over it: a picture that kills every process would end no run.
+            If too many processes have died over it: a picture that kills every process would keep
+            the run going forever.
         """
         ray = require()
         try:
             times = ray.get(self._attempts.begin.remote(number))
-        except ray.exceptions.RayError:  # lost with its node: nobody counts
+        except ray.exceptions.RayError:  # the counter was lost with its node
             return
-        if times > MOST_ATTEMPTS:
-            told = ", ".join(images.printable(path) for path in paths[:4] if path)
+        if times > MAX_ATTEMPTS:
+            names = ", ".join(images.printable(path) for path in paths[:4] if path)
             raise RenzhengError(
-                f"a process died {MOST_ATTEMPTS} times over one of these {len(paths)} pictures: "
-                f"{told}{', ...' if len(paths) > 4 else ''}",
-                remedy="perhaps memory ran out: take fewer --workers, or leave the picture out",
+                f"a process died {MAX_ATTEMPTS} times over one of these {len(paths)} pictures: "
+                f"{names}{', ...' if len(paths) > 4 else ''}",
+                remedy="perhaps memory ran out: use fewer --workers, or leave the picture out",
             )
 
     def do(self, step: workers.Step[Any]) -> tuple[Stamp, Any]:
-        """One step."""
-        return workers.do(step, self.verifier, places.read)
+        """Do one step."""
+        return workers.do_step(step, self.verifier, places.read)
 
     def __call__(self, block: Table) -> Table:
         """Do a block of steps."""
@@ -165,12 +166,12 @@ class Worker:
             self.begin(number, [step.path for step in steps])
             return packed(number, [self.do(step) for step in steps])
         except RenzhengError as error:
-            # Raised, it would come out as the text of another.
+            # Raised, it would arrive as the text of an error of Ray's.
             return packed(number, error)
 
 
 class Extractor(Worker):
-    """Makes extracts that several blocks need: a row for each."""
+    """An actor that makes templates that several blocks need, a row for each."""
 
     def __call__(self, block: Table) -> Table:
         """Do a block of pictures."""
@@ -180,28 +181,30 @@ class Extractor(Worker):
             done = {number: self.do(step) for number, step in steps.items()}
         except RenzhengError as error:
             return packed(_FAILED, error)
-        return extracted(
-            {number: extract for number, (_, extract) in done.items()},
+        return template_table(
+            {number: template for number, (_, template) in done.items()},
             {number: stamp for number, (stamp, _) in done.items()},
         )
 
 
 class Comparer(Worker):
-    """Answers the rows of a block.
+    """An actor that answers the rows of a block.
 
     Parameters
     ----------
+    config, attempts
+        The parameters of `Worker`.
     parts
-        References to what `Extractor` made.
+        References to the tables that `Extractor` made.
     """
 
-    def __init__(self, settings: VerifierConfig, attempts: Any, parts: Sequence[Any]):
-        super().__init__(settings, attempts)
+    def __init__(self, config: VerifierConfig, attempts: Any, parts: Sequence[Any]):
+        super().__init__(config, attempts)
         self._parts = parts
         self._held: OrderedDict[int, FaceTemplate] = OrderedDict()
 
     def __call__(self, block: Table) -> Table:
-        """Do a block."""
+        """Do a block of rows."""
         ((number, work),) = unpacked(block)
         try:
             self.begin(number, [step.path for step in work.pictures.values()])
@@ -216,12 +219,12 @@ class Comparer(Worker):
         for row, *sides in work.rows:
             for one in sides:
                 if one not in known:
-                    known[one] = self._extract(one, work, stamps)
-            answer = comparing.compare(self.verifier, known[sides[0]], known[sides[1]])
+                    known[one] = self._template(one, work, stamps)
+            answer = compare(self.verifier, known[sides[0]], known[sides[1]])
             rows.append((row, run.encoded(answer)))
         return Done(rows, stamps)
 
-    def _extract(self, number: int, work: Work, stamps: dict[int, Stamp]) -> FaceTemplate:
+    def _template(self, number: int, work: Work, stamps: dict[int, Stamp]) -> FaceTemplate:
         refused = pairs.refusal(work.pictures[number].picture)
         if refused is not None:
             return refused
@@ -230,11 +233,11 @@ class Comparer(Worker):
             if shared is not None:
                 return shared
         done: tuple[Stamp, FaceTemplate] = self.do(work.pictures[number])
-        stamps[number], extract = done
-        return extract
+        stamps[number], template = done
+        return template
 
     def _shared(self, number: int, part: int, place: int) -> FaceTemplate | None:
-        """What was made first; None if it was lost with a node, so that it is made once more."""
+        """Return a template that was made first; None if it was lost with a node."""
         if number in self._held:
             self._held.move_to_end(number)
             return self._held[number]
@@ -243,8 +246,8 @@ class Comparer(Worker):
             content = ray.get(self._parts[part])["content"][place].as_py()
         except ray.exceptions.RayError:
             return None
-        extract = records.from_row(pickle.loads(content))
-        self._held[number] = extract
-        if len(self._held) > _MOST_HELD:
+        template = records.from_row(pickle.loads(content))
+        self._held[number] = template
+        if len(self._held) > _MAX_HELD:
             self._held.popitem(last=False)
-        return extract
+        return template

@@ -1,4 +1,4 @@
-"""The work of a run on Ray Data: called as `running.run` and `working.each` are."""
+"""The work of a run on Ray Data: the counterparts of `run.run` and `workers.map_steps`."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from renzheng.apps.batch import workers as working
 from renzheng.apps.batch.cluster import actors
 from renzheng.apps.batch.cluster.nodes import Cluster, failure, require
 from renzheng.apps.batch.cluster.plan import PICTURES, Numbers, plan
 from renzheng.apps.batch.run import Extraction, Plan
 from renzheng.apps.batch.store import Progress, Stamp, Store
+from renzheng.apps.batch.workers import Step, Tell
 from renzheng.errors import RenzhengError
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.templates import FaceTemplate
 from renzheng.verification.verifier import Verifier
 
-_EVERY = 0.5  # seconds between two commits: what a killed run does again
-_PART = 8  # extracts that travel together, some 82 KB each: who needs one fetches all of them
-_WINDOW = 4096  # blocks handed to Ray at a time where nobody knows how many there will be
+_EVERY = 0.5  # seconds between two commits: what a killed run has to do again
+_PART = 8  # templates that travel together, some 82 KB each
+_WINDOW = 4096  # blocks given to Ray at a time where their number is unknown
 
 
 @dataclass(eq=False)
 class Engine:
-    """Does the work of a run on a cluster, which it reaches when the work begins.
+    """The engine that does a run on a Ray cluster, which it reaches when the work begins.
 
     Attributes
     ----------
     address, workers
-        As of `Cluster`.
+        The parameters of `Cluster`.
     pictures
-        Of a block at most.
+        The most pictures of a block.
     """
 
     address: str | None = None
@@ -49,88 +49,88 @@ class Engine:
         store: Store,
         *,
         workers: int = 1,
-        tell: working.Tell | None = None,
+        tell: Tell | None = None,
         wrote: Callable[[int], object] | None = None,
     ) -> None:
-        """Do the rows of a table that are not done; as `renzheng.apps.batch.run.run`.
+        """Do the rows of a table that are not done, as `renzheng.apps.batch.run.run` does.
 
         Parameters
         ----------
         table, verifier, store, tell, wrote
-            As there.
+            The parameters of `renzheng.apps.batch.run.run`.
         workers
-            Not heeded: the cluster's count.
+            Ignored: the engine has its own number.
 
         Raises
         ------
         RenzhengError
             If a node cannot do the work, or a process dies over the same pictures again and again;
-            what was done is kept.
+            finished rows are kept.
         """
         first = store.done
         sides = np.array(table.sides[first:], np.int64).reshape(-1, 2)
         if not len(sides):
             return
         with Cluster(self.address, self.workers) as cluster:
-            settings = cluster.check(VerifierConfig.of(verifier))
-            self._run(cluster, settings, table, sides, _Writer(table, store, first, tell, wrote))
+            config = cluster.check(VerifierConfig.of(verifier))
+            self._run(cluster, config, table, sides, _Writer(table, store, first, tell, wrote))
 
     def _run(
         self,
         cluster: Cluster,
-        settings: VerifierConfig,
+        config: VerifierConfig,
         table: Plan,
         sides: Numbers,
         writer: _Writer,
     ) -> None:
         steps = [Extraction(number, one) for number, one in enumerate(table.pictures)]
         cut = plan(sides, self.pictures)
-        # Of an earlier run: what was read must not be read again, since it may have changed.
+        # A picture that an earlier run read must not be read again: it may have changed.
         kept = writer.kept(set(sides.ravel().tolist()))
         try:
             shared = [n for n in cut.shared.tolist() if n not in kept and table.pictures[n].path]
-            parts, where = self._extract(cluster, settings, {n: steps[n] for n in shared}, writer)
+            parts, where = self._extract(cluster, config, {n: steps[n] for n in shared}, writer)
             if kept:
                 where |= {number: (len(parts), place) for place, number in enumerate(kept)}
-                parts.append(require().put(actors.extracted(kept, {})))
+                parts.append(require().put(actors.template_table(kept, {})))
             blocks = (_work(sides[block], block + writer.row, steps, where) for block in cut.blocks)
-            for _, done in _map(cluster, actors.Comparer, blocks, settings, parts):
+            for _, done in _map(cluster, actors.Comparer, blocks, config, parts):
                 writer.add(done)
             writer.flush(dropped=list(kept))
         finally:
             writer.flush()
 
-    def each(
-        self, steps: Iterable[working.Step[Any]], settings: VerifierConfig, workers: int = 1
-    ) -> Iterator[tuple[working.Step[Any], Stamp, Any]]:
-        """Do all steps; as `renzheng.apps.batch.workers.each`.
+    def map_steps(
+        self, steps: Iterable[Step[Any]], config: VerifierConfig, workers: int = 1
+    ) -> Iterator[tuple[Step[Any], Stamp, Any]]:
+        """Do all steps, as `renzheng.apps.batch.workers.map_steps` does.
 
         Raises
         ------
         RenzhengError
-            As `run`.
+            As `run` does.
         """
         rest, size = iter(steps), self.pictures
         with Cluster(self.address, self.workers) as cluster:
-            everywhere = cluster.check(settings)
+            config = cluster.check(config)
             while window := list(islice(rest, _WINDOW * size)):
                 blocks = [window[k : k + size] for k in range(0, len(window), size)]
-                for number, done in _map(cluster, actors.Worker, blocks, everywhere):
+                for number, done in _map(cluster, actors.Worker, blocks, config):
                     for step, (stamp, result) in zip(blocks[number], done, strict=True):
                         yield step, stamp, result
 
     def _extract(
         self,
         cluster: Cluster,
-        settings: VerifierConfig,
+        config: VerifierConfig,
         steps: Mapping[int, Extraction],
         writer: _Writer,
     ) -> tuple[list[Any], dict[int, tuple[int, int]]]:
-        """Work on pictures that several blocks need.
+        """Make the templates of pictures that several blocks need.
 
         Returns
         -------
-        references to tables of extracts, and where each picture's is: table and place in it
+        references to tables of templates, and for each picture the numbers of table and row
         """
         if not steps:
             return [], {}
@@ -141,15 +141,15 @@ class Engine:
         ]
         try:
             attempts = _attempts()
-            made = _mapped(cluster, actors.Extractor, blocks, settings, attempts).materialize()
+            made = _mapped(cluster, actors.Extractor, blocks, config, attempts).materialize()
             parts = made.to_arrow_refs()
-            look = ray.remote(num_cpus=0)(actors.contents)
+            stamps = ray.remote(num_cpus=0)(actors.stamps_of)
             where: dict[int, tuple[int, int]] = {}
-            for part, found in enumerate(ray.get([look.remote(each) for each in parts])):
+            for part, found in enumerate(ray.get([stamps.remote(each) for each in parts])):
                 if isinstance(found, RenzhengError):
                     raise found
                 where |= {number: (part, place) for place, number in enumerate(found)}
-                writer.read(found)
+                writer.add_stamps(found)
         except Exception as error:
             raise failure(error) from error
         return parts, where
@@ -159,13 +159,13 @@ def _map(
     cluster: Cluster,
     actor: type[actors.Worker],
     blocks: Iterable[Any],
-    settings: VerifierConfig,
+    config: VerifierConfig,
     *more: Any,
 ) -> Iterator[tuple[int, Any]]:
-    """What comes of blocks, each with its number, in their order."""
+    """Yield the result of each block with its number, in the order of the blocks."""
     try:
         attempts = _attempts()
-        batches = _mapped(cluster, actor, blocks, settings, attempts, *more).iter_batches(
+        batches = _mapped(cluster, actor, blocks, config, attempts, *more).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=1
         )
         for batch in batches:
@@ -178,7 +178,7 @@ def _map(
 
 
 def _attempts() -> Any:
-    """Who counts; as long as somebody holds this."""
+    """Return a new counter of attempts, an actor that lives as long as its handle."""
     return require().remote(num_cpus=0)(actors.Attempts).remote()
 
 
@@ -186,10 +186,10 @@ def _mapped(
     cluster: Cluster,
     actor: type[actors.Worker],
     blocks: Iterable[Any],
-    settings: VerifierConfig,
+    config: VerifierConfig,
     *more: Any,
 ) -> Any:
-    """The data set that a class makes of blocks; nothing is done yet."""
+    """Return the data set of a class applied to blocks; it is not computed yet."""
     ray = require()
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -198,27 +198,27 @@ def _mapped(
     workers = min(cluster.workers, len(tables))
     return ray.data.from_arrow(tables).map_batches(
         actor,
-        batch_size=None,  # a block is what one call does, and what is done again if it dies
+        batch_size=None,  # one call does one block, and does it again if its process dies
         batch_format="pyarrow",
-        fn_constructor_args=(settings, *more),
+        fn_constructor_args=(config, *more),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
 
 
 class _Writer:
-    """Rows come nearly in order; the store takes them in order."""
+    """Rows that come nearly in order, written to the store in order."""
 
     def __init__(
         self,
         table: Plan,
         store: Store,
         first: int,
-        tell: working.Tell | None,
+        tell: Tell | None,
         wrote: Callable[[int], object] | None,
     ):
         self._table, self._store, self._tell, self._wrote = table, store, tell, wrote
-        self.row = first  # the first that is not written
+        self.row = first  # the first row that is not written
         self._waiting: dict[int, str] = {}
         self._stamps: dict[int, Stamp] = {}
         needed = {number for sides in table.sides[first:] for number in sides}
@@ -227,16 +227,16 @@ class _Writer:
         self._report()
 
     def kept(self, needed: set[int]) -> dict[int, FaceTemplate]:
-        """The extracts of an earlier run that are needed."""
-        return {n: self._store.extract(n) for n in sorted(self._store.pictures() & needed)}
+        """Return the templates of an earlier run that are needed."""
+        return {n: self._store.template(n) for n in sorted(self._store.pictures() & needed)}
 
-    def read(self, stamps: Mapping[int, Stamp]) -> None:
-        """How the files of pictures were that were read."""
+    def add_stamps(self, stamps: Mapping[int, Stamp]) -> None:
+        """Add the stamps of pictures' files that were read."""
         self._stamps |= stamps
 
     def add(self, done: actors.Done) -> None:
-        """What came of a block."""
-        self.read(done.stamps)
+        """Add the results of a block."""
+        self.add_stamps(done.stamps)
         for row, content in done.rows:
             self._waiting[row] = content
             self._known.update(self._table.sides[row])
@@ -245,12 +245,12 @@ class _Writer:
             self.flush()
 
     def flush(self, dropped: Sequence[int] = ()) -> None:
-        """Write the rows whose turn it is."""
-        new, first = Progress(read=self._stamps, dropped=list(dropped)), self.row
+        """Write the rows whose turn it is, and drop the templates of these pictures."""
+        new, first = Progress(stamps=self._stamps, dropped=list(dropped)), self.row
         while self.row in self._waiting:
             new.rows.append((self.row, self._waiting.pop(self.row), None))
             self.row += 1
-        if new.rows or new.read or new.dropped:
+        if new.rows or new.stamps or new.dropped:
             self._store.write(new)
         self._stamps = {}
         self._committed = time.monotonic()

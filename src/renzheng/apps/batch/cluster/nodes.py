@@ -1,4 +1,4 @@
-"""The machines that do the work: reached, and found to be alike."""
+"""The machines of a Ray cluster: how they are reached, and checked to give the same answers."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from renzheng.errors import InvalidInput, PackError, RenzhengError
 from renzheng.models import packs
 from renzheng.verification.config import VerifierConfig
 
-_PATIENCE = 10.0  # seconds for an address to answer at all
+_ANSWER = 10.0  # seconds for an address to answer at all
 _START = 300.0  # seconds for a node to start a process and, the first time, to build the packs
 
 
 class Cluster:
-    """Ray, started here or reached; to be used in a ``with``, which lets go of it at the end.
+    """A Ray cluster, started here or connected to; a ``with`` statement disconnects at its end.
 
-    Where this process has reached Ray already (``ray.init``), that is taken, and left as it is.
+    If this process is already connected (``ray.init``), that connection is used and kept.
 
     Parameters
     ----------
     address
         ``HOST:PORT`` of a cluster that this machine is a part of, or ``auto`` for the one that runs
-        here; None starts one of this machine alone, which ends with the run.
+        here; None starts one on this machine alone, which ends with the run.
     workers
-        Processes that work on pictures, one core each; None takes all cores.
+        The number of processes that work on pictures, one core each; None uses all cores.
 
     Attributes
     ----------
     workers
-        How many there will be.
+        The number of processes that there will be.
 
     Raises
     ------
     RenzhengError
         If Ray is not installed, or the cluster cannot be reached.
     InvalidInput
-        If the address is none.
+        If the address is malformed.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None):
@@ -53,20 +53,20 @@ class Cluster:
         ray = require()
         self._ray, self._ours = ray, not ray.is_initialized()
         if self._ours:
-            self._reach(address, workers)
-        cores = int(ray.cluster_resources().get("CPU", 0))
-        if cores < 1:
+            self._connect(address, workers)
+        available = int(ray.cluster_resources().get("CPU", 0))
+        if available < 1:
             self.close()
             raise RenzhengError(
                 "the cluster has no cores to work with", remedy="add a node: ray start --address"
             )
-        self.workers = min(workers or cores, cores)
+        self.workers = min(workers or available, available)
 
-    def _reach(self, address: str | None, workers: int | None) -> None:
-        # What Ray tells its authors is for who runs a cluster to decide, and this one is ours.
+    def _connect(self, address: str | None, workers: int | None) -> None:
+        # Usage statistics are for the owner of a cluster to decide; one started here is ours.
         if address is None:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # What its C++ part writes to standard error is told by its exceptions as well.
+        # Its exceptions say what its C++ part writes to standard error.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
@@ -75,43 +75,43 @@ class Cluster:
             options |= {"address": address}
         try:
             self._ray.init(**options)
-        # Ray ends the process (SystemExit) where a port is open and no cluster behind it.
+        # Ray raises SystemExit where a port is open without a cluster behind it.
         except (Exception, SystemExit) as error:
             raise _unreachable(address, str(error)) from error
 
-    def check(self, settings: VerifierConfig) -> VerifierConfig:
-        """Make sure that every node would give the same answers as this machine.
+    def check(self, config: VerifierConfig) -> VerifierConfig:
+        """Check that every node would give the same answers as this machine.
 
-        The packs are made from installed packages on each node, once, into its own
-        ``RENZHENG_CACHE``; nothing is copied from here.
+        Each node builds the packs from installed packages, once, into its own ``RENZHENG_CACHE``;
+        nothing is copied from here.
 
         Returns
         -------
         VerifierConfig
-            The same, by names that every node has.
+            The same configuration, with packs by names that every node has.
 
         Raises
         ------
         RenzhengError
-            If a node lacks renzheng or a pack, or its renzheng, packs or policy are others.
+            If a node lacks renzheng or a pack, or has another renzheng, pack or policy.
         """
-        ray, everywhere = self._ray, portable(settings)
+        ray, everywhere = self._ray, portable(config)
         wanted = conditions(everywhere.verifier())
-        look = ray.remote(num_cpus=0, max_retries=1)(inspect)
+        inspection = ray.remote(num_cpus=0, max_retries=1)(inspect)
         asked = {}
         for node in ray.nodes():
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1:
                 place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
                     node["NodeID"], soft=False
                 )
-                answer = look.options(scheduling_strategy=place).remote(everywhere)
+                answer = inspection.options(scheduling_strategy=place).remote(everywhere)
                 asked[answer] = f"node {node['NodeManagerAddress']}"
         for answer, name in asked.items():
             try:
                 found = ray.get(answer, timeout=_START)
             except ray.exceptions.GetTimeoutError as error:
                 raise RenzhengError(
-                    f"it did not answer within {_START:.0f} s", source=name
+                    f"the node did not answer within {_START:.0f} s", source=name
                 ) from error
             except Exception as error:
                 raise failure(error, name) from error
@@ -119,7 +119,7 @@ class Cluster:
         return everywhere
 
     def close(self) -> None:
-        """Let go; a cluster that was started here ends."""
+        """Disconnect; a cluster that was started here ends."""
         if self._ours:
             self._ray.shutdown()
 
@@ -136,7 +136,7 @@ class Cluster:
 
 
 def require() -> Any:
-    """The module ``ray``, with what is needed of it.
+    """Return the module ``ray``, with the submodules that are needed.
 
     Raises
     ------
@@ -156,47 +156,45 @@ def require() -> Any:
     return ray
 
 
-def inspect(settings: VerifierConfig) -> dict[str, str]:
-    """What results would depend on, where this is called; builds packs that are not there yet."""
-    return conditions(settings.verifier())
+def inspect(config: VerifierConfig) -> dict[str, str]:
+    """Return the conditions of results where this is called, building packs that are missing."""
+    return conditions(config.verifier())
 
 
-def portable(settings: VerifierConfig) -> VerifierConfig:
-    """Packs that renzheng can build are named instead of the folders where they lie here."""
+def portable(config: VerifierConfig) -> VerifierConfig:
+    """Return a configuration that names the packs renzheng can build, instead of their folders."""
     known = {str(packs.location(name)): name for name in packs.names()}
     return replace(
-        settings,
-        pack=known.get(settings.pack, settings.pack),
-        detector=known.get(settings.detector, settings.detector),
-        liveness=None
-        if settings.liveness is None
-        else known.get(settings.liveness, settings.liveness),
+        config,
+        pack=known.get(config.pack, config.pack),
+        detector=known.get(config.detector, config.detector),
+        liveness=None if config.liveness is None else known.get(config.liveness, config.liveness),
     )
 
 
 def require_same(wanted: Mapping[str, str], found: Mapping[str, str], name: str) -> None:
-    """Make sure that a node gives the answers that this machine would give.
+    """Check that a node would give the same answers as this machine.
 
     Raises
     ------
     RenzhengError
         If it has another renzheng or other packs.
     """
-    other = [
-        f"{what} ({found.get(what, 'none')}, here {here})"
-        for what, here in wanted.items()
-        if found.get(what) != here
+    different = [
+        f"{condition} ({found.get(condition, 'none')}, here {here})"
+        for condition, here in wanted.items()
+        if found.get(condition) != here
     ]
-    if other:
+    if different:
         raise RenzhengError(
-            f"it has another {'; another '.join(other)}",
+            f"it has another {'; another '.join(different)}",
             source=name,
             remedy="install the same renzheng on every node, with the same packs",
         )
 
 
 def failure(error: BaseException, name: str | None = None) -> RenzhengError:
-    """An error of Ray's in words; one of ours that was raised elsewhere stays itself."""
+    """Return an error of Ray's in words; one of ours that was raised on a node stays itself."""
     ray = require()
     chain: list[BaseException] = []
     at: BaseException | None = error
@@ -216,7 +214,7 @@ def failure(error: BaseException, name: str | None = None) -> RenzhengError:
     text = str(error)
     if "No module named 'renzheng" in text:
         return RenzhengError(
-            "renzheng is not installed there",
+            "renzheng is not installed",
             source=name or "a node",
             remedy="pip install 'renzheng[ray]' in the environment that Ray runs in, on every node",
         )
@@ -225,9 +223,9 @@ def failure(error: BaseException, name: str | None = None) -> RenzhengError:
         return RenzhengError(
             "a process that reads pictures died, again and again",
             source=name,
-            remedy="perhaps memory ran out: take fewer --workers, and --resume",
+            remedy="perhaps memory ran out: continue with fewer --workers and --resume",
         )
-    # What was raised elsewhere is told in the text of what is raised here.
+    # The text of an error of Ray's holds the error that was raised on a node.
     raised = re.findall(r"^(?!ray\.)[\w.]+(?:Error|Exception): .+$", text, re.MULTILINE)
     lines = [*raised, *(line for line in text.splitlines() if line.strip())]
     return RenzhengError(f"Ray failed: {lines[0] if lines else type(error).__name__}", source=name)
@@ -245,14 +243,14 @@ def _check_address(address: str) -> None:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InvalidInput(f"a cluster's address is HOST:PORT or auto, not {address!r}")
     try:
-        # Ray itself would try for more than a minute.
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        # Ray itself would retry for more than a minute.
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
     except (OSError, UnicodeError) as error:
         raise _unreachable(address, str(error)) from error
 
 
-def _unreachable(address: str | None, told: str) -> RenzhengError:
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+def _unreachable(address: str | None, message: str) -> RenzhengError:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     reason = lines[0] if lines and not lines[0].isdigit() else "no cluster answers there"
     if address is None:
         return RenzhengError(f"Ray cannot be started here: {reason}")
@@ -260,5 +258,5 @@ def _unreachable(address: str | None, told: str) -> RenzhengError:
         f"the cluster cannot be reached: {reason}",
         source=address,
         remedy="start it with `ray start --head`, join it from this machine with `ray start "
-        "--address HOST:PORT`, and name it; where it asks for a token, RAY_AUTH_MODE=token",
+        "--address HOST:PORT`, and name it; if it needs a token, set RAY_AUTH_MODE=token",
     )

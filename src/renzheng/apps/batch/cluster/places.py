@@ -1,4 +1,4 @@
-"""Tables and pictures in object stores, through pyarrow's file systems, or fsspec's where it is."""
+"""Tables and pictures in object stores, through the file systems of pyarrow or fsspec."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from renzheng.apps.batch.pairs import NAMES, Pairs, Picture
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
 from renzheng.images import file_list
 
-# Stores of the user's own. Nothing is fetched from web addresses: a table that somebody hands in
-# must not make this machine ask others.
+# Stores of the user's own. Nothing is fetched from web addresses: a table from somebody else must
+# not make this machine send requests.
 _NATIVE = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 _FSSPEC = ("az", "adl", "oss", "dbfs", "webhdfs")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://([^/]*)/?(.*)", re.IGNORECASE | re.DOTALL)
@@ -28,26 +28,26 @@ _TABLES = (".csv", ".parquet")
 
 
 def is_stored(path: str) -> bool:
-    """Whether this is an address in a store, and no path."""
+    """Return whether this is an address in an object store rather than a path."""
     found = _URL.fullmatch(path)
     return found is not None and found[1].lower() in (*_NATIVE, *_FSSPEC)
 
 
-def read(path: str, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
-    """The bytes of a picture: of a file, or of an object.
+def read(path: str, max_bytes: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
+    """Read the bytes of a picture from a file or an object.
 
     Parameters
     ----------
     path
-        A path, or an address. Credentials, region and end point are the environment's or the
-        machine's, as pyarrow finds them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...).
-    most
-        Bytes that an object may have.
+        A path, or an address. Credentials, region and end point come from the environment or the
+        machine, as pyarrow finds them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...).
+    max_bytes
+        The largest size of an object.
 
     Raises
     ------
     UnreadableImage
-        If there is none, or it is too large.
+        If there is no such file or object, or it is too large.
     """
     if not is_stored(path):
         return images.read_bytes(path)
@@ -61,21 +61,21 @@ def read(path: str, most: int = images.DEFAULT_LIMITS.max_bytes) -> bytes:
             raise UnreadableImage(
                 "there is no such object", source=name, remedy="check the address"
             )
-        if found.size is not None and found.size > most:
-            raise UnreadableImage(f"it is larger than {most >> 20} MiB", source=name)
+        if found.size is not None and found.size > max_bytes:
+            raise UnreadableImage(f"it is larger than {max_bytes >> 20} MiB", source=name)
         with system.open_input_file(place) as file:
-            content = bytes(file.read(most + 1))
+            content = bytes(file.read(max_bytes + 1))
     except (OSError, RenzhengError, pyarrow.ArrowException) as error:
         if isinstance(error, UnreadableImage):
             raise
-        raise UnreadableImage(_told(error), source=name) from error
-    if len(content) > most:
-        raise UnreadableImage(f"it is larger than {most >> 20} MiB", source=name)
+        raise UnreadableImage(_reason(error), source=name) from error
+    if len(content) > max_bytes:
+        raise UnreadableImage(f"it is larger than {max_bytes >> 20} MiB", source=name)
     return content
 
 
 def find(sources: Sequence[Path | str]) -> file_list.Listing:
-    """As `renzheng.images.file_list.find`, of folders in stores too.
+    """Find pictures as `renzheng.images.file_list.find` does, in stores too.
 
     Raises
     ------
@@ -94,20 +94,20 @@ def find(sources: Sequence[Path | str]) -> file_list.Listing:
             system, place = _at(folder.rstrip("/"))
             entries = system.get_file_info(pyarrow.fs.FileSelector(place, recursive=True))
         except (OSError, pyarrow.ArrowException) as error:
-            raise InvalidInput(_told(error), source=folder, remedy="check the address") from error
+            raise InvalidInput(_reason(error), source=folder, remedy="check the address") from error
         for each in entries:
             if each.type == pyarrow.fs.FileType.File:
                 if f".{each.extension.lower()}" in file_list.SUFFIXES:
                     addresses.add(f"{scheme}://{each.path}")
                 else:
                     skipped[file_list.OTHER] += 1
-    # Addresses are no paths, which would lose a slash, but are listed as if they were.
+    # Addresses stay texts, since a path would lose a slash, but are listed like paths.
     paths = (*found.paths, *sorted(addresses))
     return replace(found, paths=paths, skipped=dict(skipped))  # type: ignore[arg-type]
 
 
 def write(source: Path, address: str) -> None:
-    """Put a file into a store; the object is there once it is whole.
+    """Copy a file into a store; the object appears once it is complete.
 
     Raises
     ------
@@ -122,11 +122,13 @@ def write(source: Path, address: str) -> None:
             while piece := file.read(8 << 20):
                 out.write(piece)
     except (OSError, pyarrow.ArrowException) as error:
-        raise RenzhengError(f"it cannot be written: {_told(error)}", source=address) from error
+        raise RenzhengError(
+            f"the object cannot be written: {_reason(error)}", source=address
+        ) from error
 
 
 def _at(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it, which is taken as it is written."""
+    """Return the file system of an address, and the path in it, taken literally."""
     found = _URL.fullmatch(address)
     assert found is not None
     system, base = _system(found[1].lower(), found[2])
@@ -147,7 +149,8 @@ def _system(scheme: str, place: str) -> tuple[Any, str]:
         system = fsspec.filesystem(scheme)
     except (ImportError, ValueError) as error:
         raise InvalidInput(
-            f"{scheme}:// cannot be reached: {error}", remedy="install what fsspec asks for"
+            f"{scheme}:// cannot be reached: {error}",
+            remedy="install what fsspec needs for it",
         ) from error
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(system)), place
 
@@ -159,13 +162,13 @@ class StoredPairs(Pairs):
     Attributes
     ----------
     base
-        The address that relative paths start at; empty where they are paths.
+        The address that relative paths start from; empty where they start from a folder.
     """
 
     base: str = ""
 
     def pictures(self, row: int, roles: tuple[str, str]) -> tuple[Picture, Picture]:
-        """The two pictures of a row."""
+        """Return the two pictures of a row."""
         one, other = (
             self._picture(self.rows[row][k], role)
             for k, role in zip((self.reference, self.probe), roles, strict=True)
@@ -189,16 +192,16 @@ def read_pairs(
     Parameters
     ----------
     address
-        Of the table.
+        The path or address of the table.
     names
-        As of `renzheng.apps.batch.pairs.read`.
+        The columns of the reference and of the probe, as in `renzheng.apps.batch.pairs.read`.
     root
-        Where relative paths start: a folder or an address; by default the table's own.
+        The folder or address that relative paths start from; by default the table's.
 
     Raises
     ------
     InvalidInput
-        As of `renzheng.apps.batch.pairs.read`.
+        As `renzheng.apps.batch.pairs.read` does.
     """
     address = str(address)
     base = str(root) if root is not None and is_stored(str(root)) else ""
@@ -206,7 +209,7 @@ def read_pairs(
     if is_stored(address):
         if root is None:
             base = address.rpartition("/")[0]
-        with _here(address) as path:
+        with _local_copy(address) as path:
             try:
                 table = pairs.read(path, names, folder or Path("/"))
             except InvalidInput as error:
@@ -220,8 +223,8 @@ def read_pairs(
 
 
 @contextmanager
-def _here(address: str) -> Iterator[Path]:
-    """A table, as a file for as long as it is read."""
+def _local_copy(address: str) -> Iterator[Path]:
+    """Copy a table from a store into a temporary file."""
     suffix = Path(address).suffix.lower()
     with tempfile.TemporaryDirectory(prefix="renzheng-") as folder:
         path = Path(folder) / f"table{suffix if suffix in _TABLES else '.csv'}"
@@ -232,7 +235,7 @@ def _here(address: str) -> Iterator[Path]:
         yield path
 
 
-def _told(error: BaseException) -> str:
-    # What follows "Detail:" are pyarrow's own codes.
+def _reason(error: BaseException) -> str:
+    # The part from "Detail:" on is pyarrow's own codes.
     text = " ".join(str(error).split()).partition(". Detail:")[0]
     return text or type(error).__name__

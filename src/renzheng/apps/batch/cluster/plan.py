@@ -1,10 +1,11 @@
-"""Which rows go together, so that each picture is worked on once and little of it travels.
+"""The division of a table into blocks: each picture is processed once, and few templates travel.
 
 Tables of documents and live pictures mostly name each picture once, or a few times in rows about
-one person. Rows that have a picture in common, directly or over other rows, form a group; groups
-are packed into blocks, and who works on a block reads its pictures, compares them and forgets them:
-no extract leaves the process. Only where a group is larger than a block (everybody against
-everybody) are pictures worked on first, and their extracts kept for the blocks that need them.
+one person. Rows that have a picture in common, directly or through other rows, form a group; groups
+are packed into blocks. The process that works on a block reads its pictures, compares them and
+forgets them: no template leaves it. Only where a group is larger than a block (everybody against
+everybody) are shared pictures processed first, and their templates kept for the blocks that need
+them.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.int64]
 
-PICTURES = 32  # of a block: some seconds of work, which is what a dead process costs
-# Of a block within a large group, where pictures of several rows are mostly shared, and then only
-# fetched: the more there are, the more rows they serve.
+PICTURES = 32  # of a block: some seconds of work, lost if a process dies
+# In a large group, pictures of several rows are mostly shared and only fetched: a block may hold
+# this many times more of them.
 _SHARED = 8
-ROWS = 512  # of a block: a second of work, where nothing but comparisons is left
+ROWS = 512  # of a block: a second of work if only comparisons are left
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a table is cut up.
+    """The blocks of a table.
 
     Attributes
     ----------
     blocks
-        int64 (n,) each: the rows of a block, ascending; every row is in one block.
+        int64 (n,) each, the rows of a block, ascending; every row is in one block.
     shared
-        int64 (m,): pictures that several blocks need, in the order in which they are first needed.
+        int64 (m,), the pictures that several blocks need, in the order of their first use.
     """
 
     blocks: tuple[Numbers, ...]
@@ -42,16 +43,16 @@ class Plan:
 
 
 def plan(pairs: Numbers, pictures: int = PICTURES, rows: int = ROWS) -> Plan:
-    """Cut a table into blocks.
+    """Divide a table into blocks.
 
     Parameters
     ----------
     pairs
-        int64 (n, 2): the numbers of the two pictures of each row, from 0 on.
+        int64 (n, 2), the numbers of the two pictures of each row, from 0 on.
     pictures
-        Of a block at most; in a group that is larger, pictures of several rows count an eighth.
+        The most pictures of a block; in a larger group, pictures of several rows count an eighth.
     rows
-        Of a block at most.
+        The most rows of a block.
     """
     groups = _groups(pairs)
     # Groups in the order of their first rows, rows within them in the table's order: results come
@@ -66,7 +67,7 @@ def plan(pairs: Numbers, pictures: int = PICTURES, rows: int = ROWS) -> Plan:
 
 
 def _groups(pairs: Numbers) -> Numbers:
-    """The group of each row: rows with a picture in common are of one."""
+    """Return the number of each row's group; rows with a picture in common have one group."""
     parent = list(range(int(pairs.max(initial=-1)) + 1))
 
     def root(one: int) -> int:
@@ -77,7 +78,7 @@ def _groups(pairs: Numbers) -> Numbers:
 
     for reference, probe in pairs.tolist():
         a, b = root(reference), root(probe)
-        # The lower number stays: paths are short, since halving them has the same effect as ranks.
+        # The lower number becomes the root; path halving keeps paths short.
         parent[max(a, b)] = min(a, b)
     return np.array([root(reference) for reference, _ in pairs.tolist()], np.int64)
 
@@ -85,7 +86,7 @@ def _groups(pairs: Numbers) -> Numbers:
 def _cuts(
     pairs: Numbers, groups: Numbers, order: Numbers, pictures: int, rows: int
 ) -> list[tuple[int, int]]:
-    """Where blocks begin and end in the order; a group is cut only if it is larger than a block."""
+    """Return the start and end of each block in the order; only groups above its size are cut."""
     cuts, start = [], 0
     weight = np.where(np.bincount(pairs.ravel()) > 1, 1, _SHARED).tolist()
     held: set[int] = set()
@@ -108,7 +109,7 @@ def _cuts(
                 new = sum(weight[each] for each in sides)
             held |= sides
             load += new
-        # What is left of a large group stays by itself.
+        # The rest of a large group is a block by itself.
         cuts.append((start, end))
         start, held = end, set()
     if start < len(order):
@@ -122,7 +123,7 @@ def _runs(values: Numbers) -> list[tuple[int, int]]:
 
 
 def _shared(pairs: Numbers, blocks: Sequence[Numbers]) -> Numbers:
-    """Pictures of more than one block."""
+    """Return the pictures of more than one block."""
     if not blocks:
         return np.empty(0, np.int64)
     named = [np.unique(pairs[block]) for block in blocks]

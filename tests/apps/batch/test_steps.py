@@ -1,4 +1,4 @@
-"""Pictures that are worked on once are compared as `verify` compares them."""
+"""Templates, each made once, are compared as `verify` compares pictures."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def pictures() -> dict[str, bytes]:
 
 
 def agrees(whole: Verification, verifier: Verifier, one: FaceTemplate, other: FaceTemplate) -> None:
-    verdict = verifier.compare_templates(one, other)
-    assert verdict.decision == whole.decision
-    assert verdict.findings == whole.findings
-    assert verdict.same_photo == whole.same_photo
-    assert verdict.liveness == whole.liveness
-    assert (verdict.comparison is None) == (whole.comparison is None)
-    if verdict.comparison is not None and whole.comparison is not None:
-        assert verdict.comparison.distance == pytest.approx(whole.comparison.distance, abs=1e-5)
+    outcome = verifier.compare_templates(one, other)
+    assert outcome.decision == whole.decision
+    assert outcome.findings == whole.findings
+    assert outcome.same_photo == whole.same_photo
+    assert outcome.liveness == whole.liveness
+    assert (outcome.comparison is None) == (whole.comparison is None)
+    if outcome.comparison is not None and whole.comparison is not None:
+        assert outcome.comparison.distance == pytest.approx(whole.comparison.distance, abs=1e-5)
     else:
-        assert verdict.reason == whole.reason
+        assert outcome.reason == whole.reason
 
 
 @pytest.mark.parametrize("roles", [("document", "live"), ("photo", "photo")])
@@ -53,14 +53,14 @@ def test_every_pair_is_judged_as_verify_does(
     pictures: dict[str, bytes], roles: tuple[str, str]
 ) -> None:
     verifier = Verifier(roles=roles)
-    extracts = [
+    templates = [
         {name: verifier.extract(content, role) for name, content in pictures.items()}
         for role in roles
     ]
     for one in ("portrait", "crowd", "blank"):
         for other in ("again", "mirrored", "crowd", "text"):
             whole = verifier.verify(pictures[one], pictures[other])
-            agrees(whole, verifier, extracts[0][one], extracts[1][other])
+            agrees(whole, verifier, templates[0][one], templates[1][other])
 
 
 def test_what_the_policy_refuses_has_no_embedding(pictures: dict[str, bytes]) -> None:
@@ -73,7 +73,7 @@ def test_what_the_policy_refuses_has_no_embedding(pictures: dict[str, bytes]) ->
     agrees(whole, demanding, demanding.extract(pictures["again"], "document"), refused)
 
 
-def test_an_extract_survives_a_pickle_and_holds_no_picture(pictures: dict[str, bytes]) -> None:
+def test_a_template_survives_a_pickle_and_holds_no_picture(pictures: dict[str, bytes]) -> None:
     verifier = Verifier()
     kept = extract(verifier, pictures["portrait"], "人 证.png", "document")
     again = pickle.loads(pickle.dumps(kept))
@@ -83,10 +83,10 @@ def test_an_extract_survives_a_pickle_and_holds_no_picture(pictures: dict[str, b
     assert again.source == "人 证.png"
 
 
-def test_settings_make_the_same_verifier_elsewhere(pictures: dict[str, bytes]) -> None:
+def test_a_config_makes_the_same_verifier_elsewhere(pictures: dict[str, bytes]) -> None:
     verifier = Verifier(policy=Policy(max_fmr=1e-3), roles=("photo", "photo"), min_face_size=50)
-    settings = pickle.loads(pickle.dumps(VerifierConfig.of(verifier)))
-    there = settings.verifier()
+    config = pickle.loads(pickle.dumps(VerifierConfig.of(verifier)))
+    there = config.verifier()
     assert there.policy == verifier.policy
     assert there.roles == verifier.roles
     assert there.min_face_size == 50
@@ -107,16 +107,16 @@ def test_a_failure_is_an_answer_with_its_reason(pictures: dict[str, bytes]) -> N
     assert found.cells["distance"] is None
 
 
-def test_extracts_of_other_roles_or_packs_are_not_compared(pictures: dict[str, bytes]) -> None:
+def test_templates_of_other_roles_or_packs_are_not_compared(pictures: dict[str, bytes]) -> None:
     verifier = Verifier()
     live = verifier.extract(pictures["portrait"], "live")
-    with pytest.raises(InvalidInput, match="live and a live"):
+    with pytest.raises(InvalidInput, match="the roles live,live"):
         verifier.compare_templates(live, live)
     missing = unread("gone", Role.DOCUMENT, "there is no such file")
     assert verifier.compare_templates(missing, live).decision == "not_comparable"
 
 
-def test_extracts_of_the_former_default_pack_are_refused(pictures: dict[str, bytes]) -> None:
+def test_templates_of_the_former_default_pack_are_refused(pictures: dict[str, bytes]) -> None:
     # Both packs give 128 numbers, between which distances would mean nothing.
     former, present = Verifier("dlib-resnet", threads=1), Verifier(threads=1)
     old = former.extract(pictures["portrait"], "photo")

@@ -1,4 +1,4 @@
-"""Extracts as rows of the store."""
+"""Templates as rows of the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renzheng.verification.same_photo import compare_details, detail_of
 from renzheng.verification.templates import FaceTemplate, unread
 
 
-def extract(shift: int) -> FaceTemplate:
+def template(shift: int) -> FaceTemplate:
     image, face = paint(seed=1)
     cut = image[shift:, shift:]
     moved = type(face)(face.box - shift, face.landmarks - shift, face.score)
@@ -31,7 +31,7 @@ def extract(shift: int) -> FaceTemplate:
 
 @pytest.mark.parametrize("shift", [0, 120])  # all of the head in the picture, and a part of it
 def test_what_is_compared_comes_back_bit_for_bit(shift: int) -> None:
-    kept = extract(shift)
+    kept = template(shift)
     again = records.from_row(records.to_row(kept))
     assert again.embedding is not None
     assert kept.embedding is not None
@@ -39,7 +39,7 @@ def test_what_is_compared_comes_back_bit_for_bit(shift: int) -> None:
     assert again.liveness == kept.liveness
     assert again.findings == kept.findings
     assert (again.source, again.role, again.pack) == (kept.source, kept.role, kept.pack)
-    other = extract(0).photo_detail
+    other = template(0).photo_detail
     assert other is not None
     assert kept.photo_detail is not None
     assert again.photo_detail is not None
@@ -57,7 +57,7 @@ def test_failures_come_back(source: str, reason: str) -> None:
 
 @pytest.mark.parametrize("place", [4, 6, 8])  # findings, embedding, head
 def test_a_damaged_row_is_told(place: int) -> None:
-    row = list(records.to_row(extract(0)))
+    row = list(records.to_row(template(0)))
     row[place] = row[place][: len(row[place]) // 2 + 1]
     with pytest.raises(ValueError, match="damaged"):
         records.from_row(tuple(row))
