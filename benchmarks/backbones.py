@@ -117,7 +117,7 @@ def speed(arguments: argparse.Namespace) -> None:
                 cells = " | ".join(f"{t:.2f}" for t in times)
                 ratios = " | ".join(f"{times[0] / t:.2f}" for t in times[2:])
                 print(
-                    f"| {name} | {cost.flops / 1e9:.2f} G | {batch} | {cells} | {ratios} |",
+                    f"| {name} | {cost.multiply_adds / 1e9:.2f} G | {batch} | {cells} | {ratios} |",
                     flush=True,
                 )
 
@@ -179,7 +179,7 @@ def accuracy(arguments: argparse.Namespace) -> None:
     from renzheng.datasets import lfw, people, table
     from renzheng.evaluation.comparisons import quantisation
     from renzheng.evaluation.comparisons.error_rates import fold_accuracy
-    from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+    from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
     from renzheng.evaluation.comparisons.measurement import measure
     from renzheng.evaluation.comparisons.scores import Scores, pair_distances
     from renzheng.models import packs
@@ -191,7 +191,7 @@ def accuracy(arguments: argparse.Namespace) -> None:
         both: list[tuple[str, str]] = []
         folders: list[str] = []
         for k, name in enumerate(["dlib-resnet", *arguments.pack]):
-            evaluator = Evaluator(Verifier(name, min_face_size=20), Settings())
+            evaluator = Evaluator(Verifier(name, min_face_size=20), EvaluationSettings())
             done = quantisation.quantise(evaluator, crowd, Path(scratch) / str(k), calibrate=False)
             sizes = [f"{size / 1e6:.1f} MB" for size in done.sizes]
             both.append((Path(name).name, " / ".join(sizes)))
@@ -212,7 +212,7 @@ def accuracy(arguments: argparse.Namespace) -> None:
             rows.append(np.stack([lost if each is None else each[side] for each in found]))
             distances = pair_distances(pairs, rows[-1])
             folds.append(fold_accuracy(distances, pairs.same, pairs.folds))
-            cells.append(measure(Scores.of_pairs(pairs, rows[-1]), folds=folds[-1]))
+            cells.append(measure(Scores.of_pairs(pairs, distances), folds=folds[-1]))
         gaps = np.subtract(folds[1].accuracies, folds[0].accuracies)
         error = gaps.std(ddof=1) / np.sqrt(len(gaps))
         moved = np.linalg.norm(rows[0] - rows[1], axis=1)

@@ -23,8 +23,8 @@ from itertools import count
 import numpy as np
 
 from renzheng import Verifier
-from renzheng.evaluation.speed import pictures
 from renzheng.evaluation.speed.inputs import by_network, record
+from renzheng.evaluation.speed.scenes import scene
 from renzheng.models import packs
 from renzheng.models.runtime import BACKENDS, Network
 
@@ -73,7 +73,7 @@ def main() -> None:
         return {name: Network(pack.file(file), threads, backend=name) for name in BACKENDS}
 
     pnets = both("pnet.onnx")
-    calls = by_network(record(lambda: Verifier(threads=1).detect(pictures.scene(640, 480).image)))
+    calls = by_network(record(lambda: Verifier(threads=1).detect(scene(640, 480).image)))
     levels = [call.batch for call in calls["pnet"]]
     shape = levels[0].shape
     row("P-Net, one size", {n: lambda f=f: f(levels[0]) for n, f in pnets.items()}, rounds)
@@ -101,7 +101,7 @@ def main() -> None:
         works = {n: lambda v=v, c=crops: v.embed_crops(c) for n, v in verifiers.items()}
         row(f"embedding, {many} crops and their mirror images", works, rounds)
     for width, height in ((640, 480), (1280, 720)):
-        image = pictures.scene(width, height).image
+        image = scene(width, height).image
         works = {n: lambda v=v, i=image: v.detect(i) for n, v in verifiers.items()}
         row(f"detection, {width} x {height}", works, rounds)
     with tempfile.TemporaryDirectory() as kept:

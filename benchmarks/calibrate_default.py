@@ -28,7 +28,7 @@ from renzheng.evaluation.comparisons import recalibration
 from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
 from renzheng.evaluation.comparisons.populations import Sample
 from renzheng.models.defaults import DEFAULT_EMBEDDER
-from renzheng.models.packs.store import DEFINITIONS
+from renzheng.models.packs.catalogue import DEFINITIONS
 
 COMMAND = "python benchmarks/calibrate_default.py --assets ASSETS"
 MARK = "\n[calibration]\n"

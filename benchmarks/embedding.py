@@ -32,8 +32,8 @@ from renzheng.evaluation.speed.arithmetic import count
 from renzheng.evaluation.speed.rates import Rates
 from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
-from renzheng.models.converters import dlib as dlib_source
 from renzheng.models.converters import sface, sources
+from renzheng.models.converters.dlib import FILE_NAME, PACKAGE
 from renzheng.models.runtime import Network
 
 COUNTS = (1, 2, 16)
@@ -118,7 +118,7 @@ def by_opencv(model: onnx.ModelProto) -> Embed:
 
 
 def by_dlib() -> Embed:
-    found = sources.packaged(dlib_source.PACKAGE, f"models/{dlib_source.FILE_NAME}")
+    found = sources.packaged(PACKAGE, f"models/{FILE_NAME}")
     model = dlib.face_recognition_model_v1(str(found))
     return lambda crops: np.array(model.compute_face_descriptor(list(crops)))
 
@@ -168,11 +168,11 @@ def compare(name: str, runs: Sequence[Run], rounds: int) -> None:
             for run in runs:
                 run.take_turn(crops)
             for each in rates.values():
-                each.look()
+                each.measure()
         for threads in THREADS.values():
             here = [run for run in runs if run.threads == threads]
             for run in here:
-                share = rates[threads].least_seconds(number * work) / run.ms * 1e3
+                share = rates[threads].min_seconds(number * work) / run.ms * 1e3
                 ratio = run.ms / here[0].ms
                 print(
                     f"{number:<7}{threads or 'all':<9}{run.name:<36}{run.ms:>9.1f}"

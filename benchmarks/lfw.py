@@ -35,7 +35,7 @@ from renzheng.datasets import lfw
 from renzheng.datasets.types import Pairs
 from renzheng.evaluation.cache import default_path
 from renzheng.evaluation.comparisons.error_rates import fold_accuracy
-from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
 from renzheng.evaluation.comparisons.measurement import Measurement, measure
 from renzheng.evaluation.comparisons.scores import Scores, pair_distances
 from renzheng.faces import alignment
@@ -162,14 +162,14 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=300, metavar="N", help="pictures to time")
     arguments = parser.parse_args()
     pairs = lfw.read(arguments.data)
-    settings = Settings(cache=arguments.cache, workers=arguments.workers)
+    settings = EvaluationSettings(cache=arguments.cache, workers=arguments.workers)
     ours = Evaluator(Verifier(), settings).pairs(pairs)
     rows = rows_of_zoo(
         pairs, arguments.cache.with_name(f"opencv-zoo-lfw-{SURE:g}.npz"), arguments.workers
     )
     distances = pair_distances(pairs, rows)
     folds = fold_accuracy(distances, pairs.same, pairs.folds)
-    theirs = measure(Scores.of_pairs(pairs, rows), folds=folds)
+    theirs = measure(Scores.of_pairs(pairs, distances), folds=folds)
     columns = (
         column(ours.measurement, ours.failure_to_acquire),
         column(theirs, float(np.isnan(rows[:, 0]).mean())),

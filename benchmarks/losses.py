@@ -25,7 +25,7 @@ from renzheng.datasets.types import Pairs
 from renzheng.evaluation.comparisons.all_pairs import compare_all
 from renzheng.evaluation.comparisons.error_rates import fold_accuracy
 from renzheng.evaluation.comparisons.scores import Scores, pair_distances
-from renzheng.evaluation.statistics.bootstrap import Weighted
+from renzheng.evaluation.comparisons.weighted import WeightedScores
 from renzheng.training import validation
 from renzheng.training.recipe import parse
 from renzheng.training.trainer import Trainer
@@ -72,8 +72,8 @@ def lfw_crops(pairs: Pairs, folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def embed(trainer: Trainer, crops: np.ndarray) -> np.ndarray:
-    kind = trainer.learner.kind
-    return validation.embed(trainer.network(), crops, kind.mean, kind.scale, trainer.device)
+    kind = trainer.module.kind
+    return validation.embed(trainer.network, crops, kind.mean, kind.scale, trainer.device)
 
 
 def distances_of(trainer: Trainer, pairs: Pairs, crops: np.ndarray, known: np.ndarray):
@@ -83,11 +83,11 @@ def distances_of(trainer: Trainer, pairs: Pairs, crops: np.ndarray, known: np.nd
 
 
 def measure(pairs: Pairs, rows: np.ndarray, test: Scores) -> dict[str, float]:
-    apart = pair_distances(pairs, rows)
+    distance = pair_distances(pairs, rows)
     return {
-        "accuracy": fold_accuracy(apart, pairs.same, pairs.folds).mean,
-        "eer": Weighted(Scores.of_pairs(pairs, rows)).equal_error_rate(),
-        "test_eer": Weighted(test).equal_error_rate(),
+        "accuracy": fold_accuracy(distance, pairs.same, pairs.folds).mean,
+        "eer": WeightedScores(Scores.of_pairs(pairs, distance)).equal_error_rate(),
+        "test_eer": WeightedScores(test).equal_error_rate(),
         "within": float(test.genuine.mean()),
         "between": float(test.impostor.mean()),
     }
@@ -96,7 +96,7 @@ def measure(pairs: Pairs, rows: np.ndarray, test: Scores) -> dict[str, float]:
 def run(arguments: argparse.Namespace) -> None:
     pairs = lfw.read(arguments.lfw)
     crops, known = lfw_crops(pairs, arguments.crops)
-    probe = validation.Probe.read(arguments.test, SIZE, 1000)
+    probe = validation.ValidationSet.read(arguments.test, SIZE, 1000)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in range(arguments.seeds):
         for method in METHODS:

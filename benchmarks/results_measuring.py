@@ -18,12 +18,13 @@ from renzheng import Verifier, images
 from renzheng.datasets import lfw, people
 from renzheng.datasets.types import People, Picture
 from renzheng.errors import InvalidInput
-from renzheng.evaluation import portraits
-from renzheng.evaluation.comparisons.calibration import split_people
-from renzheng.evaluation.comparisons.evaluator import Evaluator, Progress, Settings
+from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator, Progress
 from renzheng.evaluation.comparisons.study import Study
-from renzheng.evaluation.searches.enrolment import draw_people
-from renzheng.evaluation.searches.identification import IdentificationStudy, Rules, identify
+from renzheng.evaluation.portraits.outcomes import WRONG
+from renzheng.evaluation.portraits.settings import PortraitSettings
+from renzheng.evaluation.portraits.study import evaluate_portraits
+from renzheng.evaluation.sampling import draw_people, split_people
+from renzheng.evaluation.searches.identification import IdentificationStudy, SearchRules, identify
 from renzheng.evaluation.searches.measurement import SearchMeasurement
 from renzheng.evaluation.searches.sizes import GalleryPromise
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate
@@ -86,7 +87,7 @@ class Bench:
         aligned: str | None = None,
         draws: int = REPLICATES,
     ) -> Evaluator:
-        settings = Settings(
+        settings = EvaluationSettings(
             aligned=aligned, cache=self.cache, workers=self.workers, draws=self.draws or draws
         )
         return Evaluator(_verifier(pack, min_face_size), settings, self.progress)
@@ -244,8 +245,8 @@ def populations(bench: Bench) -> Values:
 
 def _held_out(evaluator: Evaluator, everyone: People) -> People:
     """Those whom `renzheng calibrate --population` has not seen: half of those with a face."""
-    everyone, rows, _ = evaluator.embed_people(everyone)
-    everyone = everyone.select(np.isfinite(rows[:, 0]))
+    everyone, embedded = evaluator.embed_people(everyone)
+    everyone = everyone.select(embedded.acquired)
     return everyone.select(split_people(everyone.person, 0.5, seed=0))
 
 
@@ -293,18 +294,18 @@ def documents(channels: Sequence[str], persons: int) -> Callable[[Bench], Values
 
 
 def portrait_search(bench: Bench) -> Values:
-    settings = portraits.Settings(captures=CAPTURES, people=PORTRAITS, workers=bench.workers)
+    settings = PortraitSettings(captures=CAPTURES, people=PORTRAITS, workers=bench.workers)
     # A log of other packs or another revision would be refused: each has a file of its own.
     stamp = json.dumps([str(bench.assets), settings.stamp("")], sort_keys=True).encode()
     log = bench.cache.with_name(f"portraits-{hashlib.sha256(stamp).hexdigest()[:16]}.jsonl")
     tell = bench.progress
-    study = portraits.study(
+    study = evaluate_portraits(
         people.read(lfw.images(bench.lfw)),
         settings,
         log=log,
         progress=None if tell is None else lambda done, whole: tell("searching", done, whole),
     )
-    wrong = [each for each in study.outcomes if each.result == portraits.WRONG]
+    wrong = [each for each in study.outcomes if each.result == WRONG]
     return {
         **{
             row.kind: {
@@ -340,7 +341,7 @@ def identification(bench: Bench) -> Values:
     everyone = people.read(lfw.images(bench.lfw))
     evaluator = bench.evaluator()
     study = identify(evaluator, everyone)
-    held_out = identify(evaluator, everyone, Rules(held_out=0.5))
+    held_out = identify(evaluator, everyone, SearchRules(held_out=0.5))
     finest = None if (known := evaluator.verifier.calibration) is None else known.resolution
     return {
         **_searches(study),

@@ -1,10 +1,10 @@
-"""How near the networks come to this machine's matrix rate, and what holds the rest.
+"""The fraction of this machine's matrix rate that the networks reach, and what takes the rest.
 
     python benchmarks/roofline.py [--backend openvino] [--threads 1,2] [--operators]
 
 For each network: multiply-adds counted from its graph, the fastest of some rounds, and the fraction
-of the fastest matrix product that was seen between these rounds. `--operators` says for those below
-a half where their time goes (by onnxruntime's profiler).
+of the fastest matrix product measured between these rounds. `--operators` lists the times of the
+operators of those networks that reach less than a half (by onnxruntime's profiler).
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
+import operators
+import roofline_model
 from renzheng import Verifier
 from renzheng._support.cpu import cores
-from renzheng.evaluation.speed import operators, pictures, roofline
 from renzheng.evaluation.speed.rates import Rates
+from renzheng.evaluation.speed.scenes import scene
 from renzheng.models.runtime import installed
 
 SIZES = ((640, 480), (1280, 720))
@@ -30,18 +32,20 @@ def main() -> None:
     )
     parser.add_argument("--threads", default=f"1,{cores()}", metavar="N,N")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--operators", action="store_true", help="what holds those below a half")
+    parser.add_argument(
+        "--operators", action="store_true", help="the operators of networks below a half"
+    )
     parser.add_argument("--all", action="store_true", help="with --operators: of all networks")
     arguments = parser.parse_args()
     console = Console()
-    scenes = [pictures.scene(*size) for size in SIZES]
+    scenes = [scene(*size) for size in SIZES]
     console.print(f"pictures: {scenes[0].what}")
     for backend in filter(installed, arguments.backend.split(",")):
         for threads in sorted({int(n) for n in arguments.threads.split(",")}):
             verifier = Verifier(threads=threads, backend=backend)
             rates = Rates(threads)
-            cases = roofline.cases(verifier, [scene.image for scene in scenes])
-            reached = roofline.measure(cases, rates, rounds=arguments.rounds)
+            cases = roofline_model.cases(verifier, [each.image for each in scenes])
+            reached = roofline_model.measure(cases, rates, rounds=arguments.rounds)
             table = Table(
                 "network", "input", "M multiply-adds", "ms", "G/s", "of the rate",
                 title=f"{backend} {verifier.face_models.backend_version}, {threads} thread(s); "
@@ -55,13 +59,15 @@ def main() -> None:
                     f"{row.seconds * 1e3:.3f}", f"{row.rate / 1e9:.1f}", f"{row.fraction:.0%}",
                 )  # fmt: skip
             console.print(table)
-            if arguments.operators and backend == "onnxruntime":  # whose profiler it is
+            if arguments.operators and backend == "onnxruntime":  # the profiler is onnxruntime's
                 for case, row in zip(cases, reached, strict=True):
                     if row.fraction < 0.5 or arguments.all:
                         console.print(spent(case, row, rates, threads))
 
 
-def spent(case: roofline.Case, row: roofline.Reached, rates: Rates, threads: int) -> Table:
+def spent(
+    case: roofline_model.Case, row: roofline_model.Reached, rates: Rates, threads: int
+) -> Table:
     table = Table(
         "operators", "nodes", "of the time", "of the work", "of the rate",
         title=f"{row.network}, {row.what}: {row.fraction:.0%} of the rate",

@@ -25,10 +25,13 @@ from renzheng import (
 )
 from renzheng.datasets import made
 from renzheng.datasets.specimens import Specimen, draw, turned
-from renzheng.evaluation.portraits import Log, Outcome, Settings, Trial, judge
+from renzheng.evaluation.portraits.judgement import judge
+from renzheng.evaluation.portraits.log import OutcomeLog
+from renzheng.evaluation.portraits.outcomes import Trial, TrialOutcome
+from renzheng.evaluation.portraits.settings import PortraitSettings
 from renzheng.faces.documents import turn_matrix
 
-SETTINGS = Settings(captures=("none",), seed=3)
+SETTINGS = PortraitSettings(captures=("none",), seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -105,22 +108,22 @@ def test_places_are_brought_back_through_the_preparation(card: Specimen, turns: 
     assert judge(lying, measured(capture, card))[0] == "right"
 
 
-def outcome(n: int) -> Outcome:
-    return Outcome(
+def outcome(n: int) -> TrialOutcome:
+    return TrialOutcome(
         Trial(f"人/{n}.jpg", "none", n % 4, n), "licence", "right", "ghost", False, "", 0.1
     )
 
 
 def test_a_log_is_read_again_and_a_torn_line_costs_itself_only(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    log = Log(path, SETTINGS.stamp("people"))
+    log = OutcomeLog(path, SETTINGS.stamp("people"))
     for n in range(3):
         log.add(outcome(n))
     path.write_bytes(path.read_bytes()[:-20])  # killed while writing
-    again = Log(path, SETTINGS.stamp("people"))
+    again = OutcomeLog(path, SETTINGS.stamp("people"))
     assert list(again.known) == [outcome(0).trial, outcome(1).trial]
     again.add(outcome(2))
-    known = Log(path, SETTINGS.stamp("people")).known
+    known = OutcomeLog(path, SETTINGS.stamp("people")).known
     assert known == {outcome(n).trial: outcome(n) for n in range(3)}
 
 
@@ -130,35 +133,35 @@ def test_a_log_is_read_again_and_a_torn_line_costs_itself_only(tmp_path: Path) -
 )
 def test_lines_that_are_no_outcomes_are_passed_over(tmp_path: Path, line: str) -> None:
     path = tmp_path / "log.jsonl"
-    Log(path, SETTINGS.stamp("people")).add(outcome(1))
+    OutcomeLog(path, SETTINGS.stamp("people")).add(outcome(1))
     bad = json.loads(path.read_text().splitlines()[1])
     with path.open("a") as file:
         file.write(f"{line}\n{json.dumps({**bad, 'seconds': 'x'})}\n")
         file.write(f"{json.dumps({**bad, 'result': 'banana'})}\n")
-    assert list(Log(path, SETTINGS.stamp("people")).known) == [outcome(1).trial]
+    assert list(OutcomeLog(path, SETTINGS.stamp("people")).known) == [outcome(1).trial]
 
 
 def test_a_log_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    Log(path, SETTINGS.stamp("people"))
+    OutcomeLog(path, SETTINGS.stamp("people"))
     for stamp in (SETTINGS.stamp("others"), replace(SETTINGS, min_face_size=80).stamp("people")):
         with pytest.raises(InvalidInput, match="other settings"):
-            Log(path, stamp)
+            OutcomeLog(path, stamp)
     table = tmp_path / "table.csv"
     for content in (b"picture,type\na.jpg,print\n", b"\x89PNG\r\n\x1a\n", b"{}\n"):
         table.write_bytes(content)
         with pytest.raises(InvalidInput, match="no log"):
-            Log(table, SETTINGS.stamp("people"))
+            OutcomeLog(table, SETTINGS.stamp("people"))
         assert table.read_bytes() == content
     with pytest.raises(InvalidInput, match="regular file"):
-        Log(Path("/dev/null"), SETTINGS.stamp("people"))
+        OutcomeLog(Path("/dev/null"), SETTINGS.stamp("people"))
 
 
 def test_settings_are_checked() -> None:
-    assert Settings(captures=("none", "photo", "none")).captures == ("none", "photo")
+    assert PortraitSettings(captures=("none", "photo", "none")).captures == ("none", "photo")
     for wrong in ({"captures": ("none", "")}, {"seed": -1}, {"people": 0}):
         with pytest.raises(InvalidInput):
-            Settings(**{"captures": ("none",), **wrong})  # type: ignore[arg-type]
+            PortraitSettings(**{"captures": ("none",), **wrong})  # type: ignore[arg-type]
 
 
 def test_every_way_to_make_a_document_has_a_name_and_a_key() -> None:

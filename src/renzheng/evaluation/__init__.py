@@ -1,1 +1,1 @@
-"""What a pack does, measured: protocols, metrics, intervals, calibration, report."""
+"""Measurement of packs: comparisons, searches, attacks, portraits, speed."""

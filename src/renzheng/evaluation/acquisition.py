@@ -1,4 +1,4 @@
-"""From a protocol's pictures to their embeddings: once each, in parallel, to be continued."""
+"""The embeddings of a protocol's pictures, computed once each, in parallel, and resumable."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng import images
 from renzheng._support import processes
-from renzheng.datasets.types import Acquired, Failure, Indices, Picture
+from renzheng.datasets.types import Acquired, Failure, Indices, Picture, Problem
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.evaluation.cache import Cache
 from renzheng.faces import documents
@@ -27,34 +28,34 @@ from renzheng.verification.verifier import Verifier
 Progress = Callable[[int, int], None]  # pictures done, pictures wanted
 
 _CHUNK = 16  # pictures a task: enough to hide the queue, few enough to lose little when killed
-_WORTH_A_POOL = 48  # pictures; below, starting processes takes longer than it saves
+_MIN_FOR_POOL = 48  # pictures; with fewer, starting processes takes longer than it saves
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """All that an embedding depends on besides the picture.
+    """Everything that an embedding depends on besides the picture.
 
     Attributes
     ----------
     pack, detector
         The folders of the packs.
     pack_digest, detector_digest
-        Of their networks (`Pack.network_digest`): a calibration changes no embedding.
+        The digests of their networks (`Pack.network_digest`): a calibration changes no embedding.
     min_face_size
         As in `Verifier`.
     aligned
-        The alignment template that the pictures are crops of already, so that nothing is
+        The alignment template that the pictures are already crops of, so that nothing is
         detected; None to find the face.
     channel
-        The document channel that the picture goes through first (`evaluation.made`), or None. It
-        is then acquired in the role of a document.
+        The document channel that the picture goes through first (`renzheng.datasets.made`), or
+        None. The result is acquired in the role of a document.
     seed
-        For the channel.
+        Seed of the channel.
     alike
-        As in `renzheng.faces.selection.SamePersonLimits`, in its order: a calibration has a say in
-        which face of a document is chosen.
+        The distances of `renzheng.faces.selection.SamePersonLimits`, in its order: the calibration
+        influences which face of a document is chosen.
     backend
-        What computes the networks: the last digits are each one's own.
+        The library that computes the networks: the last digits differ between backends.
     """
 
     pack: str
@@ -70,7 +71,7 @@ class Extraction:
 
     @classmethod
     def of(cls, verifier: Verifier, **more: object) -> Extraction:
-        """The extraction that a verifier does, with `aligned`, `channel` and `seed` as given."""
+        """Return the extraction of a verifier, with `aligned`, `channel` and `seed` as given."""
         alike = acquisition.same_person_limits(verifier.face_models)
         extraction = cls(
             alike=None if alike is None else (alike.copy, alike.ghost, alike.possible),
@@ -84,8 +85,8 @@ class Extraction:
         )
         if extraction.aligned is not None and extraction.aligned not in TEMPLATES:
             raise InvalidInput(
-                f"no alignment template is called {extraction.aligned!r}",
-                remedy=f"there are: {', '.join(TEMPLATES)}",
+                f"unknown alignment template {extraction.aligned!r}",
+                remedy=f"use one of {', '.join(TEMPLATES)}",
             )
         if extraction.channel is not None:
             from renzheng.datasets import made
@@ -94,9 +95,9 @@ class Extraction:
         return extraction
 
     def key(self, content: bytes) -> bytes:
-        """What the cache keeps a picture's embedding under."""
+        """Return the key of a picture's embedding in the cache."""
         settings = {**asdict(self), "detection": DETECTION_REVISION}
-        for folder in ("pack", "detector"):  # where a pack lies changes nothing
+        for folder in ("pack", "detector"):  # the place of a pack changes nothing
             del settings[folder]
         if self.backend == BACKENDS[0]:
             del settings["backend"]
@@ -111,7 +112,15 @@ class Extraction:
 
 
 class Extractor:
-    """Does an `Extraction`."""
+    """Computes the embeddings of pictures.
+
+    Parameters
+    ----------
+    extraction
+        Everything that they depend on besides the picture.
+    threads
+        Threads of a network call; None lets the runtime decide.
+    """
 
     def __init__(self, extraction: Extraction, threads: int | None = None):
         self._extraction = extraction
@@ -124,7 +133,7 @@ class Extractor:
         )
 
     def __call__(self, content: bytes, name: str) -> Acquired:
-        """The embedding of a picture's face, or why there is none."""
+        """Compute the embedding of a picture's face, or say why there is none."""
         try:
             image = images.read(content, name=name)
             face = self._face(image)
@@ -137,7 +146,7 @@ class Extractor:
             return Failure("no_face", error.reason)
 
     def crop(self, content: bytes, name: str) -> Image | None:
-        """What the network sees of a picture's face; None where there is none to see."""
+        """Cut out a picture's face as the network sees it; None if no face is found."""
         try:
             image = images.read(content, name=name)
             return self._verifier.align(image, self._face(image))
@@ -145,10 +154,10 @@ class Extractor:
             return None
 
     def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
-        """The embedding of the portrait on the document that is made of a face."""
+        """Compute the embedding of the portrait on the document that is made from a face."""
         from renzheng.datasets import made
 
-        # Every picture its own scan, the same in every run.
+        # A scan of its own for every picture, the same in every run.
         digest = hashlib.sha256(content).digest()
         seed = self._extraction.seed + int.from_bytes(digest[:4], "little")
         capture = self._verifier.acquire(made.make(channel, image, face, seed), Role.DOCUMENT)
@@ -163,27 +172,24 @@ class Extractor:
 
     def _face(self, image: Image) -> Face:
         if self._extraction.aligned is None:
-            return self._found(image)
+            return choose_face(self._verifier.detect(image), (image.shape[1], image.shape[0]))
         height, width = image.shape[:2]
         if height != width:
             raise UnreadableImage(f"not an aligned crop: {width} x {height} px is not square")
         points = TEMPLATES[self._extraction.aligned].scaled(width).points
         return Face(np.array([0, 0, width, height], np.float32), points, 1.0)
 
-    def _found(self, image: Image) -> Face:
-        return choose_face(self._verifier.detect(image), (image.shape[1], image.shape[0]))
-
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """What became of a protocol's pictures.
+    """The embeddings of a protocol's pictures.
 
     Attributes
     ----------
     rows
-        float32 (pictures, d), unit length; NaN where a picture gave none.
+        float32 (pictures, d), unit length; NaN where a picture gave no embedding.
     failures
-        By picture, why it gave none.
+        By index of the picture, the reason why it gave none.
     contents
         SHA-256 of each picture's bytes, hexadecimal.
     """
@@ -193,7 +199,7 @@ class Embeddings:
     contents: tuple[str, ...]
 
     def select(self, kept: Indices) -> Embeddings:
-        """Only these pictures, in this order."""
+        """Return the embeddings of these pictures only, in this order."""
         failures = {
             new: self.failures[int(old)]
             for new, old in enumerate(kept)
@@ -202,8 +208,17 @@ class Embeddings:
         return Embeddings(self.rows[kept], failures, tuple(self.contents[i] for i in kept))
 
     @property
+    def acquired(self) -> npt.NDArray[np.bool_]:
+        """bool (pictures,): whether each picture gave an embedding."""
+        return np.isfinite(self.rows[:, 0])
+
+    def problems(self, pictures: Sequence[Picture]) -> list[Problem]:
+        """Return the failures as problems of the pictures."""
+        return [Problem(pictures[i].name, f.reason) for i, f in sorted(self.failures.items())]
+
+    @property
     def digest(self) -> str:
-        """One digest of all the pictures, in order."""
+        """The digest of all the pictures' bytes, in order."""
         return hashlib.sha256("".join(self.contents).encode()).hexdigest()
 
 
@@ -215,25 +230,26 @@ def acquire(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Embeddings:
-    """Embed pictures; what the cache knows is not computed again.
+    """Embed pictures, except those whose embeddings the cache already holds.
 
     Parameters
     ----------
     pictures
         At least one.
     extraction
-        How.
+        Everything that the embeddings depend on besides the pictures.
     cache
-        Written every few pictures, so that an interrupted call is continued by the next.
+        The known embeddings. It is written every few pictures, so that the next call continues an
+        interrupted one.
     workers
-        Processes; 1 stays in this one.
+        The number of processes; 1 stays in this one.
     progress
-        Told how many are done.
+        Called with the number of pictures done.
 
     Raises
     ------
     RenzhengError
-        If no picture at all gives an embedding, a picture's file is gone, or the workers die.
+        If no picture at all gives an embedding, a picture cannot be read, or a worker dies.
     """
     keys, contents = [], []
     for picture in pictures:
@@ -247,7 +263,7 @@ def acquire(
     if progress:
         progress(done, len(pictures))
     tasks = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
-    for part, results in _work(tasks, pictures, extraction, workers):
+    for part, results in _extracted(tasks, pictures, extraction, workers):
         fresh = {keys[i]: result for i, result in zip(part, results, strict=True)}
         known.update(fresh)
         if cache:
@@ -277,12 +293,12 @@ def acquire(
 
 
 def read_content(picture: Picture) -> bytes:
-    """A picture's bytes.
+    """Read a picture's bytes.
 
     Raises
     ------
     InvalidInput
-        If its file is gone.
+        If its file cannot be read.
     """
     if isinstance(picture.source, bytes):
         return picture.source
@@ -292,26 +308,26 @@ def read_content(picture: Picture) -> bytes:
         raise InvalidInput(
             f"the picture cannot be read: {error.strerror}",
             source=str(picture.source),
-            remedy="mend the protocol's list, or put the picture there",
+            remedy="correct the protocol's list, or put the picture there",
         ) from error
 
 
-def _work(
+def _extracted(
     tasks: Sequence[list[int]],
     pictures: Sequence[Picture],
     extraction: Extraction,
     workers: int,
 ) -> Iterator[tuple[list[int], list[Acquired]]]:
-    """Results task by task, in order; few pictures are held at a time."""
+    """Yield the results task by task, in order, with few pictures in memory at a time."""
     return processes.map_in_order(
         tasks,
-        partial(_many, extraction),
+        partial(_make_worker, extraction),
         load=lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
-        workers=workers if sum(map(len, tasks)) >= _WORTH_A_POOL else 1,
+        workers=workers if sum(map(len, tasks)) >= _MIN_FOR_POOL else 1,
     )
 
 
-def _many(
+def _make_worker(
     extraction: Extraction, threads: int | None
 ) -> Callable[[list[tuple[bytes, str]]], list[Acquired]]:
     extractor = Extractor(extraction, threads)

@@ -15,10 +15,10 @@ from renzheng.evaluation.comparisons.calibration import (
     fit,
     pool_adjacent_violators,
     reliability,
-    split_people,
 )
 from renzheng.evaluation.comparisons.measurement import measure
 from renzheng.evaluation.comparisons.scores import Scores
+from renzheng.evaluation.sampling import split_people
 from renzheng.verification.calibration import Calibration
 
 

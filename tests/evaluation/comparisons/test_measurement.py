@@ -9,7 +9,7 @@ from made_up import embeddings
 from renzheng.evaluation.comparisons.all_pairs import compare_all
 from renzheng.evaluation.comparisons.measurement import count_people_pairs, finest_fmr, measure
 from renzheng.evaluation.comparisons.scores import Scores
-from renzheng.evaluation.statistics.bootstrap import Weighted
+from renzheng.evaluation.comparisons.weighted import WeightedScores
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_someone_with_many_pictures_does_not_decide_alone() -> None:
         impostor=np.array([1.0]),
         impostor_pairs=np.array([(5, 7)], np.int32),
     )
-    assert float(Weighted(scores).fnmr_at(0.5)) == pytest.approx(10 / 14)
-    assert float(Weighted(scores, per_person=True).fnmr_at(0.5)) == pytest.approx(1 / 5)
+    assert float(WeightedScores(scores).fnmr_at(0.5)) == pytest.approx(10 / 14)
+    assert float(WeightedScores(scores, per_person=True).fnmr_at(0.5)) == pytest.approx(1 / 5)
 
 
 def test_without_genuine_comparisons_there_is_still_a_false_match_rate() -> None:

@@ -18,7 +18,8 @@ from renzheng.datasets import people
 from renzheng.datasets.table import read_people
 from renzheng.evaluation.comparisons import populations
 from renzheng.evaluation.comparisons.all_pairs import compare_all
-from renzheng.evaluation.comparisons.calibration import Compared, fit, split_people
+from renzheng.evaluation.comparisons.calibration import Compared, fit
+from renzheng.evaluation.sampling import split_people
 from renzheng.models import packs
 
 ALIGNED = (
@@ -115,9 +116,9 @@ def test_two_of_one_name_and_too_few_are_refused(others: Path) -> None:
     with pytest.raises(InvalidInput, match="two populations are called 'a'"):
         populations.read([(f"a={others}", True), (f"a={others}", False)])
     (sample,) = populations.read([(f"a={others}", True)])
-    populations.check([sample], 0.5, 0)
+    populations.check_sizes([sample], 0.5, 0)
     with pytest.raises(InvalidInput, match="too few people: 8 to fit on and 72 to test on"):
-        populations.check([sample], 0.9, 0)
+        populations.check_sizes([sample], 0.9, 0)
 
 
 def test_the_promise_holds_in_each_covered_population_on_other_people() -> None:

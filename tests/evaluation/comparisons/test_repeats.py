@@ -9,12 +9,12 @@ from PIL import Image
 
 from renzheng import Verifier, images
 from renzheng.datasets.types import People, Picture
-from renzheng.evaluation.comparisons.evaluator import Evaluator, Settings
+from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
 
 
 @pytest.fixture(scope="module")
 def evaluator() -> Evaluator:
-    return Evaluator(Verifier(), Settings(cache=None, workers=1))
+    return Evaluator(Verifier(), EvaluationSettings(cache=None, workers=1))
 
 
 def everyone(paths: list[Path]) -> People:
@@ -29,9 +29,9 @@ def test_one_photograph_under_two_names_counts_once(
     again = tmp_path / "somebody_else.jpg"
     smaller = cv2.resize(image[4:-4, 6:-2], None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA)
     Image.fromarray(np.asarray(smaller, np.uint8)).save(again, quality=70)
-    kept, rows, _ = evaluator.embed_people(everyone([*originals, again]))
+    kept, embedded = evaluator.embed_people(everyone([*originals, again]))
     assert [picture.name for picture in kept.pictures] == [path.name for path in originals]
-    assert len(rows) == len(originals)
+    assert len(embedded.rows) == len(originals)
     (problem,) = kept.problems
     assert problem.where == "somebody_else.jpg"
     assert f"the same photograph as {originals[3].name}" in problem.reason
@@ -58,7 +58,7 @@ def test_two_photographs_of_one_person_stay(evaluator: Evaluator, assets: Path) 
     folder = assets / "lfw" / "lfw-deepfunneled" / "Aaron_Peirsol"
     two = sorted(folder.iterdir())[:2]
     others = sorted((assets / "asian" / "AM").iterdir())[:20]
-    kept, _, _ = evaluator.embed_people(everyone([*two, *others]))
+    kept, _ = evaluator.embed_people(everyone([*two, *others]))
     assert len(kept.pictures) == 22
     assert kept.problems == ()
 

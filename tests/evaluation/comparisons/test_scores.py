@@ -11,13 +11,9 @@ from made_up import embeddings
 from renzheng import InvalidInput
 from renzheng.datasets.types import Pairs, Picture, people_of_pairs
 from renzheng.evaluation.comparisons.all_pairs import compare_all
-from renzheng.evaluation.comparisons.scores import CELL, Scores
-from renzheng.evaluation.searches.enrolment import (
-    draw_people,
-    enrol_templates,
-    first_of_each,
-    first_pictures,
-)
+from renzheng.evaluation.comparisons.scores import CELL, Scores, pair_distances
+from renzheng.evaluation.comparisons.templates import enrol_templates
+from renzheng.evaluation.sampling import draw_people, first_of_each, first_pictures
 
 
 def listed(
@@ -103,7 +99,7 @@ def test_a_list_of_pairs_is_carried_out_and_losses_are_counted() -> None:
         same=np.array([True, True, True, False, False, False]),
         where=np.array([f"row {i}" for i in range(6)]),
     )
-    scores = Scores.of_pairs(pairs, rows)
+    scores = Scores.of_pairs(pairs, pair_distances(pairs, rows))
     assert (scores.genuine_lost, scores.impostor_lost) == (1, 1)
     np.testing.assert_allclose(
         scores.genuine,
@@ -112,7 +108,8 @@ def test_a_list_of_pairs_is_carried_out_and_losses_are_counted() -> None:
     )
     assert {tuple(p) for p in scores.impostor_pairs} == {(0, 2), (3, 4)}
     swapped = Pairs(**{**vars(pairs), "reference": pairs.probe, "probe": pairs.reference})
-    np.testing.assert_array_equal(Scores.of_pairs(swapped, rows).impostor, scores.impostor)
+    again = Scores.of_pairs(swapped, pair_distances(swapped, rows))
+    np.testing.assert_array_equal(again.impostor, scores.impostor)
 
 
 def test_the_nearest_distance_of_each_pair_of_people() -> None:
@@ -164,6 +161,6 @@ def test_people_are_drawn_whole_and_repeatably() -> None:
     np.testing.assert_array_equal(drawn, np.flatnonzero(np.isin(person, who)))
     np.testing.assert_array_equal(draw_people(person, 99), np.flatnonzero(person != 4))
     assert len({tuple(draw_people(person, 2, seed=s)) for s in range(20)}) > 3
-    for count, at_least in ((0, 2), (1, 4)):
+    for count, min_pictures in ((0, 2), (1, 4)):
         with pytest.raises(InvalidInput):
-            draw_people(person, count, at_least=at_least)
+            draw_people(person, count, min_pictures=min_pictures)

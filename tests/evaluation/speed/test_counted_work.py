@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from renzheng import Verifier
-from renzheng.evaluation.speed import latency, pictures
+from renzheng.evaluation.speed import latency, scenes
 from renzheng.evaluation.speed.inputs import by_network, record
 
 
@@ -88,7 +88,7 @@ MOST = {
 
 @pytest.mark.parametrize("size", MOST)
 def test_a_detection(verifier: Verifier, size: tuple[int, int]) -> None:
-    image = pictures.scene(*size).image
+    image = scenes.scene(*size).image
     check(counted(lambda: verifier.detect(image)), MOST[size])
 
 
@@ -105,7 +105,7 @@ def test_a_comparison(verifier: Verifier) -> None:
 
 
 def test_twice_the_same_is_the_same_work(verifier: Verifier) -> None:
-    image = pictures.scene(640, 480).image
+    image = scenes.scene(640, 480).image
     one, other = (counted(lambda: verifier.detect(image)) for _ in range(2))
     assert (one.calls, one.rows, one.handed) == (other.calls, other.rows, other.handed)
 

@@ -16,17 +16,14 @@ from renzheng.evaluation.speed import (
     advice,
     bench,
     latency,
-    operators,
-    pictures,
     rates,
-    roofline,
+    scenes,
     throughput,
 )
 from renzheng.evaluation.speed.arithmetic import count
 from renzheng.evaluation.speed.inputs import by_network, record
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.throughput import Throughput, counts
-from renzheng.models.packs import Pack
 from renzheng.models.runtime import BACKENDS, VARIABLE, installed, watched
 
 
@@ -46,17 +43,17 @@ def test_the_pictures_hold_a_face_with_and_without_scikit_image(
 ) -> None:
     monkeypatch.setattr("renzheng.datasets.demo.find_spec", lambda name: None)
     for width, height in ((640, 480), (1280, 720), (480, 600)):
-        scene = pictures.scene(width, height)
+        scene = scenes.scene(width, height)
         assert "painted" in scene.what
         assert scene.image.shape == (height, width, 3)
-        np.testing.assert_array_equal(scene.image, pictures.scene(width, height).image)
+        np.testing.assert_array_equal(scene.image, scenes.scene(width, height).image)
         assert len(verifier.detect(scene.image)) == 1
     result = latency.verifiers(["onnxruntime"], [1])[0][1].verify(*latency.pair())
     assert result.comparison is not None  # all steps are taken
 
 
 def test_every_call_of_a_network_is_recorded_and_then_no_more(verifier: Verifier) -> None:
-    image = pictures.painted(256)
+    image = scenes.painted(256)
     calls = record(lambda: verifier.detect(image))
     found = by_network(calls)
     assert list(found) == ["pnet", "rnet", "onet"]
@@ -73,20 +70,20 @@ def test_every_call_of_a_network_is_recorded_and_then_no_more(verifier: Verifier
 
 def test_rates_only_get_better_and_name_who_was_fastest() -> None:
     found = rates.Rates(1, sides=(64,))
-    found.look()
+    found.measure()
     first = found.floating.multiply_adds, found.integer.multiply_adds
     for _ in range(3):
-        found.look()
+        found.measure()
     assert found.floating.multiply_adds >= first[0] > 0
     assert found.integer.multiply_adds >= first[1] > 0
     assert found.floating.by in BACKENDS
     assert found.integer.by.startswith("onnxruntime, ")
-    seconds = found.least_seconds(10**9, 10**8)
+    seconds = found.min_seconds(10**9, 10**8)
     assert seconds == pytest.approx(
         1e9 / found.floating.multiply_adds + 1e8 / found.integer.multiply_adds
     )
     rates_of_all = rates.Rates(None, sides=(32,))
-    rates_of_all.look()
+    rates_of_all.measure()
     assert rates_of_all.floating.by in (*BACKENDS, "numpy")
 
 
@@ -105,43 +102,6 @@ def test_the_products_are_what_they_are_called() -> None:
         (found,) = rates.Network(model, 1, backend="onnxruntime")(given)
         if operator != "QLinearMatMul":
             np.testing.assert_allclose(found, given.astype(np.float64) @ weights, rtol=1e-5)
-
-
-def test_the_roofline_has_a_row_for_each_network(verifier: Verifier) -> None:
-    scenes = [pictures.painted(128), pictures.painted(96)]
-    cases = roofline.cases(verifier, scenes, batches=(1, 2))
-    yardstick = rates.Rates(1, sides=(64,))
-    told: list[tuple[int, int]] = []
-    rows = roofline.measure(cases, yardstick, rounds=2, progress=lambda *a: told.append(a))
-    assert told == [(1, 2), (2, 2)]
-    names = [row.network for row in rows]
-    # The embedding network's file is the pack's to name.
-    assert names[:6] == ["pnet", "pnet", "rnet", "rnet", "onet", "onet"]
-    assert len(names) == 8
-    assert names[6] == names[7] not in names[:6]
-    for row, case in zip(rows, cases, strict=True):
-        assert case.network.path is not None
-        shapes = [batch.shape for batch in case.batches]
-        wanted = sum(count(case.network.path, shape).multiply_adds for shape in shapes)
-        assert row.multiply_adds == wanted
-        assert row.calls == len(shapes)
-        assert row.rate == pytest.approx(wanted / row.seconds)
-        bound = yardstick.least_seconds(wanted)
-        assert row.fraction == pytest.approx(bound / row.seconds, rel=1e-6)
-    by_size = {row.what: row for row in rows if row.network == "rnet"}
-    assert by_size["2 x 3 x 24 x 24"].multiply_adds == 2 * by_size["1 x 3 x 24 x 24"].multiply_adds
-
-
-def test_the_operators_do_all_the_arithmetic(mtcnn_pack: Pack) -> None:
-    batches = [np.zeros((n, 3, 48, 48), np.float32) for n in (1, 2)]
-    found = operators.profile(mtcnn_pack.file("onet.onnx"), batches, threads=1, repeats=2)
-    assert [each.seconds for each in found] == sorted((e.seconds for e in found), reverse=True)
-    kinds = {each.kind for each in found}
-    assert any(kind.startswith("Conv ") for kind in kinds)
-    assert all(each.nodes > 0 for each in found)
-    graph = count(mtcnn_pack.file("onet.onnx"), (3, 3, 48, 48)).multiply_adds
-    # The runtime pads channels to blocks and folds what it can.
-    assert 0.9 * graph < sum(each.multiply_adds for each in found) < 1.2 * graph
 
 
 def test_what_overlaps_is_one_time() -> None:

@@ -1,118 +1,66 @@
-"""Weighted rates and the intervals that drawing people gives."""
+"""The bootstrap over people and its intervals."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from made_up import embeddings
-from renzheng.evaluation.comparisons import error_rates
 from renzheng.evaluation.comparisons.all_pairs import compare_all
-from renzheng.evaluation.comparisons.scores import Scores
-from renzheng.evaluation.statistics.bootstrap import Weighted, interval, replicates
+from renzheng.evaluation.comparisons.weighted import WeightedScores
+from renzheng.evaluation.statistics.bootstrap import bootstrap, draw_weights, interval
 
 
-def scores_of(genuine: list[float], impostor: list[float]) -> Scores:
-    """Every genuine comparison of a person of its own, impostors between neighbours."""
-    count = max(len(genuine), len(impostor) + 1)
-    person = np.repeat(np.arange(count), 2)
-    g, i = np.argsort(genuine, kind="stable"), np.argsort(impostor, kind="stable")
-    return Scores(
-        person=person,
-        genuine=np.array(genuine)[g],
-        genuine_pairs=np.stack([2 * g, 2 * g + 1], axis=1).astype(np.int32),
-        impostor=np.array(impostor)[i],
-        impostor_pairs=np.stack([2 * i, 2 * i + 2], axis=1).astype(np.int32),
-    )
+def test_weights_repeat_with_their_seed_and_take_everything_of_a_person_together() -> None:
+    people = np.array([3, 0, 3, 5, 0, 3])
+    drawn = [np.stack(list(draw_weights(people, 20, seed=seed))) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).any()
+    assert drawn[0].shape == (20, 6)
+    np.testing.assert_array_equal(drawn[0].sum(axis=1), 3)  # as many as there are people
+    np.testing.assert_array_equal(drawn[0][:, [1, 2, 4]], 0)
 
 
-distances = st.lists(st.integers(0, 30).map(lambda v: v / 20), min_size=2, max_size=30)
+def test_statistics_are_measured_on_everyone_and_drawn_with_weights() -> None:
+    heights = np.array([1.5, 1.8, 1.6, 1.9])
 
+    def statistics(weight: npt.NDArray[np.float64] | None) -> dict[str, npt.ArrayLike]:
+        weight = np.ones(4) if weight is None else weight
+        return {"mean": heights @ weight / weight.sum(), "parts": [weight[0], weight[1:].sum()]}
 
-@given(distances, distances, st.sampled_from([0.5, 0.2, 0.05]))
-def test_with_everyone_once_the_rates_are_the_plain_ones(
-    genuine: list[float], impostor: list[float], fmr: float
-) -> None:
-    weighted = Weighted(scores_of(genuine, impostor))
-    apart = np.array(genuine + impostor)
-    same = np.array([True] * len(genuine) + [False] * len(impostor))
-    curve = error_rates.error_curve(apart, same)
-    np.testing.assert_allclose(weighted.fmr_at(curve.threshold), curve.fmr)
-    np.testing.assert_allclose(weighted.fnmr_at(curve.threshold), curve.fnmr, atol=1e-12)
-    assert weighted.area_under_roc() == pytest.approx(error_rates.area_under_roc(apart, same))
-    fnmr, threshold = weighted.fnmr_at_fmr(fmr)
-    assert fnmr == pytest.approx(error_rates.fnmr_at_fmr(curve, fmr))
-    assert threshold == curve.threshold[curve.fmr <= fmr][-1]
-
-
-@given(distances, distances)
-def test_the_equal_error_rate_lies_between_the_rates_around_it(
-    genuine: list[float], impostor: list[float]
-) -> None:
-    weighted = Weighted(scores_of(genuine, impostor))
-    cuts = np.concatenate([[-1.0], weighted._scores.genuine])
-    fmr, fnmr = weighted.fmr_at(cuts), weighted.fnmr_at(cuts)
-    eer = weighted.equal_error_rate()
-    assert np.max(np.minimum(fmr, fnmr)) - 1e-12 <= eer <= np.min(np.maximum(fmr, fnmr)) + 1e-12
-
-
-@pytest.mark.parametrize("per_person", [False, True])
-@pytest.mark.parametrize("keep", [10**6, 40])
-def test_a_person_drawn_twice_counts_twice_and_nobody_drawn_not_at_all(
-    per_person: bool, keep: int
-) -> None:
-    rows, person = embeddings(7, 3)
-    person[20] = 0  # four pictures of one, two of another
-    weight = np.array([2.0, 0, 1, 1, 3, 0, 1])
-    scores = compare_all(rows, person, keep=keep)
-    weighted = Weighted(scores, weight, per_person=per_person)
-    threshold = float(scores.impostor[20])
-    near = total = far = genuine = 0.0
-    for a in range(21):
-        for b in range(a + 1, 21):
-            apart = np.linalg.norm(rows[a].astype(float) - rows[b].astype(float))
-            if person[a] == person[b]:
-                count = (person == person[a]).sum()
-                share = 1 / (count * (count - 1) / 2) if per_person else 1.0
-                genuine += weight[person[a]] * share
-                far += weight[person[a]] * share * (apart > threshold + 1e-9)
-            else:
-                total += weight[person[a]] * weight[person[b]]
-                near += weight[person[a]] * weight[person[b]] * (apart <= threshold + 1e-9)
-    assert weighted.fmr_at(threshold) == pytest.approx(near / total)
-    assert weighted.fnmr_at(threshold) == pytest.approx(far / genuine)
-
-
-def test_only_the_order_of_distances_counts() -> None:
-    one = scores_of([0.1, 0.4, 0.4, 0.9], [0.3, 0.4, 0.8, 1.2, 1.3])
-    other = scores_of([0.11, 0.46, 0.46, 1.3], [0.33, 0.46, 1.2, 1.7, 1.9])
-    for a, b in zip(replicates(one, 20), replicates(other, 20), strict=True):
-        if a.complete:
-            assert a.equal_error_rate() == pytest.approx(b.equal_error_rate())
-            assert a.area_under_roc() == pytest.approx(b.area_under_roc())
-
-
-def test_replicates_repeat_with_their_seed_and_differ_without() -> None:
-    rows, person = embeddings(20, 3)
-    scores = compare_all(rows, person)
-    drawn = [[float(w.fmr_at(1.0)) for w in replicates(scores, 5, seed=s)] for s in (1, 1, 2)]
-    assert drawn[0] == drawn[1] != drawn[2]
+    told: list[tuple[int, int]] = []
+    people = np.arange(4)
+    found = bootstrap(people, statistics, 30, seed=3, progress=lambda *a: told.append(a))
+    assert told == [(n, 30) for n in range(1, 31)]
+    assert found.measured["mean"] == pytest.approx([1.7])
+    weights = np.stack(list(draw_weights(people, 30, seed=3)))
+    np.testing.assert_allclose(found.drawn["mean"][:, 0], weights @ heights / 4)
+    np.testing.assert_array_equal(found.drawn["parts"][:, 0], weights[:, 0])
+    mean = found.estimate("mean")
+    assert mean == interval(mean.value, found.drawn["mean"][:, 0])
+    assert [each.value for each in found.estimates("parts")] == [1, 3]
+    without = bootstrap(people, statistics, 0)
+    assert without.drawn["parts"].shape == (0, 2)
+    assert np.isnan(without.estimate("mean").low)
 
 
 def test_the_interval_covers_what_the_next_sample_of_people_shows() -> None:
     # 60 trials whose true rate is known from many people: about 95 % of intervals hold it.
     truth_rows, truth_person = embeddings(700, 3, spread=0.9, seed=1)
-    truth = float(Weighted(compare_all(truth_rows, truth_person)).fnmr_at(1.0))
+    truth = float(WeightedScores(compare_all(truth_rows, truth_person)).fnmr_at(1.0))
     held = 0
     rng = np.random.default_rng(0)
     for trial in range(60):
         chosen = rng.choice(700, 60, replace=False)
         rows = truth_rows.reshape(700, 3, -1)[chosen].reshape(180, -1)
         scores = compare_all(rows, np.repeat(np.arange(60), 3))
-        drawn = [float(w.fnmr_at(1.0)) for w in replicates(scores, 120, seed=trial)]
-        found = interval(float(Weighted(scores).fnmr_at(1.0)), drawn)
+        found = bootstrap(
+            scores.person,
+            lambda weight, scores=scores: {"fnmr": WeightedScores(scores, weight).fnmr_at(1.0)},
+            120,
+            seed=trial,
+        ).estimate("fnmr")
         held += found.low <= truth <= found.high
     assert held >= 50
 

@@ -1,1 +1,1 @@
-"""Presentation attack detection measured."""
+"""Measurement of presentation attack detection."""

@@ -1,9 +1,9 @@
 """Error rates of presentation attack detection in the terms of ISO/IEC 30107-3.
 
 APCER is the share of attack presentations that pass as live, for each species of attack instrument
-by itself: a mean over species would hide the one that works, so the highest stands for them. BPCER
+separately: a mean over species would hide the one that works, so the highest stands for all. BPCER
 is the share of bona fide presentations (live faces) that are taken for attacks. Averages of the
-two (ACER) are left out: they weigh by nobody's costs.
+two (ACER) are left out: their weights are nobody's costs.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rates:
-    """The errors at one threshold, of those presentations that have a score.
+    """The error rates at one threshold, over those presentations that have a score.
 
     Attributes
     ----------
     threshold
-        From this score on a face counts as live.
+        The lowest score at which a face counts as live.
     apcer
-        By type of attack, the attack presentation classification error rate.
+        The attack presentation classification error rate by type of attack.
     bpcer
-        The bona fide presentation classification error rate; None without bona fide ones.
+        The bona fide presentation classification error rate; None without bona fide presentations.
     """
 
     threshold: float
@@ -50,7 +50,7 @@ class Rates:
         return max(self.apcer, key=lambda kind: (self.apcer[kind].value, self.apcer[kind].high))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         worst = self.worst
         return {
             "threshold": self.threshold,
@@ -64,18 +64,18 @@ class Rates:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The least BPCER at which no type of attack passes more often than allowed.
+    """The lowest BPCER at which no type of attack passes more often than allowed.
 
     Attributes
     ----------
     name
-        As the standard abbreviates it: ``BPCER20`` is the BPCER at an APCER of 1 in 20.
+        The abbreviation of the standard: ``BPCER20`` is the BPCER at an APCER of 1 in 20.
     apcer
-        What is allowed.
+        The highest APCER allowed.
     rates
-        There.
+        The error rates there.
     thin
-        The types with fewer presentations than it takes to see one pass at this rate.
+        The types with so few presentations that none may pass at this rate.
     """
 
     name: str
@@ -84,7 +84,7 @@ class OperatingPoint:
     thin: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "name": self.name,
             "allowed_apcer": self.apcer,
@@ -94,17 +94,17 @@ class OperatingPoint:
 
 
 def rates(scores: Scores, attack: Names, threshold: float) -> Rates:
-    """The errors at a threshold.
+    """Compute the error rates at a threshold.
 
     Parameters
     ----------
     scores
-        float64 (n,): how live each presentation looks; not-a-number where there is no score, which
-        counts neither way.
+        float64 (n,): the liveness score of each presentation; NaN where there is none, which counts
+        in no rate.
     attack
         str (n,): the type of attack, empty for bona fide.
     threshold
-        From which score on a face counts as live.
+        The lowest score at which a face counts as live.
     """
     known = ~np.isnan(scores)
     scores, attack = scores[known], attack[known]
@@ -112,14 +112,15 @@ def rates(scores: Scores, attack: Names, threshold: float) -> Rates:
     return Rates(
         threshold=threshold,
         apcer={
-            kind: Proportion.counted(scores[attack == kind] >= threshold) for kind in types(attack)
+            kind: Proportion.counted(scores[attack == kind] >= threshold)
+            for kind in attack_types(attack)
         },
         bpcer=Proportion.counted(bona_fide < threshold) if len(bona_fide) else None,
     )
 
 
 def operating_point(scores: Scores, attack: Names, apcer: float) -> OperatingPoint | None:
-    """The operating point at a highest APCER; parameters as of `rates`.
+    """Find the operating point at a highest APCER; parameters as in `rates`.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def operating_point(scores: Scores, attack: Names, apcer: float) -> OperatingPoi
     """
     known = ~np.isnan(scores)
     scores, attack = scores[known], attack[known]
-    kinds = types(attack)
+    kinds = attack_types(attack)
     if not kinds or not np.any(attack == ""):
         return None
     threshold = 0.0
@@ -146,6 +147,6 @@ def operating_point(scores: Scores, attack: Names, apcer: float) -> OperatingPoi
     )
 
 
-def types(attack: Names) -> list[str]:
-    """The types of attack, sorted."""
+def attack_types(attack: Names) -> list[str]:
+    """Return the types of attack, sorted."""
     return [str(kind) for kind in np.unique(attack) if kind]

@@ -1,4 +1,4 @@
-"""Everyone against everyone, in blocks: exact counts in bounded memory."""
+"""Comparison of everyone with everyone, in blocks: exact counts in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from renzheng.types import Floats
 Progress = Callable[[int, int], None]  # blocks done, blocks in all
 
 _BLOCK = 256  # references at a time: 256 x 13,000 distances are 27 MB
-_MOST_GENUINE = 5_000_000  # kept one by one, and drawn again in every replicate
+_MAX_GENUINE = 5_000_000  # all are stored, and weighted again in every replicate
 
 
 def compare_all(
@@ -30,22 +30,22 @@ def compare_all(
 ) -> Scores:
     """Compare every picture with every other, or every reference with every probe.
 
-    Two passes: the first counts every impostor in a fine histogram, the second keeps the nearest
-    ones with their pictures. Memory is that of one block and of what is kept.
+    There are two passes: the first counts every impostor in a fine histogram, the second keeps the
+    nearest ones with their pictures. Memory holds one block and the comparisons that are kept.
 
     Parameters
     ----------
     rows
         float32 (pictures, d), unit length; NaN for a failure to acquire.
     person
-        int (pictures,)
+        int (pictures,): the number of each picture's person.
     references, probes
-        int: which pictures are on either side; by default all are, each pair once. A picture is
-        never compared with itself.
+        int (r,), int (p,): the pictures on either side; by default all, each pair once. A picture
+        is never compared with itself.
     keep
-        At least this many of the nearest impostors are kept.
+        The least number of the nearest impostors to keep.
     progress
-        Told after each block.
+        Called after each block.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def compare_all(
     genuine_count, impostor_count = _count(person, left, right, symmetric)
     if not impostor_count:
         raise InvalidInput("no two people are left whose pictures show a face")
-    if genuine_count > _MOST_GENUINE:
+    if genuine_count > _MAX_GENUINE:
         raise InvalidInput(
-            f"{genuine_count} genuine comparisons are more than {_MOST_GENUINE}",
+            f"{genuine_count} genuine comparisons are more than {_MAX_GENUINE}",
             remedy="take fewer pictures of each person",
         )
     table = rows.astype(np.float64)
@@ -86,7 +86,7 @@ def compare_all(
         histogram += np.bincount(np.minimum(cell, CELLS - 1), minlength=CELLS)
         genuine.append(block.take(block.genuine))
     wanted = np.searchsorted(np.cumsum(histogram), min(keep, impostor_count))
-    cut = (float(wanted) + 2e-9) * CELL  # a cell's upper end belongs to it, rounding included
+    cut = (float(wanted) + 2e-9) * CELL  # a cell includes its upper end, rounding considered
     impostor = [block.take(block.impostor & (block.distance <= cut)) for block in blocks()]
     near, near_pairs = _sorted(impostor)
     apart, pairs = _sorted(genuine)
@@ -109,7 +109,7 @@ def compare_all(
 def _count(
     person: Indices, references: Indices, probes: Indices, symmetric: bool
 ) -> tuple[int, int]:
-    """How many genuine and impostor comparisons there are."""
+    """Count the genuine and the impostor comparisons."""
     size = int(person.max()) + 1
     left, right = (np.bincount(person[side], minlength=size) for side in (references, probes))
     itself = len(np.intersect1d(references, probes))

@@ -1,4 +1,4 @@
-"""From scores to a calibration: what a distance means as FMR and as a likelihood ratio."""
+"""Calibrations fitted to scores: the FMR and the likelihood ratio of each distance."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from renzheng.datasets.types import Indices
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.comparisons.measurement import count_genuine_people, finest_fmr
 from renzheng.evaluation.comparisons.scores import CELL, Array, Scores
-from renzheng.evaluation.statistics.bootstrap import Weighted
+from renzheng.evaluation.comparisons.weighted import WeightedScores
 from renzheng.evaluation.statistics.tails import extrapolate
 from renzheng.verification.calibration import Calibration, Population
 
-_FINE = 0.002  # cells that the likelihood ratio is fitted on
-_STEP = 5  # of them between the curve's points; FMR about doubles over it at the tail
+_FINE = 0.002  # width of the cells that the likelihood ratio is fitted on
+_STEP = 5  # cells between the points of the curve; at the tail FMR about doubles over them
 _EDGES = np.round(np.arange(0, 2 + _FINE / 2, _FINE), 3)
-_FEWEST = {"genuine": 20, "impostor": 100}
+_MIN_COMPARISONS = {"genuine": 20, "impostor": 100}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Compared:
     name, data, covered
         As in `Population`.
     scores
-        Only the impostor comparisons count.
+        The comparisons, of which only the impostor ones count.
     """
 
     name: str
@@ -48,37 +47,37 @@ def fit(
     data: str = "",
     others: Sequence[Compared] = (),
 ) -> Calibration:
-    """Fit a calibration.
+    """Fit a calibration to scores.
 
     FMR is the measured share itself, read at every hundredth of distance. Below `resolution`, the
     rate at which 30 different pairs of people match falsely (rule of 30), the curve is kept for
     plots but a `Calibration` answers "at most".
 
     With a named population the calibration holds a curve for it and for each of the others, and the
-    promised FMR is at every distance the highest of the covered ones: a policy then keeps its word
-    for whichever of these people stand before the camera. A small population's curve is continued
-    below its own resolution, since it would otherwise end far above the rates that are asked for
-    (see `renzheng.evaluation.statistics.tails`); the calibration's resolution stays the main
-    population's, unless a curve is so level that no distance has so low a rate.
+    promised FMR is at every distance the highest of the covered ones: a policy then keeps its
+    promise whichever of these people stand before the camera. A small population's curve is
+    continued below its own resolution, since it would otherwise end far above the rates that are
+    asked for (see `renzheng.evaluation.statistics.tails`); the calibration's resolution stays that
+    of the main population, unless a curve is so level that no distance has so low a rate.
 
     The log-likelihood ratio is the isotonic regression of the labels on the distance (pool
-    adjacent violators; Zadrozny and Elkan 2002, Brümmer and du Preez 2006) with both kinds given
-    equal weight, the impostors spread as the promised FMR has them. It is held between
+    adjacent violators; Zadrozny and Elkan 2002, Brümmer and du Preez 2006). Both kinds have equal
+    weight, and the impostors are distributed as in the promised FMR. The ratio is limited to
     ln(3 / genuine people) and ln(1 / resolution): no more evidence than the data could have
     contradicted.
 
-    In both the people count once each on the genuine side, however many pictures there are of
-    them, and every comparison counts once on the impostor side.
+    In both fits each person counts once on the genuine side, however many pictures there are, and
+    each comparison counts once on the impostor side.
 
     Parameters
     ----------
     scores
         Both kinds of comparisons.
     provenance
-        What to keep with the calibration.
+        Facts to keep with the calibration.
     population, data
         The name of the people in `scores`, and where they come from; they are covered. Without a
-        name the calibration says of nobody that it was measured on them.
+        name the calibration names nobody as the people it was measured on.
     others
         Further populations; with any, `population` is needed too.
 
@@ -89,14 +88,14 @@ def fit(
         pairs of people on the impostor side, here or in one of the others.
     """
     for kind, count in (("genuine", len(scores.genuine)), ("impostor", scores.impostors)):
-        if count < _FEWEST[kind]:
+        if count < _MIN_COMPARISONS[kind]:
             raise InvalidInput(
                 f"{count} {kind} comparisons are too few to calibrate on; "
-                f"{_FEWEST[kind]} at least are needed",
+                f"{_MIN_COMPARISONS[kind]} at least are needed",
                 remedy="give more pairs, or let everyone be compared with everyone (--people)",
             )
     resolution = _resolution(scores, "the impostor comparisons")
-    weighted = Weighted(scores, per_person=True)
+    weighted = WeightedScores(scores, per_person=True)
     every = (Compared(population, data, scores), *others) if population or others else ()
     curves = [_curve(each) for each in every]
     promised = weighted.fmr_at(_EDGES)
@@ -104,7 +103,7 @@ def fit(
         covered = [curve for each, (_, curve) in zip(every, curves, strict=True) if each.covered]
         promised = np.max(covered, axis=0)
         # Where a small population's curve falls slowly, no distance has a rate as low as the main
-        # population could speak of.
+        # population's resolution.
         resolution = max(resolution, _rounded_up(float(promised[0])))
     fnmr = weighted.fnmr_at(_EDGES)
     whole = (np.min([promised, *(c for _, c in curves)], axis=0) >= 1 - 1e-12) & (fnmr <= 1e-12)
@@ -145,27 +144,27 @@ def fit(
 
 
 def _curve(compared: Compared) -> tuple[float, Array]:
-    """The resolution of a population and its rates at `_EDGES`, continued below it."""
+    """Return the resolution of a population and its rates at `_EDGES`, continued below it."""
     resolution = _resolution(
         compared.scores, f"the comparisons of the population {compared.name!r}"
     )
-    measured = Weighted(compared.scores).fmr_at(_EDGES)
+    measured = WeightedScores(compared.scores).fmr_at(_EDGES)
     return resolution, np.minimum(extrapolate(_EDGES, measured, resolution), 1.0)
 
 
 def _resolution(scores: Scores, called: str) -> float:
-    """The lowest rate that the scores can speak of, in one digit."""
+    """Return the lowest rate that the scores support, rounded up to one digit."""
     finest = finest_fmr(scores)
     if finest is None:
         raise InvalidInput(
-            f"fewer than 30 different pairs of people are among {called}",
+            f"there are fewer than 30 different pairs of people in {called}",
             remedy="give pictures of more people",
         )
     return _rounded_up(finest)
 
 
 def _rounded_up(rate: float) -> float:
-    """To one digit: nobody should read more into it."""
+    """Round a rate up to one significant digit, which is all that the data warrant."""
     digit = 10.0 ** np.floor(np.log10(rate))
     return min(1.0, float(f"{np.ceil(rate / digit - 1e-9) * digit:.1g}"))
 
@@ -178,10 +177,11 @@ class _LogLikelihoodRatio:
     weighted
         Both kinds of comparisons.
     fmr
-        float64 (edges,): the impostors' share at `_EDGES` or nearer, by default that of `weighted`.
+        float64 (edges,): the share of impostors at `_EDGES` or nearer, by default that of
+        `weighted`.
     """
 
-    def __init__(self, weighted: Weighted, fmr: Array | None = None):
+    def __init__(self, weighted: WeightedScores, fmr: Array | None = None):
         within = weighted.fmr_at(_EDGES) if fmr is None else fmr
         genuine = np.diff(np.concatenate([[0.0], 1 - weighted.fnmr_at(_EDGES)]))
         impostor = np.diff(np.concatenate([[0.0], within]))
@@ -194,7 +194,7 @@ class _LogLikelihoodRatio:
         )
         with np.errstate(divide="ignore"):
             ratio = np.log(share) - np.log1p(-share)
-        # Ends without any of the other kind: as far as the caller's limits reach.
+        # At either end only one kind is left, and the ratio is infinite; callers set the limits.
         self._ratio = np.clip(ratio, -50, 50)
         self._place = place
 
@@ -203,17 +203,17 @@ class _LogLikelihoodRatio:
 
 
 def pool_adjacent_violators(place: Array, value: Array, weight: Array) -> tuple[Array, Array]:
-    """Isotonic regression: the closest sequence that never rises.
+    """Fit by isotonic regression the closest sequence that never rises.
 
     Parameters
     ----------
     place, value, weight
-        float64 (n,): increasing places, the values there, their weights above 0.
+        float64 (n,): increasing places, the values there, and their weights, above 0.
 
     Returns
     -------
     float64 (blocks,), float64 (blocks,)
-        The falling values of the blocks, and the weighted mean places of these.
+        The falling values of the blocks, and their weighted mean places.
     """
     blocks: list[list[float]] = []  # weight, weighted value, weighted place
     for p, v, w in zip(place, value, weight, strict=True):
@@ -227,19 +227,19 @@ def pool_adjacent_violators(place: Array, value: Array, weight: Array) -> tuple[
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far a calibration's likelihood ratios hold on other data.
+    """The accuracy of a calibration's likelihood ratios on other data.
 
     Attributes
     ----------
     cllr
         Cost of log-likelihood ratios in bits (Brümmer and du Preez 2006): 0 is perfect, 1 is
-        what saying nothing costs.
+        the cost of ratios that say nothing.
     cllr_min
-        The same after the best monotone recalibration on this very data: what the distances
-        could give. The difference is the loss through calibration.
+        The same after the best monotone recalibration on this very data: the best that these
+        distances allow. The difference is the loss through calibration.
     claimed, observed
-        By cell of the claimed probability that it is one person, at equal priors: the claim's
-        mean and the share seen.
+        For each cell of the claimed probability that both are one person, at equal priors: the
+        mean claim and the observed share.
     """
 
     cllr: float
@@ -248,7 +248,7 @@ class Reliability:
     observed: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "cllr": self.cllr,
             "cllr_min": self.cllr_min,
@@ -258,9 +258,9 @@ class Reliability:
 
 
 def reliability(scores: Scores, calibration: Calibration, cells: int = 20) -> Reliability:
-    """Hold a calibration's likelihood ratios against scores that it was not fitted on.
+    """Compare a calibration's likelihood ratios with scores that it was not fitted on.
 
-    Both kinds count equally in all, as the fit has it.
+    Genuine and impostor comparisons have equal weight, as in the fit.
 
     Raises
     ------
@@ -268,8 +268,8 @@ def reliability(scores: Scores, calibration: Calibration, cells: int = 20) -> Re
         If the calibration has no likelihood ratios.
     """
     if calibration.llr is None:
-        raise InvalidInput("this calibration has no likelihood ratios", remedy="fit it anew")
-    weighted = Weighted(scores, per_person=True)
+        raise InvalidInput("this calibration has no likelihood ratios", remedy="fit it again")
+    weighted = WeightedScores(scores, per_person=True)
     edges = np.arange(0, 2 + CELL / 2, CELL)
     genuine = np.diff(np.concatenate([[0.0], 1 - weighted.fnmr_at(edges)]))
     impostor = np.diff(np.concatenate([[0.0], weighted.fmr_at(edges)]))
@@ -292,25 +292,3 @@ def reliability(scores: Scores, calibration: Calibration, cells: int = 20) -> Re
 def _cost(ratio: Array, genuine: Array, impostor: Array) -> float:
     bits = genuine @ np.logaddexp(0, -ratio) + impostor @ np.logaddexp(0, ratio)
     return float(bits / (2 * np.log(2)))
-
-
-def split_people(person: Indices, share: float, seed: int) -> Any:
-    """Choose people at random.
-
-    Parameters
-    ----------
-    person
-        int (n,): whose each picture is.
-    share
-        Of the people to choose, 0 to 1.
-    seed
-        Of the choice.
-
-    Returns
-    -------
-    bool (n,)
-        Whether a picture is of a chosen person.
-    """
-    known = np.unique(person)
-    chosen = np.random.default_rng(seed).permutation(known)[: round(share * len(known))]
-    return np.isin(person, chosen)

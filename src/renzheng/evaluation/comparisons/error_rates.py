@@ -24,7 +24,7 @@ class ErrorCurve:
     Attributes
     ----------
     threshold
-        float64 (k,): -inf, then the distances that occur, increasing.
+        float64 (k,): -inf, then the observed distances, increasing.
     fmr
         float64 (k,): false match rate, the share of impostor pairs at the threshold or nearer.
     fnmr
@@ -32,7 +32,7 @@ class ErrorCurve:
         failure to acquire count as farther (so this is FRR in the terms of ISO/IEC 19795-1 where
         there are such pairs).
     genuine, impostor
-        How many pairs each rate rests on.
+        The number of pairs behind each rate.
     """
 
     threshold: Array
@@ -43,7 +43,7 @@ class ErrorCurve:
 
 
 def error_curve(distances: Array, same: Labels) -> ErrorCurve:
-    """FMR and FNMR over all thresholds.
+    """Compute FMR and FNMR at every threshold.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ def error_curve(distances: Array, same: Labels) -> ErrorCurve:
 
 
 def fnmr_at_fmr(curve: ErrorCurve, max_fmr: float) -> float:
-    """The lowest FNMR that keeps FMR at or below `max_fmr` (1 - TAR@FAR in the literature)."""
+    """Return the lowest FNMR that keeps FMR at or below `max_fmr` (1 - TAR@FAR in papers)."""
     allowed = np.flatnonzero(curve.fmr <= max_fmr)
     return float(curve.fnmr[allowed[-1]])
 
 
 def equal_error_rate(curve: ErrorCurve) -> float:
-    """The rate at which FMR and FNMR meet, interpolated between thresholds."""
+    """Return the rate at which FMR and FNMR meet, interpolated between thresholds."""
     difference = curve.fmr - curve.fnmr
     after = int(np.argmax(difference >= 0))
     if difference[after] < 0:  # failures to acquire keep FNMR above FMR throughout
@@ -97,15 +97,15 @@ def equal_error_rate(curve: ErrorCurve) -> float:
 
 
 def area_under_roc(distances: Array, same: Labels) -> float:
-    """The chance that a genuine pair is nearer than an impostor pair; ties count half."""
+    """Return the probability that a genuine pair is nearer than an impostor; ties count half."""
     curve = error_curve(distances, same)
-    tar = np.append(1 - curve.fnmr, 1.0)  # what has no distance comes last of all
+    tar = np.append(1 - curve.fnmr, 1.0)  # pairs without a distance come last
     fmr = np.append(curve.fmr, 1.0)
     return float(np.sum(np.diff(fmr) * (tar[1:] + tar[:-1]) / 2))
 
 
 def d_prime(distances: Array, same: Labels) -> float:
-    """How far the two distributions lie apart, in their mean standard deviation."""
+    """Return the difference of the two means in units of their mean standard deviation."""
     kept = np.isfinite(distances)
     genuine, impostor = distances[kept & same], distances[kept & ~same]
     if len(genuine) < 2 or len(impostor) < 2:
@@ -115,7 +115,7 @@ def d_prime(distances: Array, same: Labels) -> float:
 
 
 def best_threshold(distances: Array, same: Labels) -> float:
-    """The distance that classifies most pairs rightly; the smallest of several."""
+    """Return the distance that classifies most pairs correctly, the smallest of several."""
     curve = error_curve(distances, same)
     right = (1 - curve.fnmr) * curve.genuine + (1 - curve.fmr) * curve.impostor
     return float(curve.threshold[int(np.argmax(right))])
@@ -128,9 +128,9 @@ class FoldAccuracy:
     Attributes
     ----------
     mean, standard_error
-        Of the folds' accuracies, 0 to 1.
+        The mean of the folds' accuracies, 0 to 1, and its standard error.
     accuracies, thresholds
-        One a fold.
+        One of each for every fold.
     """
 
     mean: float
@@ -140,17 +140,17 @@ class FoldAccuracy:
 
 
 def fold_accuracy(distances: Array, same: Labels, folds: npt.NDArray[np.intp]) -> FoldAccuracy:
-    """LFW's protocol: choose the threshold on all folds but one, apply it to that one.
+    """Measure accuracy by LFW's protocol: each fold with the threshold that the others chose.
 
-    A failure to acquire is an error, whatever the pair is (Huang et al. 2007 know no such pairs;
-    to count an impostor pair without a face as right would reward blindness).
+    A failure to acquire is an error for either kind of pair (Huang et al. 2007 have no such pairs;
+    counting an impostor pair without a face as correct would reward a system that sees nothing).
 
     Parameters
     ----------
     distances
         float (n,); inf for a failure to acquire.
     same
-        bool (n,)
+        bool (n,): whether a pair is genuine.
     folds
         int (n,): the fold that each pair belongs to.
 
@@ -161,7 +161,7 @@ def fold_accuracy(distances: Array, same: Labels, folds: npt.NDArray[np.intp]) -
     """
     names = np.unique(folds)
     if len(names) < 2:
-        raise InvalidInput("two folds at least are needed to choose a threshold on the others")
+        raise InvalidInput("two folds or more are needed to choose a threshold on the others")
     acquired = np.isfinite(distances)
     accuracies, thresholds = [], []
     for fold in names:

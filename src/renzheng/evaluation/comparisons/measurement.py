@@ -1,51 +1,51 @@
-"""From scores to the numbers of a report, each with its interval (terms: ISO/IEC 19795-1)."""
+"""The numbers of a report, computed from scores, each with its interval (ISO/IEC 19795-1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.comparisons.error_rates import ErrorCurve, FoldAccuracy
-from renzheng.evaluation.comparisons.scores import Scores
+from renzheng.evaluation.comparisons.scores import Array, Scores
+from renzheng.evaluation.comparisons.weighted import WeightedScores
 from renzheng.evaluation.statistics.bootstrap import (
     REPLICATES,
+    RULE_OF_30,
     Estimate,
     Progress,
-    Weighted,
-    interval,
-    replicates,
+    bootstrap,
 )
 from renzheng.verification.calibration import Calibration
 
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-_RULE_OF_30 = 30
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a threshold does.
+    """Error rates at one threshold.
 
     Attributes
     ----------
     fmr
         The false match rate that was asked for.
     threshold
-        The distance; a comparison matches when it is at most that far.
+        The distance; a comparison matches when its distance is at most that.
     fnmr
-        False non-match rate: of comparisons between pictures that gave embeddings.
+        False non-match rate among comparisons between pictures that gave embeddings.
     fnmr_of_people
         The same with every person counting once, however many pictures of them there are.
     frr
         False rejection rate of one attempt: a failure to acquire is a rejection too. TAR, the
         literature's true accept rate, is 1 - FRR.
     false_matches
-        How many impostor comparisons match.
+        The number of impostor comparisons that match.
     people
-        How many different pairs of people these are of.
+        The number of different pairs of people among these.
     """
 
     fmr: float
@@ -58,14 +58,16 @@ class OperatingPoint:
 
     @property
     def supported(self) -> bool:
-        """Rule of 30: with 30 errors the true rate is within 30 % of the measured one, at 90 %.
+        """Whether `people` is 30 or more.
+
+        Rule of 30: with 30 errors the true rate is within 30 % of the measured one, at 90 %.
 
         Comparisons of the same two people are not independent and count as one.
         """
-        return self.people >= _RULE_OF_30
+        return self.people >= RULE_OF_30
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "fmr": self.fmr,
             "threshold": _finite(self.threshold),
@@ -81,16 +83,16 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the pack's calibration says of a threshold, and what was seen here.
+    """A promise of the pack's calibration beside the rates observed here.
 
     Attributes
     ----------
     promised
         The false match rate that the calibration gives to `threshold`.
     threshold
-        A distance.
+        The distance.
     fmr, fnmr, frr
-        Observed at it.
+        The rates observed at `threshold`.
     """
 
     promised: float
@@ -100,7 +102,7 @@ class Promise:
     frr: Estimate
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "promised_fmr": self.promised,
             "threshold": self.threshold,
@@ -112,32 +114,31 @@ class Promise:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a protocol showed.
+    """The measured error rates of a protocol.
 
     Attributes
     ----------
     genuine, impostor
-        Comparisons with a distance.
+        Numbers of comparisons with a distance.
     genuine_lost, impostor_lost
-        Comparisons without, for a failure to acquire.
+        Numbers of comparisons without one, after a failure to acquire.
     people, people_pairs
-        How many people, and how many different pairs of people were compared.
+        Numbers of people, and of different pairs of people who were compared.
     curve
         FMR and FNMR over all thresholds.
     equal_error_rate, area_under_roc
-        With intervals.
+        Both with their intervals.
     d_prime
-        The distance of the two means in their mean standard deviation; None for sets so large
-        that the impostors were only counted.
+        The difference of the two means in units of their mean standard deviation; None for sets so
+        large that the impostors were only counted.
     points
-        One a rate of `RATES`, as far down as one impostor reaches.
+        One for each of `RATES`, as far down as one impostor reaches.
     finest_fmr
-        The lowest false match rate that the data can speak for (rule of 30); None if it cannot
-        for any.
+        The lowest false match rate that the data support (rule of 30); None if they support none.
     rule_of_three
-        Had no pair of people matched falsely, the rate could still be this (95 %).
+        The rate that would still be possible (95 %) had no pair of people matched falsely.
     promises
-        The calibration's thresholds, if the pack has one.
+        One for each threshold of the calibration, if the pack has one.
     folds
         Accuracy over folds, if the protocol has them.
     """
@@ -157,14 +158,13 @@ class Measurement:
     rule_of_three: float
     promises: tuple[Promise, ...] = ()
     folds: FoldAccuracy | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def point(self, fmr: float) -> OperatingPoint | None:
-        """The operating point of this rate, if it was measured."""
+        """Return the operating point of this rate, or None if it was not measured."""
         return next((p for p in self.points if np.isclose(p.fmr, fmr, rtol=1e-9)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; curves in `curves`, thinned to what a plot can show."""
+        """Return plain values for JSON, without the curve."""
         return {
             "comparisons": {
                 "genuine": self.genuine,
@@ -202,78 +202,66 @@ def measure(
     scores
         The comparisons.
     calibration
-        Of the pack, to hold against the scores.
+        The pack's calibration, to hold against the scores.
     folds
-        Passed through.
-    draws
-        Bootstrap replicates.
+        Accuracy over folds, passed through.
     rates
         The false match rates to report.
-    seed
-        Of the replicates.
-    progress
-        Told after each replicate.
+    draws, seed, progress
+        As in `bootstrap`.
     """
-    plain, by_person = Weighted(scores), Weighted(scores, per_person=True)
     # Without genuine comparisons there is nothing to say at a false match rate.
     wanted = [rate for rate in rates if rate * scores.impostors >= 1 and len(scores.genuine)]
     promised = promised_thresholds(calibration, rates)
-    points = [plain.fnmr_at_fmr(rate) for rate in wanted]
     cuts = np.array([threshold for threshold, _ in promised])
-    drawn_points, drawn_people, drawn_eer, drawn_auc, drawn_fmr, drawn_fnmr = ([] for _ in range(6))
-    for weighted, per_person in zip(
-        replicates(scores, draws, seed=seed, progress=progress),
-        replicates(scores, draws, seed=seed, per_person=True),
-        strict=True,
-    ):
+
+    def statistics(weight: Array | None) -> dict[str, npt.ArrayLike]:
+        weighted = WeightedScores(scores, weight)
+        per_person = WeightedScores(scores, weight, per_person=True)
         found = [weighted.fnmr_at_fmr(rate) for rate in wanted]
-        drawn_points.append([fnmr for fnmr, _ in found])
-        drawn_people.append(per_person.fnmr_at([threshold for _, threshold in found]))
-        drawn_eer.append(weighted.equal_error_rate())
-        drawn_auc.append(weighted.area_under_roc())
-        # Farther impostors were only counted, not drawn: no interval rather than one of no width.
-        drawn_fmr.append(np.where(cuts <= scores.complete_to, weighted.fmr_at(cuts), np.nan))
-        drawn_fnmr.append(weighted.fnmr_at(cuts))
+        thresholds = [threshold for _, threshold in found]
+        return {
+            "threshold": thresholds,
+            "fnmr": [fnmr for fnmr, _ in found],
+            "fnmr of people": per_person.fnmr_at(thresholds),
+            "equal error rate": weighted.equal_error_rate(),
+            "area under ROC": weighted.area_under_roc(),
+            "promised fmr": weighted.drawn_fmr_at(cuts),
+            "promised fnmr": weighted.fnmr_at(cuts),
+        }
+
+    found = bootstrap(scores.person, statistics, draws, seed=seed, progress=progress)
     lost = scores.genuine_lost / max(scores.genuine_lost + len(scores.genuine), 1)
     nearest = scores.nearest_people()
     people_pairs = count_people_pairs(scores)
     genuine_people = count_genuine_people(scores)
-    operating = []
-    for k, (rate, (fnmr, threshold)) in enumerate(zip(wanted, points, strict=True)):
-        estimate = interval(fnmr, [row[k] for row in drawn_points], genuine_people)
-        operating.append(
-            OperatingPoint(
-                fmr=rate,
-                threshold=threshold,
-                fnmr=estimate,
-                fnmr_of_people=interval(
-                    float(by_person.fnmr_at(threshold)),
-                    [row[k] for row in drawn_people],
-                    genuine_people,
-                ),
-                frr=_with_losses(estimate, lost),
-                false_matches=int(scores.impostors_within(threshold)),
-                people=int(np.searchsorted(nearest, threshold, side="right")),
-            )
+    points = tuple(
+        OperatingPoint(
+            fmr=rate,
+            threshold=float(threshold),
+            fnmr=fnmr,
+            fnmr_of_people=fnmr_of_people,
+            frr=_with_losses(fnmr, lost),
+            false_matches=int(scores.impostors_within(threshold)),
+            people=int(np.searchsorted(nearest, threshold, side="right")),
         )
-    promises = []
-    for k, (threshold, rate) in enumerate(promised):
-        fmr_here, fnmr_here = (
-            interval(float(rate_at(threshold)), [row[k] for row in drawn], independent)
-            for rate_at, drawn, independent in (
-                (plain.fmr_at, drawn_fmr, people_pairs),
-                (plain.fnmr_at, drawn_fnmr, genuine_people),
-            )
+        for rate, threshold, fnmr, fnmr_of_people in zip(
+            wanted,
+            found.measured["threshold"],
+            found.estimates("fnmr", genuine_people),
+            found.estimates("fnmr of people", genuine_people),
+            strict=True,
         )
-        promises.append(
-            Promise(
-                promised=rate,
-                threshold=threshold,
-                fmr=fmr_here,
-                fnmr=fnmr_here,
-                frr=_with_losses(fnmr_here, lost),
-            )
+    )
+    promises = tuple(
+        Promise(rate, threshold, fmr=fmr, fnmr=fnmr, frr=_with_losses(fnmr, lost))
+        for (threshold, rate), fmr, fnmr in zip(
+            promised,
+            found.estimates("promised fmr", people_pairs),
+            found.estimates("promised fnmr", genuine_people),
+            strict=True,
         )
+    )
     return Measurement(
         genuine=len(scores.genuine),
         impostor=scores.impostors,
@@ -282,13 +270,13 @@ def measure(
         people=scores.people,
         people_pairs=people_pairs,
         curve=scores.curve(),
-        equal_error_rate=interval(plain.equal_error_rate(), drawn_eer),
-        area_under_roc=interval(plain.area_under_roc(), drawn_auc),
+        equal_error_rate=found.estimate("equal error rate"),
+        area_under_roc=found.estimate("area under ROC"),
         d_prime=_d_prime(scores),
-        points=tuple(operating),
+        points=points,
         finest_fmr=finest_fmr(scores),
         rule_of_three=min(1.0, 3 / people_pairs),
-        promises=tuple(promises),
+        promises=promises,
         folds=folds,
     )
 
@@ -296,30 +284,31 @@ def measure(
 def promised_thresholds(
     calibration: Calibration | None, rates: Sequence[float] = RATES
 ) -> list[tuple[float, float]]:
-    """Return the distance of each rate, with the rate, as far down as the calibration speaks."""
+    """Return (distance, rate) for each rate that the calibration has a threshold for."""
     found = []
     if calibration is not None:
         for rate in rates:
             try:
                 found.append((calibration.threshold_at(rate), rate))
-            except InvalidInput:  # finer than the calibration speaks
+            except InvalidInput:  # below the resolution of the calibration
                 continue
     return found
 
 
 def finest_fmr(scores: Scores) -> float | None:
-    """The lowest false match rate that the data can speak for; None if it cannot for any.
+    """Return the lowest false match rate that the data support, None if they support none.
 
-    Rule of 30, over different pairs of people: the rate at the distance at which 30 of them match.
+    By the rule of 30, over different pairs of people, this is the rate at the distance at which 30
+    of them match.
     """
     nearest = scores.nearest_people()
-    if len(nearest) < _RULE_OF_30:
+    if len(nearest) < RULE_OF_30:
         return None
-    return float(scores.impostors_within(nearest[_RULE_OF_30 - 1]) / scores.impostors)
+    return float(scores.impostors_within(nearest[RULE_OF_30 - 1]) / scores.impostors)
 
 
 def count_people_pairs(scores: Scores) -> int:
-    """How many different pairs of people were compared."""
+    """Count the different pairs of people who were compared."""
     if scores.appearances is None:
         return len(scores.nearest_people())
     size = int(scores.person.max()) + 1
@@ -332,7 +321,7 @@ def count_people_pairs(scores: Scores) -> int:
 
 
 def count_genuine_people(scores: Scores) -> int:
-    """How many people have a genuine comparison."""
+    """Count the people who have a genuine comparison."""
     return len(np.unique(scores.person[scores.genuine_pairs[:, 0]]))
 
 

@@ -1,4 +1,4 @@
-"""A pack in 8 bits, quantised and calibrated on people of one's own."""
+"""A pack in 8 bits, quantised and calibrated on the user's own people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from renzheng.datasets.types import People
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.acquisition import Extraction, Extractor, read_content
 from renzheng.evaluation.comparisons import recalibration
-from renzheng.evaluation.comparisons.calibration import split_people
 from renzheng.evaluation.comparisons.evaluator import Evaluator
 from renzheng.evaluation.comparisons.recalibration import Recalibration
+from renzheng.evaluation.sampling import split_people
 from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
 from renzheng.models.packs import Pack
@@ -26,37 +26,37 @@ from renzheng.models.runtime import Network
 from renzheng.types import Crops, Floats, Image
 from renzheng.verification.verifier import Verifier
 
-CROPS = 512  # to measure ranges on
-FEWEST = 32  # below, ranges are a matter of luck
-_COMPARED = 256  # crops, to say how far embeddings move
-_BATCH = 8  # crops at a time: every tensor of the network is held
+CROPS = 512  # faces to measure ranges on
+MIN_CROPS = 32  # with fewer, ranges are a matter of luck
+_COMPARED = 256  # crops on which the change of embeddings is measured
+_BATCH = 8  # crops at a time: every tensor of the network is kept in memory
 _ROUNDS = 9
 
-# Facts of the float network that are not those of the 8-bit one.
+# Facts of the manifest that hold for the float network only.
 _FLOAT_ONLY = ("calibration", "measured", "files")
 
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
-    """What came of it.
+    """A quantised pack, and how it differs from the float one.
 
     Attributes
     ----------
     pack
-        As written.
+        The pack as written.
     crops
-        How many faces the ranges were measured on.
+        The number of faces that the ranges were measured on.
     moved
         float32 (n,): Euclidean distances between the float and the 8-bit embedding of faces that
         ranges were not measured on.
     faster
-        How many times as fast one face is as with the float network, on this machine.
+        The time for one face with the float network over that with the 8-bit one, on this machine.
     sizes
         Bytes of the float and of the 8-bit network's file.
     recalibration
-        The new calibration, with how it did on the people held out; None if there is none.
+        The new calibration, with its rates on the people held out; None if there is none.
     reason
-        Why there is none.
+        The reason why there is none.
     """
 
     pack: Pack
@@ -81,41 +81,42 @@ def quantise(
 ) -> Quantised:
     """Write the evaluator's pack with its network in 8 bits.
 
-    The float network's calibration is never kept: distances are others.
+    The float network's calibration is never kept, since the distances are different.
 
     Parameters
     ----------
     evaluator
-        Its pack is quantised, its settings hold.
+        The evaluator whose pack is quantised.
     people
-        Ranges are measured on some of their faces, and false match rates fitted on all pairs.
+        The people. Ranges are measured on some of their faces, and false match rates are fitted to
+        all pairs.
     output
         The new pack's folder.
     crops
-        The most faces to measure ranges on.
+        The largest number of faces to measure ranges on.
     hold_out
-        The share of people whom neither ranges nor rates are fitted on, to test on.
+        The share of people to test on, to whom neither ranges nor rates are fitted.
     calibrate
-        Whether to fit false match rates. Where that is asked for and the people are too few, the
-        pack is written without, and the result says why.
+        Whether to fit false match rates. If so and the people are too few, the pack is written
+        without them, and the result says why.
     full_range
-        As in `networks.quantising.quantise`.
+        As in `renzheng.models.graph.quantisation.quantise`.
     command
-        For the provenance.
+        The command line, for the provenance.
 
     Raises
     ------
     InvalidInput
-        If there are too few faces, or the network is one that cannot be quantised.
+        If there are too few faces, or the network cannot be quantised.
     PackError
-        If the pack is no embedder, or cannot be written.
+        If the pack is not an embedder, or cannot be written.
     """
-    # Slow to import, and needed by nobody who compares.
+    # Slow to import, and not needed for comparisons.
     from renzheng.models.graph import onnx_graph, quantisation
 
     recalibration.check(output, hold_out)
-    if crops < FEWEST:
-        raise InvalidInput(f"ranges want {FEWEST} faces or more to be measured on, not {crops}")
+    if crops < MIN_CROPS:
+        raise InvalidInput(f"ranges are measured on {MIN_CROPS} faces or more, not {crops}")
     pack = evaluator.verifier.pack
     file = pack.file(pack.setting("input", "file"))
     model = onnx_graph.read(file)
@@ -152,7 +153,7 @@ def quantise(
         if calibrate:
             try:
                 done = recalibration.recalibrate(
-                    evaluator.of(_like(evaluator.verifier, draft)),
+                    evaluator.with_verifier(_like(evaluator.verifier, draft)),
                     people,
                     output,
                     hold_out=hold_out,
@@ -174,36 +175,36 @@ def quantise(
 def _faces(
     evaluator: Evaluator, people: People, crops: int, hold_out: float
 ) -> tuple[Crops, Crops]:
-    """Crops of people to measure ranges on, and of people held out to compare embeddings on."""
+    """Cut out faces to measure ranges on, and faces of people held out to compare embeddings on."""
     settings = evaluator.settings
     tested = split_people(people.person, hold_out, settings.seed)
     rng = np.random.default_rng(settings.seed)
-    extract = Extractor(Extraction.of(evaluator.verifier, aligned=settings.aligned))
-    tell = evaluator.step("cutting faces")
+    extractor = Extractor(Extraction.of(evaluator.verifier, aligned=settings.aligned))
+    tell = evaluator.progress_of("cutting faces")
     size = evaluator.verifier.face_models.template.size
     kinds: list[Crops] = []
     found = 0
     whole = min(crops, int((~tested).sum())) + min(_COMPARED, int(tested.sum()))
-    for chosen, most in ((~tested, crops), (tested, _COMPARED)):
+    for chosen, max_crops in ((~tested, crops), (tested, _COMPARED)):
         order = rng.permutation(np.flatnonzero(chosen))
         kept: list[Image] = []
-        for i in order[: 2 * most]:  # one picture in two shows a face, or the data is no good
+        for i in order[: 2 * max_crops]:  # if fewer than half show a face, the data is unusable
             picture = people.pictures[i]
-            crop = extract.crop(read_content(picture), picture.name)
+            crop = extractor.crop(read_content(picture), picture.name)
             if crop is not None:
                 kept.append(crop)
                 found += 1
                 if tell is not None:
                     tell(found, max(found, whole))
-            if len(kept) == most:
+            if len(kept) == max_crops:
                 break
         kinds.append(np.stack(kept) if kept else np.zeros((0, size, size, 3), np.uint8))
-    if len(kinds[0]) < FEWEST:
+    if len(kinds[0]) < MIN_CROPS:
         raise InvalidInput(
-            f"{len(kinds[0])} faces were found to measure ranges on; {FEWEST} at least are needed",
+            f"{len(kinds[0])} faces were found to measure ranges on; {MIN_CROPS} are needed",
             source=people.name,
-            remedy="give more pictures, several hundred if you can; crops that are aligned "
-            "already want --aligned",
+            remedy="give more pictures, several hundred if you can; for crops that are already "
+            "aligned, add --aligned",
         )
     return kinds[0], kinds[1]
 
@@ -213,7 +214,7 @@ def _manifest(pack: Pack, precision: str) -> dict[str, Any]:
     return {
         **kept,
         "name": f"{pack.name}-int8",
-        "version": pack.version.partition("+")[0],  # what follows says how it was calibrated
+        "version": pack.version.partition("+")[0],  # the rest says how it was calibrated
         "description": f"{kept.get('description', pack.name).rstrip('.')}. In 8 bits.",
         "limits": [
             *(each for each in kept.get("limits", []) if not each.startswith("Recalibrated on")),
@@ -229,7 +230,7 @@ def _like(verifier: Verifier, pack: Pack) -> Verifier:
 
 
 def _faster(one: Embedder, other: Embedder, crops: Crops) -> float:
-    """How many times as fast the other is: medians, in turn."""
+    """Return the median time of one embedder over that of the other, measured in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(_ROUNDS + 1):
         for embedder, kept in zip((one, other), times, strict=True):

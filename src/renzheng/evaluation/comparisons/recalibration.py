@@ -1,10 +1,10 @@
-"""A pack with a calibration of one's own: fit on some people, test on the others, write."""
+"""A pack with a calibration of the user's own: fitted on some people, tested on the others."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,19 @@ import numpy.typing as npt
 
 from renzheng.datasets.types import Pairs, People, Picture
 from renzheng.errors import InvalidInput, PackError
-from renzheng.evaluation.acquisition import Embeddings
-from renzheng.evaluation.comparisons import populations as further
 from renzheng.evaluation.comparisons.all_pairs import compare_all
-from renzheng.evaluation.comparisons.calibration import (
-    Compared,
-    Reliability,
-    fit,
-    reliability,
-    split_people,
-)
+from renzheng.evaluation.comparisons.calibration import Compared, Reliability, fit, reliability
 from renzheng.evaluation.comparisons.evaluator import Evaluator
-from renzheng.evaluation.comparisons.populations import Kept, Sample
-from renzheng.evaluation.comparisons.scores import Scores
+from renzheng.evaluation.comparisons.populations import (
+    Kept,
+    Sample,
+    check_sizes,
+    kept_of_measurement,
+    observe,
+)
+from renzheng.evaluation.comparisons.scores import Scores, pair_distances
 from renzheng.evaluation.comparisons.study import Study
+from renzheng.evaluation.sampling import split_people
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.types import Floats
@@ -35,20 +34,20 @@ from renzheng.verification.calibration import Calibration
 
 @dataclass(frozen=True, eq=False)
 class Recalibration:
-    """What came of it.
+    """A recalibrated pack, and how its calibration did on people it was not fitted on.
 
     Attributes
     ----------
     pack
-        As written.
+        The pack as written.
     calibration
-        The pack's own.
+        The pack's calibration.
     held_out
-        What the calibration did on the people whom it was not fitted on; None if nobody was.
+        The study of the people held out; None if nobody was.
     reliability
-        Of its likelihood ratios on them.
+        The reliability of the likelihood ratios on them.
     populations
-        Whether the promised rates held in each population, on its people who were held out; empty
+        The promised rates beside those observed in each population, on its people held out; empty
         if nobody was.
     """
 
@@ -60,14 +59,14 @@ class Recalibration:
 
 
 def check(output: Path, hold_out: float) -> None:
-    """Refuse what cannot end well, before the work.
+    """Refuse a share or an output that cannot work, before any work is done.
 
     Raises
     ------
     InvalidInput
-        If `hold_out` is not a share below 1.
+        If `hold_out` is not 0 or more and below 1.
     PackError
-        If something is at `output` already.
+        If `output` already exists.
     """
     if not 0 <= hold_out < 1:
         raise InvalidInput(f"the share to hold out must be 0 or more and below 1, not {hold_out:g}")
@@ -91,27 +90,27 @@ def recalibrate(
     Parameters
     ----------
     evaluator
-        Its pack is calibrated, its settings hold.
+        The evaluator whose pack is calibrated.
     data
         Pairs, or people who are all compared with one another.
     output
         The new pack's folder.
     cross
-        With pairs: whether every reference is compared with every probe.
+        For pairs: whether every reference is compared with every probe.
     hold_out
-        The share of people who are tested on and not fitted on. Impostor comparisons between a
-        person of either side are used for neither.
+        The share of people to test on, who are not fitted on. Impostor comparisons between a person
+        of either part are not used at all.
     name
-        The name of the people of `data` where a rate is shown, by default the data's.
+        The name of the people of `data` where a rate is shown, by default that of the data.
     populations
-        Further people. The promised rate is the highest among `data` and the covered ones.
+        Further people. The promised rate is the highest among `data` and the covered populations.
     command
-        For the provenance.
+        The command line, for the provenance.
 
     Raises
     ------
     InvalidInput
-        If the data is too little to fit or to test on.
+        If there is too little data to fit or to test on.
     PackError
         If the pack cannot be written.
     """
@@ -119,12 +118,11 @@ def recalibrate(
     seed = evaluator.settings.seed
     name = data.name if name is None else name
     _check_names([name, *(each.name for each in populations)])
-    further.check(populations, hold_out, seed)
-    embedded: Embeddings
+    check_sizes(populations, hold_out, seed)
     if isinstance(data, Pairs):
-        data, _, embedded = evaluator.embed_pairs(data)
+        data, embedded = evaluator.embed_pairs(data)
     else:
-        data, _, embedded = evaluator.embed_people(data)
+        data, embedded = evaluator.embed_people(data)
     tested = split_people(data.person, hold_out, seed)
     if any(len(np.unique(data.person[part])) < 2 for part in (tested, ~tested) if part.any()):
         raise InvalidInput(
@@ -155,34 +153,31 @@ def recalibrate(
     kept: list[Kept] = []
     if hold_out:
         scores, pictures = _scores(data, embedded.rows, tested, cross)
-        for kind, count in (("genuine", len(scores.genuine)), ("impostor", scores.impostors)):
-            if not count:
-                raise InvalidInput(
-                    f"the people held out have no {kind} comparison",
-                    source=data.name,
-                    remedy="hold out more, or none: --hold-out 0",
-                )
-        held_out = replace(
-            evaluator.study(
-                f"{data.name}: the people held out",
-                scores,
-                pictures,
-                embedded.select(np.flatnonzero(tested)),
-                calibration,
-            ),
-            problems=tuple(data.problems),
+        if scores.missing_kind:
+            raise InvalidInput(
+                f"the people held out have no {scores.missing_kind} comparison",
+                source=data.name,
+                remedy="hold out more, or none: --hold-out 0",
+            )
+        held_out = evaluator.study(
+            f"{data.name}: the people held out",
+            scores,
+            pictures,
+            embedded.select(np.flatnonzero(tested)),
+            calibration=calibration,
+            problems=data.problems,
             rejected=len(data.problems),
         )
         found = reliability(scores, calibration)
-        kept += further.of_measurement(name, held_out.measurement)
+        kept += kept_of_measurement(name, held_out.measurement)
         for _, others in both:
             if others is not None:
-                kept += further.observe(
+                kept += observe(
                     others,
                     calibration,
                     draws=evaluator.settings.draws,
                     seed=seed,
-                    progress=evaluator.step(f"drawing people ({others.name})"),
+                    progress=evaluator.progress_of(f"drawing people ({others.name})"),
                 )
     written = _write(pack, calibration, output, held_out, kept)
     return Recalibration(written, calibration, held_out, found, tuple(kept))
@@ -191,7 +186,7 @@ def recalibrate(
 def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name.strip() or not name.isprintable():
-            raise InvalidInput(f"a population's name is words on one line, not {name!r}")
+            raise InvalidInput(f"a population's name must be text on one line, not {name!r}")
         if names.count(name) > 1:
             raise InvalidInput(
                 f"two populations are called {name!r}", remedy="give each a name of its own"
@@ -201,9 +196,9 @@ def _check_names(names: Sequence[str]) -> None:
 def _compared(
     evaluator: Evaluator, sample: Sample, hold_out: float
 ) -> tuple[Compared, Compared | None]:
-    """A population's comparisons to fit on, and those to test on if people are held out."""
-    people, rows, embedded = evaluator.embed_people(sample.people)
-    acquired = np.isfinite(rows[:, 0])
+    """Compare a population: the people to fit on, and those held out, if any, to test on."""
+    people, embedded = evaluator.embed_people(sample.people)
+    rows, acquired = embedded.rows, embedded.acquired
     if len(np.unique(people.person[acquired])) < 2:
         raise InvalidInput(
             f"fewer than two people of the population {sample.name!r} have a picture with a face",
@@ -238,7 +233,7 @@ def _described(name: str, scores: Scores, digest: str) -> str:
 def _scores(
     data: Pairs | People, rows: Floats, chosen: npt.NDArray[np.bool_], cross: bool
 ) -> tuple[Scores, Sequence[Picture]]:
-    """Comparisons among the chosen pictures, bool (pictures,), and what their indices mean."""
+    """Compare the chosen pictures, bool (pictures,); return the pictures of the indices as well."""
     if isinstance(data, People):
         part = data.select(chosen)
         return compare_all(rows[chosen], part.person), part.pictures
@@ -252,7 +247,7 @@ def _scores(
         )
         return scores, data.pictures
     pairs = data.select(chosen[data.reference] & chosen[data.probe])
-    return Scores.of_pairs(pairs, rows), data.pictures
+    return Scores.of_pairs(pairs, pair_distances(pairs, rows)), data.pictures
 
 
 def _write(

@@ -1,8 +1,8 @@
-"""The outcome of a protocol: distances, and whose they are.
+"""The distances of a protocol's comparisons, and the people they belong to.
 
-One form for a list of a thousand pairs and for the 87 million of a whole set against itself: of
-these, the farther impostors are counted in a fine histogram, since only the nearest ones decide
-about low false match rates.
+One form serves a list of a thousand pairs and the 87 million pairs of a whole set against itself.
+In the latter the farther impostors are counted in a fine histogram, since only the nearest ones
+decide low false match rates.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class Scores:
     Attributes
     ----------
     person
-        int (pictures,): whose picture each is.
+        int (pictures,): the number of each picture's person.
     genuine
-        float64 (g,): increasing.
+        float64 (g,): distances, increasing.
     genuine_pairs
         int32 (g, 2): the pictures, reference first.
     impostor
-        float64 (k,): increasing; all of them, or the nearest.
+        float64 (k,): distances, increasing; all of them, or the nearest.
     impostor_pairs
-        int32 (k, 2)
+        int32 (k, 2): the pictures, reference first.
     genuine_lost, impostor_lost
-        Comparisons without a distance, for want of an embedding (failure to acquire).
+        Numbers of comparisons without a distance, for lack of an embedding (failure to acquire).
     histogram
-        int64 (CELLS,), or None if `impostor` is complete: how many impostors lie in each cell,
-        cell c reaching from (c - 1) to c times CELL, its upper end included.
+        int64 (CELLS,), or None if `impostor` is complete: the number of impostors in each cell;
+        cell c reaches from (c - 1) to c times CELL, its upper end included.
     appearances
         int (2, pictures), or None if `impostor` is complete: how often each picture with an
         embedding was a reference and a probe; every reference met every probe.
@@ -65,24 +65,23 @@ class Scores:
     symmetric: bool = False
 
     @classmethod
-    def of_pairs(cls, pairs: Pairs, rows: Floats) -> Scores:
-        """Compare as a list of pairs asks; failures to acquire may leave a kind empty.
+    def of_pairs(cls, pairs: Pairs, distance: Array) -> Scores:
+        """Sort the distances of a list of pairs; failures to acquire may leave a kind empty.
 
         Parameters
         ----------
         pairs
             The list.
-        rows
-            float32 (pictures, d): embeddings; NaN where there is none.
+        distance
+            float64 (n,): as `pair_distances` returns them.
         """
-        apart = pair_distances(pairs, rows)
-        acquired = np.isfinite(apart)
+        acquired = np.isfinite(distance)
         sides = np.stack([pairs.reference, pairs.probe], axis=1).astype(np.int32)
         parts = {}
         for kind in (True, False):
             chosen = np.flatnonzero(acquired & (pairs.same == kind))
-            order = chosen[np.argsort(apart[chosen], kind="stable")]
-            parts[kind] = apart[order], sides[order]
+            order = chosen[np.argsort(distance[chosen], kind="stable")]
+            parts[kind] = distance[order], sides[order]
         return cls(
             person=pairs.person,
             genuine=parts[True][0],
@@ -95,21 +94,28 @@ class Scores:
 
     @property
     def impostors(self) -> int:
-        """How many impostor comparisons have a distance."""
+        """The number of impostor comparisons with a distance."""
         return len(self.impostor) if self.histogram is None else int(self.histogram.sum())
 
     @property
+    def missing_kind(self) -> str | None:
+        """The kind, genuine or impostor, without any distance; None if both have some."""
+        if not len(self.genuine):
+            return "genuine"
+        return None if self.impostors else "impostor"
+
+    @property
     def complete_to(self) -> float:
-        """Up to this distance `impostor` has them all."""
+        """The distance up to which `impostor` holds all impostors."""
         return float("inf") if self.histogram is None else float(self.impostor[-1])
 
     @property
     def people(self) -> int:
-        """How many people the comparisons show."""
+        """The number of people in the comparisons."""
         return len(np.unique(self.person))
 
     def impostors_within(self, threshold: npt.ArrayLike) -> Counts:
-        """How many impostors lie at these distances or nearer.
+        """Count the impostors at these distances or nearer.
 
         Exact up to `complete_to`; beyond, exact at multiples of CELL and rounded down between.
         """
@@ -122,7 +128,7 @@ class Scores:
         return np.where(threshold <= self.complete_to, near, np.maximum(within, len(self.impostor)))
 
     def curve(self) -> ErrorCurve:
-        """FMR and FNMR over all thresholds that make a difference, of acquired comparisons."""
+        """Compute FMR and FNMR of acquired comparisons at all thresholds that make a difference."""
         threshold = np.unique(np.concatenate([self.genuine, self.impostor]))
         if self.histogram is not None:
             cells = np.flatnonzero(self.histogram) * CELL
@@ -142,7 +148,7 @@ class Scores:
         )
 
     def nearest_people(self) -> Array:
-        """float64: for every pair of people that `impostor` shows, their nearest distance."""
+        """Return the nearest distance of each pair of people in `impostor`: float64, increasing."""
         first, second = (self.person[self.impostor_pairs[:, side]] for side in (0, 1))
         low, high = np.minimum(first, second), np.maximum(first, second)
         # Sorted by distance, so the first of a pair of people is its nearest.
@@ -151,9 +157,22 @@ class Scores:
 
 
 def pair_distances(pairs: Pairs, rows: Floats) -> Array:
-    """float64 (n,): the distance of every comparison of a list; inf for a failure to acquire."""
+    """Compute the distance of every comparison of a list.
+
+    Parameters
+    ----------
+    pairs
+        The list.
+    rows
+        float32 (pictures, d): embeddings; NaN where there is none.
+
+    Returns
+    -------
+    float64 (n,)
+        The distances; inf for a failure to acquire.
+    """
     apart = np.empty(len(pairs.same))
-    step = 8192  # keeps the difference of two blocks of embeddings small
+    step = 8192  # bounds the memory that the difference of two blocks takes
     for start in range(0, len(apart), step):
         part = slice(start, start + step)
         apart[part] = distances(rows[pairs.reference[part]], rows[pairs.probe[part]])

@@ -9,78 +9,37 @@ from typing import Any
 import numpy as np
 
 from renzheng.datasets.types import Picture, Problem
+from renzheng.evaluation.comparisons.groups import Group
 from renzheng.evaluation.comparisons.measurement import Measurement
 from renzheng.evaluation.comparisons.scores import Scores
-from renzheng.evaluation.statistics.bootstrap import Estimate
-
-
-@dataclass(frozen=True)
-class Group:
-    """What a protocol showed for some of its comparisons.
-
-    Attributes
-    ----------
-    column, value
-        Which.
-    genuine, impostor
-        How many comparisons with a distance.
-    lost
-        The share of comparisons without one.
-    fmr, fnmr
-        At the threshold that is used for everyone.
-    equal_error_rate
-        At the group's own threshold.
-    """
-
-    column: str
-    value: str
-    genuine: int
-    impostor: int
-    lost: float
-    fmr: Estimate
-    fnmr: Estimate
-    equal_error_rate: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "column": self.column,
-            "value": self.value,
-            "genuine": self.genuine,
-            "impostor": self.impostor,
-            "lost": self.lost,
-            "fmr": self.fmr.to_dict(),
-            "fnmr": self.fnmr.to_dict(),
-            "equal_error_rate": self.equal_error_rate.to_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A protocol's outcome.
+    """The outcome of a protocol.
 
     Attributes
     ----------
     name
-        Of the protocol.
+        The name of the protocol.
     measurement
         The numbers.
     scores
         The distances.
     pictures
-        What the indices of `scores` mean.
-    acquired
-        How many pictures gave an embedding, of `attempted`.
+        The pictures that the indices of `scores` stand for.
+    attempted, acquired
+        The number of pictures, and of those that gave an embedding.
     group_threshold
         The distance at which groups are compared; None without groups.
     groups
-        By column and value.
+        The error rates of each value of each column.
     problems
-        What could not be used, and why: rows left out and failures to acquire.
+        The data that could not be used, with reasons: rows left out and failures to acquire.
     rejected
-        How many rows or pictures were left out, and count nowhere.
+        The number of rows or pictures that were left out, and count nowhere.
     provenance
-        Pack, versions, data digest, settings, time.
+        Pack, versions, data digest, settings and time.
     """
 
     name: str
@@ -101,7 +60,7 @@ class Study:
         return 1 - self.acquired / self.attempted
 
     def differentials(self) -> dict[str, dict[str, float | None]]:
-        """By column, how far its groups lie apart: the highest rate over the lowest."""
+        """Return, by column, the highest rate of its groups over the lowest."""
         found: dict[str, dict[str, float | None]] = {}
         for column in dict.fromkeys(group.column for group in self.groups):
             chosen = [group for group in self.groups if group.column == column]
@@ -112,7 +71,7 @@ class Study:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "protocol": self.name,
             **self.measurement.to_dict(),

@@ -1,1 +1,1 @@
-"""One-to-many search measured."""
+"""Measurement of one-to-many search."""

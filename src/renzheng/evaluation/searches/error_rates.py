@@ -7,12 +7,10 @@ is the identification rate of a closed set; over R it makes the cumulative match
 (CMC).
 
 A failure to acquire or to enrol is a miss in FNIR. In FPIR a search that failed to acquire does not
-count: to take it for right would reward blindness.
+count: counting it as correct would reward a system that sees nothing.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +18,13 @@ import numpy.typing as npt
 from renzheng.datasets.types import Indices
 from renzheng.evaluation.comparisons.scores import Array
 from renzheng.evaluation.searches.ranking import SearchScores
-from renzheng.evaluation.statistics.bootstrap import REPLICATES, Progress
 
 
 class WeightedSearches:
     """Searches in which people count more or less often: one replicate, or the measurement itself.
 
-    Who is enrolled stays the same; people count as those who are searched for.
+    The people who are searched for are weighted, and the database stays as it is: an interval says
+    what other searches would show against these people, not against others.
 
     Parameters
     ----------
@@ -65,11 +63,11 @@ class WeightedSearches:
         self._rank, self._mated = scores.rank, mated
 
     def fpir_at(self, threshold: npt.ArrayLike) -> Array:
-        """The share of non-mated searches with a candidate at these distances or nearer."""
+        """Return the share of non-mated searches with a candidate at these distances or nearer."""
         return self._share(self._false, self._nearest, threshold)
 
     def tpir_at(self, threshold: npt.ArrayLike) -> Array:
-        """The share of mated searches with the mate at these distances or nearer: 1 - FNIR.
+        """Return the share of mated searches with the mate at these distances or nearer: 1 - FNIR.
 
         At ``inf`` a search without a mate's distance is a miss all the same.
         """
@@ -77,9 +75,9 @@ class WeightedSearches:
         return self._share(self._found, self._mate, threshold)
 
     def tpir_at_fpir(self, max_fpir: float) -> tuple[float, float]:
-        """The highest TPIR that keeps FPIR at or below `max_fpir`, and its threshold.
+        """Return the highest TPIR that keeps FPIR at or below `max_fpir`, and its threshold.
 
-        The threshold is the largest that occurs among all the distances; -inf where none will do.
+        The threshold is the largest that occurs among all the distances; -inf if none keeps it.
         """
         allowed = max_fpir * self._false[-1] * (1 + 1e-12)
         accepted = int(np.searchsorted(self._false, allowed, side="right")) - 1
@@ -93,7 +91,7 @@ class WeightedSearches:
         return float(self.tpir_at(threshold)), threshold
 
     def identification_rate(self, ranks: npt.ArrayLike) -> Array:
-        """CMC: the share of mated searches with the mate among so many nearest, at any distance."""
+        """Return the CMC: the share of mated searches with the mate at these ranks or nearer."""
         known = np.isfinite(self._rank)
         order = np.argsort(self._rank[known], kind="stable")
         found = np.concatenate([[0.0], np.cumsum(self._mated[known][order])])
@@ -104,38 +102,6 @@ class WeightedSearches:
         return _divide(
             summed[np.searchsorted(distance, threshold, side="right")], float(summed[-1])
         )
-
-
-def draw_people(
-    scores: SearchScores,
-    count: int = REPLICATES,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Iterator[Array]:
-    """Draw the people who are searched for, again and again: weights for `WeightedSearches`.
-
-    All of a person's searches come together. The database stays as it is, so that an interval says
-    what other searches would show against these people, not against others.
-
-    Parameters
-    ----------
-    scores
-        The searches.
-    count
-        How many draws.
-    seed
-        Of the random numbers.
-    progress
-        Told after each draw.
-    """
-    rng = np.random.default_rng(seed)
-    known = np.union1d(scores.mated_person, scores.nonmated_person)
-    for done in range(count):
-        drawn = known[rng.integers(len(known), size=len(known))]
-        yield np.bincount(drawn, minlength=int(known[-1]) + 1).astype(np.float64)
-        if progress:
-            progress(done + 1, count)
 
 
 def _weights(person: Indices, weight: Array, per_person: bool) -> Array:

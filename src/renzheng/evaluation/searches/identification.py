@@ -1,4 +1,4 @@
-"""One-to-many search carried out: pictures embedded, everyone enrolled, the others searched for."""
+"""A study of one-to-many search: everyone enrolled, the other pictures searched for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from renzheng.datasets.types import People, Problem
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.comparisons.calibration import split_people
-from renzheng.evaluation.comparisons.evaluator import Evaluator, provenance
+from renzheng.evaluation.comparisons.evaluator import Evaluator
+from renzheng.evaluation.sampling import split_people
 from renzheng.evaluation.searches.measurement import (
     MAX_FPIRS,
     SearchMeasurement,
@@ -35,24 +35,24 @@ from renzheng.types import Floats
 
 LEAVE_ONE_OUT, DISJOINT = "leave-one-out", "disjoint"
 _SIZES = tuple(step * 10**power for power in range(2, 7) for step in (1, 3))
-_GALLERIES = 30  # of each size; below, their middle 95 % is that of the outermost two
+_GALLERIES = 30  # of each size; with fewer, the middle 95 % is set by the outermost two
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How searches are judged.
+class SearchRules:
+    """The rules by which searches are judged.
 
     Attributes
     ----------
     max_fpirs
         The false positive identification rates to report, each above 0 and below 1.
     rank
-        The mate must be among so many nearest; 0 for no such condition.
+        The number of nearest candidates that must include the mate; 0 for no such condition.
     references
         ``first`` or ``random`` (`choose_references`).
     held_out
         The share of the people to measure on: those whom `renzheng calibrate --hold-out SHARE`
-        with the same seed leaves out. None for all.
+        holds out with the same seed. None for all.
     """
 
     max_fpirs: tuple[float, ...] = MAX_FPIRS
@@ -80,30 +80,31 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class IdentificationStudy:
-    """What searches showed.
+    """The results of searches.
 
     Attributes
     ----------
     name
-        Of the people.
+        The name of the people.
     attempted, acquired
-        Pictures, and how many gave an embedding.
+        The number of pictures, and of those that gave an embedding.
     people
-        How many people the pictures show.
+        The number of people in the pictures.
     references
-        How they were chosen.
+        The way the references were chosen.
     leave_one_out
-        Everyone enrolled; the headline. It has the largest database and the most searches that the
-        data can give, and draws nobody by chance.
+        Searches with everyone enrolled; the headline. It has the largest database and the most
+        searches that the data allow, and draws nobody at random.
     disjoint
-        Half of the people enrolled and the others searched for in vain; None where too few people
-        have a second picture.
+        Searches with half of the people enrolled, the others being the non-mated ones; None where
+        too few people have a second picture.
     galleries
-        The promised FPIR held against databases of several sizes; empty without a calibration.
+        The promised FPIR beside that observed in databases of several sizes; empty without a
+        calibration.
     sizes
-        What can be found in databases of several sizes.
+        Identification rates in databases of several sizes.
     problems, rejected, provenance
-        As in `Study`.
+        See `Study`.
     """
 
     name: str
@@ -121,11 +122,11 @@ class IdentificationStudy:
 
     @property
     def ways(self) -> tuple[SearchMeasurement, ...]:
-        """Both ways of non-mated searches, the headline first."""
+        """Both kinds of searches, the headline first."""
         return tuple(way for way in (self.leave_one_out, self.disjoint) if way is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "protocol": f"{self.name}, identification",
             "people": self.people,
@@ -148,7 +149,7 @@ class IdentificationStudy:
 def identify(
     evaluator: Evaluator,
     people: People,
-    rules: Rules | None = None,
+    rules: SearchRules | None = None,
     *,
     sizes: Sequence[int] = _SIZES,
 ) -> IdentificationStudy:
@@ -157,14 +158,13 @@ def identify(
     Parameters
     ----------
     evaluator
-        Its pack and calibration are what is measured, its settings hold.
+        The evaluator whose pack and calibration are measured.
     people
         The pictures; one of each person is enrolled.
     rules
-        How searches are judged.
+        The rules by which searches are judged.
     sizes
-        Of the smaller databases in which the promised FPIR is tried; those above all there are
-        become all there are.
+        The sizes of the smaller databases in which the promised FPIR is tested.
 
     Raises
     ------
@@ -172,9 +172,9 @@ def identify(
         If there are too few people or pictures for either kind of search, before or after failures
         to acquire.
     """
-    rules = rules or Rules()
+    rules = rules or SearchRules()
     seed = evaluator.settings.seed
-    people, rows, embedded = evaluator.embed_people(people)
+    people, embedded = evaluator.embed_people(people)
     name = people.name
     if rules.held_out is not None:
         chosen = np.flatnonzero(split_people(people.person, rules.held_out, seed))
@@ -183,8 +183,8 @@ def identify(
                 "the people held out are too few to search among", source=people.name
             )
         people, embedded = people.select(chosen), embedded.select(chosen)
-        rows = embedded.rows
         name = f"{name}: the people held out"
+    rows = embedded.rows
     references = choose_references(people.person, rules.references, seed)
     whole = leave_one_out(people.person, references)
     measured = _measure(evaluator, LEAVE_ONE_OUT, rows, whole, rules)
@@ -203,17 +203,13 @@ def identify(
         [*(size for size in sizes if size < enrolled), enrolled],
         galleries=_GALLERIES,
         seed=seed,
-        progress=evaluator.step("drawing databases"),
+        progress=evaluator.progress_of("drawing databases"),
     )
     draws = evaluator.settings.draws
-    failures = [
-        Problem(people.pictures[i].name, failure.reason)
-        for i, failure in sorted(embedded.failures.items())
-    ]
     return IdentificationStudy(
         name=name,
         attempted=len(rows),
-        acquired=int(np.isfinite(rows[:, 0]).sum()),
+        acquired=int(embedded.acquired.sum()),
         people=len(np.unique(people.person)),
         references=rules.references,
         leave_one_out=measured,
@@ -222,10 +218,10 @@ def identify(
         if calibration is None
         else gallery_promises(parts, calibration, draws=draws, seed=seed),
         sizes=by_size(parts, rules.max_fpirs, draws=draws, seed=seed),
-        problems=(*people.problems, *failures, *unmeasured),
+        problems=(*people.problems, *embedded.problems(people.pictures), *unmeasured),
         rejected=len(people.problems),
         provenance={
-            **provenance(evaluator.verifier, evaluator.settings, embedded.digest),
+            **evaluator.provenance(embedded.digest),
             "references": rules.references,
             "held_out": rules.held_out,
         },
@@ -233,15 +229,15 @@ def identify(
 
 
 def _measure(
-    evaluator: Evaluator, name: str, rows: Floats, searches: Searches, rules: Rules
+    evaluator: Evaluator, name: str, rows: Floats, searches: Searches, rules: SearchRules
 ) -> SearchMeasurement:
     return measure_searches(
         name,
-        search(rows, searches, progress=evaluator.step(f"searching ({name})")),
+        search(rows, searches, progress=evaluator.progress_of(f"searching ({name})")),
         calibration=evaluator.verifier.calibration,
         max_fpirs=rules.max_fpirs,
         rank=rules.rank or None,
         draws=evaluator.settings.draws,
         seed=evaluator.settings.seed,
-        progress=evaluator.step(f"drawing people ({name})"),
+        progress=evaluator.progress_of(f"drawing people ({name})"),
     )

@@ -1,4 +1,4 @@
-"""From searches to the numbers of a report, each with its interval (terms: ISO/IEC 19795-1)."""
+"""The numbers of a report, computed from searches, each with its interval (ISO/IEC 19795-1)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.comparisons.scores import Array
-from renzheng.evaluation.searches.error_rates import (
-    WeightedSearches,
-    draw_people,
-)
+from renzheng.evaluation.searches.error_rates import WeightedSearches
 from renzheng.evaluation.searches.ranking import SearchScores
-from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate, Progress, interval
+from renzheng.evaluation.statistics.bootstrap import (
+    REPLICATES,
+    RULE_OF_30,
+    Estimate,
+    Progress,
+    bootstrap,
+)
 from renzheng.verification.calibration import Calibration, fmr_for_fpir
 
-MAX_RANK = 50  # of the CMC
+MAX_RANK = 50  # the last rank of the CMC
 MAX_FPIRS = (0.1, 0.01, 0.001)
-_RULE_OF_30 = 30
 
 
 @dataclass(frozen=True)
 class SearchPoint:
-    """What a threshold does.
+    """Identification rates at one threshold.
 
     Attributes
     ----------
     max_fpir
-        What was asked for: the threshold is the largest distance that keeps it on these searches.
+        The rate that was asked for: the threshold is the largest distance that keeps it on these
+        searches.
     threshold
-        The distance; who is at most that far is a candidate.
+        The distance; whoever is at most that far away is a candidate.
     tpir
         True positive identification rate, 1 - FNIR; failures to acquire and to enrol are misses.
     tpir_of_people
@@ -40,9 +44,9 @@ class SearchPoint:
     fpir_of_people
         FPIR at the threshold, every person counting once.
     false_positives
-        How many non-mated searches return a candidate.
+        The number of non-mated searches that return a candidate.
     people
-        How many people these are searches for.
+        The number of people whom these searches are for.
     """
 
     max_fpir: float
@@ -55,11 +59,14 @@ class SearchPoint:
 
     @property
     def supported(self) -> bool:
-        """Rule of 30: searches for one person are not independent and count as one."""
-        return self.people >= _RULE_OF_30
+        """Whether `people` is 30 or more (rule of 30).
+
+        Searches for one person are not independent and count as one.
+        """
+        return self.people >= RULE_OF_30
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "max_fpir": self.max_fpir,
             "threshold": self.threshold if np.isfinite(self.threshold) else None,
@@ -75,18 +82,18 @@ class SearchPoint:
 
 @dataclass(frozen=True)
 class PromisedPoint:
-    """What the pack's calibration promises a database of this size, and what was seen.
+    """A promise of the pack's calibration for a database of this size, beside what was observed.
 
     Attributes
     ----------
     max_fpir
-        What was asked for.
+        The rate that was asked for.
     fmr
         The false match rate of one comparison that promises it (`fmr_for_fpir`).
     threshold
-        Its distance; None where the calibration cannot speak for so low a rate.
+        The distance of `fmr`; None where that is below the resolution of the calibration.
     fpir, tpir
-        Observed at it; None without a threshold.
+        The rates observed at `threshold`; None without one.
     """
 
     max_fpir: float
@@ -96,7 +103,7 @@ class PromisedPoint:
     tpir: Estimate | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "promised_fpir": self.max_fpir,
             "fmr": self.fmr,
@@ -108,29 +115,30 @@ class PromisedPoint:
 
 @dataclass(frozen=True, eq=False)
 class SearchMeasurement:
-    """What one way of non-mated searches showed.
+    """The measured rates of one kind of searches.
 
     Attributes
     ----------
     name
         ``leave-one-out`` or ``disjoint``.
     enrolled, not_enrolled
-        People with a reference, and those whose reference failed (failure to enrol).
+        Numbers of people with a reference, and of those whose reference failed (failure to enrol).
     mated, mated_lost, mates_missing, mated_people
-        Mated searches in all; those that failed to acquire; those whose mate was not enrolled; how
-        many people they are for.
+        Numbers of mated searches, of those that failed to acquire, of those whose mate was not
+        enrolled, and of the people they are for.
     nonmated, nonmated_lost, nonmated_people
-        Non-mated searches in all, those that failed to acquire, and for how many people.
+        Numbers of non-mated searches, of those that failed to acquire, and of the people they are
+        for.
     rank
         R of every TPIR; None for no condition.
     points
-        One an FPIR asked for, as far down as one search reaches.
+        One for each FPIR asked for, as far down as one search reaches.
     identification
-        The CMC: identification rates of rank 1 to 50 at most, of a closed set.
+        The CMC: closed-set identification rates from rank 1 up to rank 50 at most.
     identification_of_people
         The same with every person counting once.
     promises
-        The calibration's thresholds, if the pack has one.
+        One for each FPIR asked for, if the pack has a calibration.
     curve_fpir, curve_tpir
         float64 (c,): the curve, thinned to what a plot can show.
     """
@@ -154,7 +162,7 @@ class SearchMeasurement:
     curve_tpir: Array
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "enrolled": self.enrolled,
             "failed_to_enrol": self.not_enrolled,
@@ -194,82 +202,69 @@ def measure_searches(
     Parameters
     ----------
     name
-        Passed through.
+        The name of this kind of searches, passed through.
     scores
         The searches.
     calibration
-        Of the pack, to hold against the searches.
+        The pack's calibration, to hold against the searches.
     max_fpirs
         The false positive identification rates to report.
     rank
         As in `WeightedSearches`.
-    draws, seed
-        Of the replicates.
-    progress
-        Told after each replicate.
+    draws, seed, progress
+        As in `bootstrap`.
     """
-    plain = WeightedSearches(scores, rank=rank)
-    by_person = WeightedSearches(scores, rank=rank, per_person=True)
     searched = len(scores.nearest) - scores.nonmated_lost
     wanted = [rate for rate in max_fpirs if rate * searched >= 1]
     ranks = np.arange(1, min(MAX_RANK, scores.enrolled) + 1)
-    asked = [] if calibration is None else _asked(calibration, max_fpirs, scores.enrolled)
-    cuts = np.array([cut for _, cut in asked if cut is not None])
-    found = [plain.tpir_at_fpir(rate) for rate in wanted]
-    places = np.array([threshold for _, threshold in found])
-    drawn: dict[str, list[Array]] = {}
-    for weight in draw_people(scores, draws, seed=seed, progress=progress):
-        each = WeightedSearches(scores, weight, rank=rank)
-        once = WeightedSearches(scores, weight, rank=rank, per_person=True)
-        chosen = [each.tpir_at_fpir(rate) for rate in wanted]
-        for key, values in (
-            ("tpir", np.array([tpir for tpir, _ in chosen])),
-            ("tpir_once", once.tpir_at([threshold for _, threshold in chosen])),
-            ("fpir_once", once.fpir_at(places)),
-            ("cmc", each.identification_rate(ranks)),
-            ("cmc_once", once.identification_rate(ranks)),
-            ("promise_fpir", each.fpir_at(cuts)),
-            ("promise_tpir", each.tpir_at(cuts)),
-        ):
-            drawn.setdefault(key, []).append(values)
+    promised = [] if calibration is None else _promised(calibration, max_fpirs, scores.enrolled)
+    cuts = np.array([threshold for _, threshold in promised if threshold is not None])
+    plain = WeightedSearches(scores, rank=rank)
+    thresholds = np.array([plain.tpir_at_fpir(rate)[1] for rate in wanted])
 
-    def estimates(key: str, values: Array, independent: int | None = None) -> list[Estimate]:
-        rows = np.array(drawn[key]) if key in drawn else np.empty((0, len(values)))
-        return [interval(float(v), rows[:, k], independent) for k, v in enumerate(values)]
+    def statistics(weight: Array | None) -> dict[str, npt.ArrayLike]:
+        weighted = WeightedSearches(scores, weight, rank=rank)
+        per_person = WeightedSearches(scores, weight, rank=rank, per_person=True)
+        found = [weighted.tpir_at_fpir(rate) for rate in wanted]
+        return {
+            "tpir": [tpir for tpir, _ in found],
+            "tpir of people": per_person.tpir_at([threshold for _, threshold in found]),
+            "fpir of people": per_person.fpir_at(thresholds),
+            "identification rate": weighted.identification_rate(ranks),
+            "identification rate of people": per_person.identification_rate(ranks),
+            "promised fpir": weighted.fpir_at(cuts),
+            "promised tpir": weighted.tpir_at(cuts),
+        }
 
-    mated_people = len(np.unique(scores.mated_person))
+    everyone = np.union1d(scores.mated_person, scores.nonmated_person)
+    found = bootstrap(everyone, statistics, draws, seed=seed, progress=progress)
     nearest = scores.nearest
     people = len(np.unique(scores.nonmated_person[~np.isnan(nearest)]))
-    columns = (
-        estimates("tpir", np.array([tpir for tpir, _ in found])),
-        estimates("tpir_once", by_person.tpir_at(places)),
-        estimates("fpir_once", by_person.fpir_at(places), people),
-    )
     points = []
-    for rate, place, tpir, tpir_once, fpir_once in zip(wanted, places, *columns, strict=True):
-        false = nearest <= place
+    for rate, threshold, tpir, tpir_of_people, fpir_of_people in zip(
+        wanted,
+        thresholds,
+        found.estimates("tpir"),
+        found.estimates("tpir of people"),
+        found.estimates("fpir of people", people),
+        strict=True,
+    ):
+        false = nearest <= threshold
         points.append(
             SearchPoint(
                 max_fpir=rate,
-                threshold=float(place),
+                threshold=float(threshold),
                 tpir=tpir,
-                tpir_of_people=tpir_once,
-                fpir_of_people=fpir_once,
+                tpir_of_people=tpir_of_people,
+                fpir_of_people=fpir_of_people,
                 false_positives=int(false.sum()),
                 people=len(np.unique(scores.nonmated_person[false])),
             )
         )
-    seen = iter(
-        zip(
-            estimates("promise_fpir", plain.fpir_at(cuts), people),
-            estimates("promise_tpir", plain.tpir_at(cuts)),
-            strict=True,
-        )
+    fpirs = found.estimates("promised fpir", people)
+    observed = dict(
+        zip(cuts.tolist(), zip(fpirs, found.estimates("promised tpir"), strict=True), strict=True)
     )
-    promises = []
-    for rate, (fmr, cut) in zip(max_fpirs, asked, strict=False):
-        observed = (None, None) if cut is None else next(seen)
-        promises.append(PromisedPoint(rate, fmr, cut, *observed))
     curve_fpir, curve_tpir = _curve(plain, searched)
     return SearchMeasurement(
         name=name,
@@ -278,35 +273,40 @@ def measure_searches(
         mated=len(scores.mate),
         mated_lost=scores.mated_lost,
         mates_missing=scores.mates_missing,
-        mated_people=mated_people,
+        mated_people=len(np.unique(scores.mated_person)),
         nonmated=len(nearest),
         nonmated_lost=scores.nonmated_lost,
         nonmated_people=len(np.unique(scores.nonmated_person)),
         rank=rank,
         points=tuple(points),
-        identification=tuple(estimates("cmc", plain.identification_rate(ranks))),
-        identification_of_people=tuple(estimates("cmc_once", by_person.identification_rate(ranks))),
-        promises=tuple(promises),
+        identification=tuple(found.estimates("identification rate")),
+        identification_of_people=tuple(found.estimates("identification rate of people")),
+        promises=tuple(
+            PromisedPoint(
+                rate, fmr, threshold, *((None, None) if threshold is None else observed[threshold])
+            )
+            for rate, (fmr, threshold) in zip(max_fpirs, promised, strict=False)
+        ),
         curve_fpir=curve_fpir,
         curve_tpir=curve_tpir,
     )
 
 
-def _asked(
+def _promised(
     calibration: Calibration, max_fpirs: Sequence[float], enrolled: int
 ) -> list[tuple[float, float | None]]:
-    """The false match rate that keeps each promise, and its distance."""
+    """Return the false match rate that keeps each FPIR, and its distance."""
     found: list[tuple[float, float | None]] = []
     for max_fpir in max_fpirs:
         fmr = fmr_for_fpir(max_fpir, enrolled)
         try:
             found.append((fmr, calibration.threshold_at(fmr)))
-        except InvalidInput:  # finer than the calibration speaks
+        except InvalidInput:  # below the resolution of the calibration
             found.append((fmr, None))
     return found
 
 
 def _curve(plain: WeightedSearches, searched: int, points: int = 200) -> tuple[Array, Array]:
-    """TPIR at FPIRs evenly spread in their logarithm, from one search up to all."""
+    """Return FPIRs evenly spread in their logarithm, from one search up to all, and their TPIRs."""
     fpir = np.geomspace(1 / searched, 1, points) if searched > 1 else np.ones(1)
     return fpir, np.array([plain.tpir_at_fpir(float(rate))[0] for rate in fpir])

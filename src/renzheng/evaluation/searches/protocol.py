@@ -1,6 +1,6 @@
-"""Identification: one reference of everyone is enrolled, other pictures are searched for.
+"""Protocols of identification: one reference of each person enrolled, other pictures searched for.
 
-Terms: ISO/IEC 19795-1. A search is mated where the person is enrolled; the mate is that reference.
+Terms: ISO/IEC 19795-1. A search is mated if its person is enrolled; the mate is that reference.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ import numpy as np
 
 from renzheng.datasets.types import Indices
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.comparisons.calibration import split_people
-from renzheng.evaluation.searches.enrolment import first_of_each
+from renzheng.evaluation.sampling import first_of_each, split_people
 
 REFERENCES = ("first", "random")
 
 
 @dataclass(frozen=True, eq=False)
 class Searches:
-    """Who is enrolled, and what is searched for.
+    """The references that are enrolled, and the pictures that are searched for.
 
     Attributes
     ----------
     person
-        int (pictures,): whose picture each is.
+        int (pictures,): the number of each picture's person.
     references
         int (n,): the pictures enrolled, one of each person.
     mated
         int (m,): pictures of people who are enrolled, other than the references.
     nonmated
-        int (k,): pictures whose person is not enrolled, or is taken out for that search.
+        int (k,): pictures of people who are not enrolled, or are taken out for that search.
     """
 
     person: Indices
@@ -40,22 +39,22 @@ class Searches:
 
 
 def choose_references(person: Indices, how: str = "first", seed: int = 0) -> Indices:
-    """One picture of each person.
+    """Choose one picture of each person.
 
     Parameters
     ----------
     person
-        int (pictures,)
+        int (pictures,): the number of each picture's person.
     how
         ``first``: the first in order, which is by name in a folder and by row in a table.
-        ``random``: any, each as likely.
+        ``random``: any of them, with equal probability.
     seed
-        Of the random ones.
+        Seed of the random choice.
 
     Returns
     -------
     int (people,)
-        Increasing.
+        The chosen pictures, increasing.
 
     Raises
     ------
@@ -72,31 +71,31 @@ def choose_references(person: Indices, how: str = "first", seed: int = 0) -> Ind
 
 
 def leave_one_out(person: Indices, references: Indices) -> Searches:
-    """Everyone is enrolled; a non-mated search takes the searched person out of the database.
+    """Enrol everyone; a non-mated search takes the searched person out of the database.
 
-    Every picture that is no reference is searched for twice: with its mate enrolled among `n`
-    people, and without it among the `n` - 1 others.
+    Every picture that is not a reference is searched for twice: among all `n` people with its mate,
+    and among the `n` - 1 others without it.
 
     Raises
     ------
     InvalidInput
-        If nobody has a second picture, or only one person is there.
+        If nobody has a second picture, or there is only one person.
     """
     probes = np.setdiff1d(np.arange(len(person)), references)
     return _checked(Searches(person, references, probes, probes))
 
 
 def disjoint(person: Indices, references: Indices, share: float = 0.5, seed: int = 0) -> Searches:
-    """A share of the people is not enrolled, and all their pictures are the non-mated searches.
+    """Leave a share of the people unenrolled; all their pictures are the non-mated searches.
 
     Parameters
     ----------
     person, references
-        int (pictures,), int (people,)
+        int (pictures,), int (people,): the number of each picture's person, and the references.
     share
-        Of the people who are not enrolled, above 0 and below 1.
+        The share of the people who are not enrolled, above 0 and below 1.
     seed
-        Of who they are.
+        Seed of their choice.
 
     Raises
     ------
@@ -113,7 +112,7 @@ def disjoint(person: Indices, references: Indices, share: float = 0.5, seed: int
 def _checked(searches: Searches) -> Searches:
     if len(searches.references) < 2:
         raise InvalidInput(
-            f"{len(searches.references)} person(s) can be enrolled, two at least are needed",
+            f"{len(searches.references)} person(s) can be enrolled, at least two are needed",
             remedy="give pictures of more people",
         )
     for kind, pictures in (("mated", searches.mated), ("non-mated", searches.nonmated)):

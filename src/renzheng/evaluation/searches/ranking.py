@@ -1,4 +1,4 @@
-"""Every search against every reference, in blocks: exact distances and ranks."""
+"""Comparison of every search with every reference, in blocks: exact distances and ranks."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ _BLOCK = 256  # searches at a time: 256 x 13,000 distances are 27 MB
 
 @dataclass(frozen=True, eq=False)
 class SearchScores:
-    """What the searches found.
+    """The distances and ranks that the searches found.
 
     Attributes
     ----------
     enrolled
-        References with an embedding.
+        The number of references with an embedding.
     not_enrolled
-        References without (failure to enrol).
+        The number of references without one (failure to enrol).
     mated_person
-        int (m,): whose each mated search is.
+        int (m,): the number of each mated search's person.
     mate
         float64 (m,): the distance of its mate; inf where either picture has no embedding.
     rank
-        float64 (m,): 1 where the mate is nearest of all; whoever is as near counts as nearer. inf
-        where `mate` is.
+        float64 (m,): 1 where the mate is the nearest of all; ties count as nearer. inf where `mate`
+        is.
     nonmated_person
-        int (k,): whose each non-mated search is.
+        int (k,): the number of each non-mated search's person.
     nearest
         float64 (k,): the distance of the nearest candidate, who is another person; NaN for a
         failure to acquire.
     mated_lost
-        How many mated searches failed to acquire; those whose mate is not enrolled are more.
+        The number of mated searches that failed to acquire, without those whose mate is not
+        enrolled.
     """
 
     enrolled: int
@@ -55,31 +56,32 @@ class SearchScores:
 
     @property
     def nonmated_lost(self) -> int:
-        """How many non-mated searches failed to acquire."""
+        """The number of non-mated searches that failed to acquire."""
         return int(np.isnan(self.nearest).sum())
 
     @property
     def mates_missing(self) -> int:
-        """How many mated searches were acquired, but their mate was not enrolled."""
+        """The number of mated searches that were acquired, but whose mate was not enrolled."""
         return int(np.isinf(self.mate).sum()) - self.mated_lost
 
 
 @dataclass(frozen=True, eq=False)
 class SubGalleries:
-    """Non-mated searches in databases of some of the people, drawn by chance.
+    """Non-mated searches in databases of some of the people, drawn at random.
 
     Attributes
     ----------
     sizes
-        How many people are enrolled, increasing. Whoever is searched for is not among them: one
-        fewer where the person was drawn.
+        The numbers of people enrolled, increasing. The person searched for is not among them: one
+        fewer where that person was drawn.
     person
-        int (k,): whose each search is; failures to acquire are left out.
+        int (k,): the number of each search's person; failures to acquire are left out.
     nearest
         float32 (sizes, galleries, k): the distance of the nearest candidate; inf where there is
-        none. Where all are enrolled the databases are one and the same, and given once for each.
+        none. Where everyone is enrolled all databases are the same, and the same values are
+        repeated for each.
     mate
-        float32 (k,): the distance of the person's own reference; inf for whom there is none.
+        float32 (k,): the distance of the person's own reference; inf where there is none.
     """
 
     sizes: tuple[int, ...]
@@ -96,9 +98,9 @@ def search(rows: Floats, searches: Searches, *, progress: Progress | None = None
     rows
         float32 (pictures, d), unit length; NaN for a failure to acquire.
     searches
-        Who is enrolled and what is searched for.
+        The references that are enrolled, and the pictures that are searched for.
     progress
-        Told after each block.
+        Called after each block.
 
     Raises
     ------
@@ -143,23 +145,23 @@ def search_parts(
 ) -> SubGalleries:
     """Carry out the non-mated searches in smaller databases, several of each size.
 
-    Databases of different sizes that are drawn together hold one another.
+    The databases that are drawn together are nested: each larger one contains the smaller ones.
 
     Parameters
     ----------
     rows, searches, progress
-        As in `search`.
+        See `search`.
     sizes
-        How many people to enrol; those above all there are become all there are.
+        The numbers of people to enrol; numbers above that of all people become that number.
     galleries
-        How many databases of each size.
+        The number of databases of each size.
     seed
-        Of who is in them.
+        Seed of the choice of people.
 
     Raises
     ------
     InvalidInput
-        As `search`, or if a size or `galleries` is below 1.
+        As in `search`, or if a size or `galleries` is below 1.
     """
     acquired = np.isfinite(rows[:, 0])
     whole = int(acquired[searches.references].sum())
@@ -185,15 +187,20 @@ def search_parts(
 def _blocks(
     rows: Floats, searches: Searches, probes: Indices, progress: Progress | None
 ) -> Iterator[tuple[Indices, Array, Array]]:
-    """Block by block: searches with an embedding, int (p,); the distances of their mates, float64
-    (p,), inf without; and of all the references, (p, n), the mates' again inf.
+    """Compute distances block by block.
+
+    Yields
+    ------
+    int (p,), float64 (p,), float64 (p, n)
+        Searches with an embedding; the distances of their mates, inf without one; the distances of
+        all references, those of mates inf.
     """
     acquired = np.isfinite(rows[:, 0])
     references = searches.references[acquired[searches.references]]
     probes = probes[acquired[probes]]
     if len(references) < 2:
         raise InvalidInput(
-            f"{len(references)} person(s) could be enrolled, two at least are needed",
+            f"{len(references)} person(s) could be enrolled, at least two are needed",
             remedy="give pictures of more people that show a face",
         )
     table = rows[references].astype(np.float64)

@@ -1,23 +1,25 @@
-"""What becomes of searches as more people are enrolled: measured in databases of several sizes."""
+"""Identification rates as more people are enrolled, measured in databases of several sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.datasets.types import Indices
 from renzheng.evaluation.comparisons.scores import Array
 from renzheng.evaluation.searches.ranking import SubGalleries
-from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate, interval
+from renzheng.evaluation.statistics.bootstrap import REPLICATES, Estimate, bootstrap
 from renzheng.types import Floats
 from renzheng.verification.calibration import Calibration, promised_fpir
 
-_STEPS = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
-_MOST_STEPS = 5  # above what the calibration can speak for; higher rates promise a search nothing
-_MOST_DRAWS = 200  # each weighs every search in every database
+_RATES = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
+_MAX_RATES = 5  # above the resolution of the calibration; higher rates promise a search nothing
+_MAX_DRAWS = 200  # each weighs every search in every database
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class GalleryPromise:
     Attributes
     ----------
     enrolled
-        The size.
+        The number of people enrolled.
     fmr, threshold
-        What the calibration says of one comparison, and its distance.
+        The false match rate of one comparison, and the distance that the calibration gives to it.
     promised
-        By `promised_fpir`.
+        The FPIR that follows from `fmr` (`promised_fpir`).
     fpir, fpir_of_people
-        Observed, the mean over databases; the second with every person counting once.
+        The observed rate, the mean over databases; the second with every person counting once.
     galleries
         The middle 95 % of the databases' own FPIRs; None where all databases are the same.
     """
@@ -47,7 +49,7 @@ class GalleryPromise:
     galleries: tuple[float, float] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "enrolled": self.enrolled,
             "fmr": self.fmr,
@@ -62,17 +64,17 @@ class GalleryPromise:
 
 @dataclass(frozen=True)
 class SizePoint:
-    """What can be found among so many people.
+    """Identification rates in databases of one size.
 
     Attributes
     ----------
     enrolled
-        The size.
+        The number of people enrolled.
     rank_one
         The closed-set identification rate of rank 1.
     tpir
-        By FPIR asked for, TPIR with the mate nearest of all; the threshold is one for all
-        databases of the size.
+        For each FPIR asked for, (FPIR, TPIR with the mate nearest of all); all databases of the
+        size have one threshold.
     """
 
     enrolled: int
@@ -80,7 +82,7 @@ class SizePoint:
     tpir: tuple[tuple[float, Estimate], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "enrolled": self.enrolled,
             "rank_one": self.rank_one.to_dict(),
@@ -89,28 +91,27 @@ class SizePoint:
 
 
 def spoken_rates(calibration: Calibration) -> tuple[float, ...]:
-    """The false match rates that a promise is tried at: from the lowest the calibration knows."""
+    """Return the false match rates to test promises at, from the calibration's resolution up."""
     finest = calibration.resolution
-    return (finest, *[rate for rate in _STEPS if rate > finest * (1 + 1e-9)][:_MOST_STEPS])
+    return (finest, *[rate for rate in _RATES if rate > finest * (1 + 1e-9)][:_MAX_RATES])
 
 
 def gallery_promises(
     found: SubGalleries, calibration: Calibration, *, draws: int = REPLICATES, seed: int = 0
 ) -> tuple[GalleryPromise, ...]:
-    """Hold promised FPIRs against what databases of several sizes showed.
+    """Compare promised FPIRs with those observed in databases of several sizes.
 
-    Rates at which a search would return a stranger more often than once in each database are left
-    out, but for the lowest.
+    Rates at which a search would return more than one impostor from each database are left out, all
+    but the lowest.
 
     Parameters
     ----------
     found
         The searches.
     calibration
-        Of the pack.
+        The pack's calibration.
     draws, seed
-        Of the replicates, which draw the people who are searched for; the databases are the same
-        in all.
+        As in `bootstrap`, over the people who are searched for; the databases stay the same.
     """
     _, place, count = np.unique(found.person, return_inverse=True, return_counts=True)
     rows: list[tuple[int, float, float, tuple[float, float] | None]] = []
@@ -122,32 +123,45 @@ def gallery_promises(
             threshold = calibration.threshold_at(fmr)
             false = nearest <= np.float32(threshold)
             low, high = np.quantile(false.mean(axis=1), (0.025, 0.975))
-            rows.append((size, fmr, threshold, None if _one(nearest) else (low, high)))
+            rows.append((size, fmr, threshold, None if _all_same(nearest) else (low, high)))
             summed.append(np.bincount(place, false.mean(axis=0), len(count)))
     shares = np.array(summed).T  # (people, rows): summed over a person's searches
-    drawn_each, drawn_once = np.empty((2, draws, len(rows)))
-    for k, weight in enumerate(_draws(len(count), draws, seed)):
-        drawn_each[k] = weight @ shares / (weight @ count)
-        drawn_once[k] = (weight / count) @ shares / len(count)
-    each, once = shares.sum(axis=0) / count.sum(), (shares.T / count).mean(axis=1)
+
+    def statistics(weight: Array | None) -> dict[str, npt.ArrayLike]:
+        if weight is None:
+            return {
+                "fpir": shares.sum(axis=0) / count.sum(),
+                "fpir of people": (shares.T / count).mean(axis=1),
+            }
+        return {
+            "fpir": weight @ shares / (weight @ count),
+            "fpir of people": (weight / count) @ shares / len(count),
+        }
+
+    observed = bootstrap(place, statistics, draws, seed=seed)
     return tuple(
         GalleryPromise(
             enrolled=size,
             fmr=fmr,
             threshold=threshold,
             promised=float(promised_fpir(fmr, size)),
-            fpir=interval(float(each[k]), drawn_each[:, k], len(count)),
-            fpir_of_people=interval(float(once[k]), drawn_once[:, k], len(count)),
+            fpir=fpir,
+            fpir_of_people=fpir_of_people,
             galleries=None if middle is None else (float(middle[0]), float(middle[1])),
         )
-        for k, (size, fmr, threshold, middle) in enumerate(rows)
+        for (size, fmr, threshold, middle), fpir, fpir_of_people in zip(
+            rows,
+            observed.estimates("fpir", len(count)),
+            observed.estimates("fpir of people", len(count)),
+            strict=True,
+        )
     )
 
 
 def by_size(
     found: SubGalleries, max_fpirs: Sequence[float], *, draws: int = REPLICATES, seed: int = 0
 ) -> tuple[SizePoint, ...]:
-    """Rank-1 identification rate and TPIR by database size.
+    """Measure the rank-1 identification rate and TPIR by database size.
 
     The person's own reference is in every database, beside those drawn. Searches for people without
     one are non-mated only.
@@ -155,7 +169,7 @@ def by_size(
     Parameters
     ----------
     found
-        The searches; each is mated and non-mated.
+        The searches; each is both mated and non-mated.
     max_fpirs
         The false positive identification rates to report; those below one search are left out.
     draws, seed
@@ -168,25 +182,19 @@ def by_size(
     """
     if np.isinf(found.mate).all():
         return ()
-    known, place = np.unique(found.person, return_inverse=True)
+    place = np.unique(found.person, return_inverse=True)[1]
     wanted = [rate for rate in max_fpirs if rate * len(found.person) >= 1]
-    weights = list(_draws(len(known), min(draws, _MOST_DRAWS), seed))
     points = []
     for size, nearest in zip(found.sizes, found.nearest, strict=True):
-        weighted = _Pooled(nearest[:1] if _one(nearest) else nearest, found.mate, place)
-        rank_one, *tpir = weighted(np.ones(len(known)), wanted)
-        drawn = np.array([weighted(weight, wanted) for weight in weights])
-        drawn = drawn.reshape(len(weights), 1 + len(wanted))
-        points.append(
-            SizePoint(
-                enrolled=size,
-                rank_one=interval(rank_one, drawn[:, 0]),
-                tpir=tuple(
-                    (rate, interval(value, drawn[:, 1 + k]))
-                    for k, (rate, value) in enumerate(zip(wanted, tpir, strict=True))
-                ),
-            )
+        weighted = _Pooled(nearest[:1] if _all_same(nearest) else nearest, found.mate, place)
+        observed = bootstrap(
+            place,
+            partial(weighted.statistics, max_fpirs=wanted),
+            min(draws, _MAX_DRAWS),
+            seed=seed,
         )
+        tpir = tuple(zip(wanted, observed.estimates("tpir"), strict=True))
+        points.append(SizePoint(size, observed.estimate("rank one"), tpir))
     return tuple(points)
 
 
@@ -198,7 +206,7 @@ class _Pooled:
     nearest, mate
         float32 (galleries, k), float32 (k,): as in `SubGalleries`.
     place
-        int (k,): whose each search is.
+        int (k,): the number of the person of each search, 0 to people - 1.
     """
 
     def __init__(self, nearest: Floats, mate: Floats, place: Indices):
@@ -213,28 +221,25 @@ class _Pooled:
         self._mate = found.ravel()[order]
         self._found_of = np.tile(self._mated_of, len(nearest))[order]
 
-    def __call__(self, weight: Array, max_fpirs: Sequence[float]) -> list[float]:
-        """Rank-1 rate, then TPIR at each FPIR; NaN where no mated search was drawn."""
+    def statistics(
+        self, weight: Array | None, max_fpirs: Sequence[float]
+    ) -> dict[str, npt.ArrayLike]:
+        """Return the rank-1 rate and TPIR at each FPIR, NaN where no mated search was drawn."""
+        weight = np.ones(int(self._false_of.max()) + 1) if weight is None else weight
         false = np.cumsum(weight[self._false_of])
         found = np.concatenate([[0.0], np.cumsum(weight[self._found_of])])
         whole = self._galleries * float(weight[self._mated_of].sum())
         if whole == 0:
-            return [float("nan")] * (1 + len(max_fpirs))
+            return {"rank one": np.nan, "tpir": np.full(len(max_fpirs), np.nan)}
         cuts = []
         for rate in max_fpirs:
             accepted = int(np.searchsorted(false, rate * false[-1] * (1 + 1e-12), side="right"))
             cuts.append(self._nearest[accepted] if accepted < len(false) else np.inf)
         places = np.searchsorted(self._mate, [np.inf, *cuts], side="left")
-        return [float(v) for v in found[places] / whole]
+        rates = found[places] / whole
+        return {"rank one": rates[0], "tpir": rates[1:]}
 
 
-def _draws(people: int, count: int, seed: int) -> Iterator[Array]:
-    """How often each person is drawn, draw by draw."""
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        yield np.bincount(rng.integers(people, size=people), minlength=people).astype(float)
-
-
-def _one(nearest: Floats) -> bool:
-    """Whether all databases are the same."""
+def _all_same(nearest: Floats) -> bool:
+    """Tell whether all databases are the same."""
     return bool((nearest == nearest[:1]).all())

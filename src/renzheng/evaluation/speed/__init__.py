@@ -1,1 +1,1 @@
-"""How fast the networks run here, how fast they could, and what would suit this machine."""
+"""Measurement of speed: times, matrix rates, and the settings that suit a machine."""

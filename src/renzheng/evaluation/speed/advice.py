@@ -1,4 +1,4 @@
-"""What suits the machine, of what was measured."""
+"""The settings that suit a machine, chosen from measured times."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.throughput import Throughput
 from renzheng.models.runtime import BACKENDS, VARIABLE
 
-_WORTH_IT = 1.05  # times faster than the defaults; less is chance, or will be with the next release
+_MIN_GAIN = 1.05  # over the defaults; less is chance, or will change with the next release
 
 
 @dataclass(frozen=True)
 class Advice:
-    """How to run something.
+    """The settings for one kind of work.
 
     Attributes
     ----------
     what
         ``one comparison`` or ``many comparisons``.
     backend, threads, workers
-        What suits it: threads of a network call, and processes.
+        The best backend, threads of a network call, and processes.
     options, environment, python
-        The same to be typed; empty where the defaults are what suits it.
+        The same as command-line options, environment variable and Python call; empty where the
+        defaults are best.
     gain
-        How many times as fast as with the defaults, 1 for these; None where they were not measured.
+        The speed over that of the defaults, 1 for these; None where they were not measured.
     """
 
     what: str
@@ -39,12 +40,15 @@ class Advice:
     gain: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {**vars(self)}
 
 
 def for_one(timings: Sequence[Timing], cores: int) -> Advice:
-    """For the shortest time of one comparison; by default all cores work on each network call."""
+    """Advise on the shortest time of one comparison.
+
+    By default all cores work on each network call.
+    """
     rates = {(t.backend, t.threads): 1e3 / t.ms for t in timings if t.task == "verify"}
     (backend, threads), gain = _best(rates, (BACKENDS[0], cores))
     changes = {} if backend == BACKENDS[0] else {"backend": repr(backend)}
@@ -63,7 +67,10 @@ def for_one(timings: Sequence[Timing], cores: int) -> Advice:
 
 
 def for_many(throughputs: Sequence[Throughput], cores: int) -> Advice:
-    """For as many comparisons a second as can be; by default there is a process a core."""
+    """Advise on the largest number of comparisons per second.
+
+    By default there is one process per core.
+    """
     rates = {(t.backend, t.workers): t.per_second for t in throughputs}
     (backend, workers), gain = _best(rates, (BACKENDS[0], cores))
     return Advice(
@@ -82,12 +89,12 @@ _Setting = tuple[str, int]
 
 
 def _best(rates: Mapping[_Setting, float], usual: _Setting) -> tuple[_Setting, float | None]:
-    """The fastest setting, or the usual one where that is as good; and how much it gains."""
+    """Return the fastest setting, or the usual one if that is as good, and its gain."""
     best = max(rates, key=lambda setting: rates[setting])
     if usual not in rates:
         return best, None
     gain = rates[best] / rates[usual]
-    return (best, gain) if gain >= _WORTH_IT else (usual, 1.0)
+    return (best, gain) if gain >= _MIN_GAIN else (usual, 1.0)
 
 
 def _options(backend: str, name: str, number: int, cores: int) -> str:

@@ -1,6 +1,6 @@
-"""The arithmetic of an ONNX network, counted from its graph; nothing is computed.
+"""The arithmetic of an ONNX network, counted from its graph without running it.
 
-Only here is onnx imported: what compares pictures never needs it.
+The functions import onnx when they are called, since comparing pictures never needs it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Step:
     Attributes
     ----------
     name
-        Of the graph's node, or of its first output where it has none.
+        The name of the graph's node, or of its first output if the node has none.
     operator
-        ONNX's name of what it does.
+        The ONNX name of the operator.
     multiply_adds
-        How many.
+        The number of multiply-adds.
     integer
         Whether its factors are 8-bit integers.
     """
@@ -40,51 +40,51 @@ class Step:
 
 @dataclass(frozen=True)
 class Count:
-    """What one call costs.
+    """The arithmetic of one call.
 
     Attributes
     ----------
     steps
-        Everything that multiplies matrices, in the graph's order.
+        All matrix products and convolutions, in the order of the graph.
     """
 
     steps: tuple[Step, ...]
 
     @property
     def floating(self) -> int:
-        """Multiply-adds of floating-point numbers."""
+        """The number of multiply-adds of floating-point numbers."""
         return sum(step.multiply_adds for step in self.steps if not step.integer)
 
     @property
     def integer(self) -> int:
-        """Multiply-adds of 8-bit integers."""
+        """The number of multiply-adds of 8-bit integers."""
         return sum(step.multiply_adds for step in self.steps if step.integer)
 
     @property
     def multiply_adds(self) -> int:
-        """All of them."""
+        """The number of all multiply-adds."""
         return self.floating + self.integer
 
 
 def count(model: Path | bytes, shape: Sequence[int]) -> Count:
     """Count the multiply-adds of one call.
 
-    Convolutions, grouped and depthwise ones too, their transposes, and matrix products, of floats
-    and of 8-bit integers. As in papers, each multiplication with its addition counts once, and
-    activations, pooling, normalisation and biases count nothing.
+    Counted are convolutions (also grouped and depthwise), their transposes and matrix products, of
+    floats and of 8-bit integers. As in papers, each multiplication with its addition counts once,
+    and activations, pooling, normalisation and biases do not count.
 
     Parameters
     ----------
     model
-        The ONNX file, or its bytes; one input.
+        The ONNX file, or its bytes, of a network with one input.
     shape
-        Of the input, such as ``(n, 3, height, width)``.
+        The shape of the input, such as ``(n, 3, height, width)``.
 
     Raises
     ------
     PackError
-        If it is no such network, does not take the shape, or holds something whose arithmetic
-        cannot be read off the graph.
+        If it is not such a network, does not accept the shape, or contains an operator whose
+        arithmetic cannot be read off the graph.
     """
     import onnx
 
@@ -107,9 +107,9 @@ def count(model: Path | bytes, shape: Sequence[int]) -> Count:
         for node in graph.node:
             if any(each.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
                    for each in node.attribute):  # fmt: skip
-                raise ValueError(f"{node.op_type} has a graph of its own")
+                raise ValueError(f"{node.op_type} contains a subgraph")
             if node.op_type in _OPAQUE:
-                raise ValueError(f"{node.op_type} is not among what is counted")
+                raise ValueError(f"{node.op_type} cannot be counted")
             rule = _RULES.get(node.op_type)
             if rule is not None:
                 operands = [node.input[k] for k in rule.operands]
@@ -137,12 +137,12 @@ class _Rule:
 
 
 def _convolution(_: Shape, kernel: Shape, output: Shape, __: dict[str, Any]) -> int:
-    # A kernel is (outputs, inputs / groups, ...): every output sees its own group only.
+    # A kernel is (outputs, inputs / groups, ...): every output depends on its own group only.
     return math.prod(output) * math.prod(kernel[1:])
 
 
 def _transposed(inputs: Shape, kernel: Shape, _: Shape, __: dict[str, Any]) -> int:
-    # (inputs, outputs / groups, ...): every input is written to so many places.
+    # (inputs, outputs / groups, ...): every input contributes to that many outputs.
     return math.prod(inputs) * math.prod(kernel[1:])
 
 
@@ -169,21 +169,21 @@ _OPAQUE = {"Attention", "DeformConv", "Einsum", "GRU", "LSTM", "RNN"}  # they mu
 
 
 def _shaped(model: Any, shape: Sequence[int]) -> Any:
-    """The model for an input of this shape, with all shapes inferred."""
+    """Return the model for an input of this shape, with all shapes inferred."""
     import onnx
 
     weights = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in weights]
     if len(inputs) != 1:
-        raise ValueError(f"a network of one input is wanted, this one has {len(inputs)}")
+        raise ValueError(f"it has {len(inputs)} inputs, not one")
     axes = inputs[0].type.tensor_type.shape.dim
-    said = [axis.dim_value for axis in axes]
-    fits = len(said) == len(shape) and all(a in (0, b) for a, b in zip(said, shape, strict=True))
+    sizes = [axis.dim_value for axis in axes]
+    fits = len(sizes) == len(shape) and all(a in (0, b) for a, b in zip(sizes, shape, strict=True))
     if not fits:
-        raise ValueError(f"it takes {said} (0 is any), not {list(shape)}")
+        raise ValueError(f"it takes {sizes} (0 is any), not {list(shape)}")
     for axis, length in zip(axes, shape, strict=True):
         axis.dim_value = length
-    # What was said of the shapes in between may name the axes that are numbers now.
+    # The shapes of intermediate results may name axes that are numbers now.
     del model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")

@@ -1,4 +1,4 @@
-"""A short measurement of this machine: times, matrix rates, and what to set."""
+"""A short measurement of this machine: times, matrix rates, and the settings that suit it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import renzheng
-from renzheng._support.cpu import cores as usable
+from renzheng._support import cpu
 from renzheng.errors import InvalidInput
 from renzheng.evaluation.speed import advice, latency, throughput
 from renzheng.evaluation.speed.advice import Advice
@@ -18,33 +18,33 @@ from renzheng.evaluation.speed.rates import Rate, Rates
 from renzheng.evaluation.speed.throughput import Throughput
 from renzheng.models.runtime import BACKENDS, chosen, installed
 
-Tell = Callable[[str, int, int], None]  # what, how much is done, how much there is
+Progress = Callable[[str, int, int], None]  # name of the step, done so far, in all
 
-_SIDES = (512, 1024)  # a round should not be matrices mostly
+_SIDES = (512, 1024)  # small enough that a round is not spent mostly on matrices
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What was measured.
+    """The results of a measurement.
 
     Attributes
     ----------
     machine
         Processor, cores, system, Python.
     backends
-        The version of each that was measured, by name.
+        The version of each backend that was measured, by name.
     missing
-        Backends that are not installed.
+        The backends that are not installed.
     picture
-        What was measured on, in words.
+        The picture that was measured on, in words.
     rates
-        Of float32 and of 8-bit integers, by the number of threads.
+        The matrix rates in float32 and in 8-bit integers, by the number of threads.
     timings
-        Of one thing at a time.
+        The times of one task at a time.
     throughputs
-        Of several processes.
+        The comparisons per second of several processes.
     advice
-        What suits the machine.
+        The settings that suit the machine.
     """
 
     machine: Mapping[str, Any]
@@ -57,14 +57,14 @@ class Bench:
     advice: tuple[Advice, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "machine": dict(self.machine),
             "backends": dict(self.backends),
             "missing": list(self.missing),
             "picture": self.picture,
             "rates": [
-                {"threads": threads, **_told("float32", floating), **_told("int8", integer)}
+                {"threads": threads, **_rate("float32", floating), **_rate("int8", integer)}
                 for threads, (floating, integer) in self.rates.items()
             ],
             "timings": [timing.to_dict() for timing in self.timings],
@@ -79,45 +79,48 @@ def run(
     threads: Sequence[int] | None = None,
     workers: int | None = None,
     seconds: float = 40.0,
-    tell: Tell | None = None,
+    progress: Progress | None = None,
 ) -> Bench:
     """Measure this machine.
 
     Parameters
     ----------
     backends
-        Which; by default all that are installed.
+        The backends to measure; by default all that are installed.
     threads
-        Of a network call, each number by itself; by default 1, 4 where there are more, and one a
-        core.
+        The numbers of threads of a network call, each measured separately; by default 1, 4 if there
+        are more cores, and one per core.
     workers
-        The most processes; by default one a core, 0 tries none.
+        The largest number of processes; by default one per core, 0 measures none.
     seconds
-        How long, about; a little of everything is done in any case.
-    tell
-        Told what is done.
+        About how long to measure; everything is measured at least briefly.
+    progress
+        Called with the name of a step and how far it is.
 
     Raises
     ------
     InvalidInput
-        If a backend is not there, or a number is out of its range.
+        If a backend is not installed, or a number is out of range.
     """
-    cores = usable()
+    cores = cpu.cores()
     names = [chosen(name) for name in backends or filter(installed, BACKENDS)]
     many = sorted(set(threads or {1, min(4, cores), cores}))
-    most = cores if workers is None else workers
-    if many[0] < 1 or most < 0 or not 0 <= seconds < 86_400:
+    max_workers = cores if workers is None else workers
+    if many[0] < 1 or max_workers < 0 or not 0 <= seconds < 86_400:
         raise InvalidInput("threads are 1 or more, workers and seconds 0 or more")
     variants = latency.verifiers(names, many)
     rates = {number: Rates(number, _SIDES) for number in many}
-    share = 0.5 if most else 1.0
+    share = 0.5 if max_workers else 1.0
     timings = latency.measure(
-        variants, rates, seconds=seconds * share, progress=_named(tell, "one at a time")
+        variants, rates, seconds=seconds * share, progress=_named(progress, "one at a time")
     )
     throughputs = []
-    if most:
+    if max_workers:
         throughputs = throughput.measure(
-            names, most, seconds=seconds * (1 - share), progress=_named(tell, "many at a time")
+            names,
+            max_workers,
+            seconds=seconds * (1 - share),
+            progress=_named(progress, "many at a time"),
         )
     found = [advice.for_one(timings, cores)]
     if throughputs:
@@ -141,7 +144,7 @@ def run(
 
 
 def processor() -> str:
-    """What the machine's processor calls itself."""
+    """Return the name of the machine's processor."""
     listing = Path("/proc/cpuinfo")
     if listing.is_file():
         for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -151,11 +154,11 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _named(tell: Tell | None, what: str) -> Callable[[int, int], None] | None:
-    if tell is None:
+def _named(progress: Progress | None, step: str) -> Callable[[int, int], None] | None:
+    if progress is None:
         return None
-    return lambda done, whole: tell(what, done, whole)
+    return lambda done, whole: progress(step, done, whole)
 
 
-def _told(kind: str, rate: Rate) -> dict[str, Any]:
+def _rate(kind: str, rate: Rate) -> dict[str, Any]:
     return {f"{kind}_multiply_adds_per_s": rate.multiply_adds, f"{kind}_by": rate.by}

@@ -1,4 +1,4 @@
-"""What the networks are given while a picture is worked on."""
+"""The calls of the networks while a picture is processed, recorded with their inputs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Recorded:
     Attributes
     ----------
     network
-        Which.
+        The network.
     batch
-        What it was given.
+        Its input.
     seconds
-        How long it took.
+        The time that the call took.
     """
 
     network: Network
@@ -32,17 +32,17 @@ class Recorded:
 
     @property
     def name(self) -> str:
-        """The network's file, without its suffix."""
+        """The network's file, without the suffix."""
         return name(self.network)
 
 
 def name(network: Network) -> str:
-    """What to call a network: its file, without its suffix."""
+    """Return the name of a network: its file, without the suffix."""
     return "<bytes>" if network.path is None else network.path.stem
 
 
 def record(work: Callable[[], object]) -> list[Recorded]:
-    """Do something and write down every call of a network on the way, from whatever thread."""
+    """Do some work and record every network call during it, from any thread."""
     found: list[Recorded] = []
     lock = threading.Lock()
 
@@ -56,7 +56,7 @@ def record(work: Callable[[], object]) -> list[Recorded]:
 
 
 def by_network(calls: Iterable[Recorded]) -> dict[str, list[Recorded]]:
-    """The calls of each network, by its name, in the order of their first calls."""
+    """Group calls by the name of the network, in the order of the first calls."""
     found: dict[str, list[Recorded]] = {}
     for call in calls:
         found.setdefault(call.name, []).append(call)

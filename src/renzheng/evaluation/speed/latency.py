@@ -1,4 +1,4 @@
-"""How long one thing takes, by backend and by the threads of a network call."""
+"""The time of one task, by backend and by the threads of a network call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from renzheng.evaluation.speed import pictures
 from renzheng.evaluation.speed.arithmetic import Count, Step, count
 from renzheng.evaluation.speed.inputs import record
 from renzheng.evaluation.speed.rates import Rates
+from renzheng.evaluation.speed.scenes import Scene, scene
 from renzheng.models.runtime import Call, watched
 from renzheng.types import Image
 from renzheng.verification.policy import Policy
@@ -25,30 +25,30 @@ from renzheng.verification.verifier import Verifier
 Progress = Callable[[int, int], None]  # done, wanted
 
 TASKS = ("detect 640x480", "detect 1280x720", "embed 1", "embed 16", "verify")
-_FEWEST = 3  # rounds; a median of fewer is none
+_MIN_ROUNDS = 3  # the fewest that have a median worth the name
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a task takes.
+    """The time of a task.
 
     Attributes
     ----------
     task
         One of `TASKS`.
     backend, threads
-        What computed the networks, and with how many threads a call.
+        The library that computed the networks, and the threads of each call.
     ms
         The median of the rounds, in milliseconds.
     fastest_ms
-        Of the rounds.
+        The fastest of the rounds, in milliseconds.
     in_networks
-        In what share of the time a network was at work, one or several.
+        The share of the time in which at least one network was computing.
     multiply_adds
-        Of the networks on the way.
+        The number of multiply-adds of all network calls.
     fraction
-        Of the time, how much would do for these at the machine's matrix rate with as many threads.
-        ``verify`` works on both pictures at once and so has twice as many.
+        The share of the time that the machine would need for these at its matrix rate with as many
+        threads. ``verify`` works on both pictures at once and so uses twice as many.
     """
 
     task: str
@@ -61,7 +61,7 @@ class Timing:
     fraction: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {**vars(self)}
 
 
@@ -71,14 +71,14 @@ Work = Callable[[], object]
 def tasks(
     verifier: Verifier, scenes: Sequence[Image], pair: tuple[bytes, bytes]
 ) -> dict[str, Work]:
-    """What is timed: each of `TASKS`, ready to be done.
+    """Return the work of each of `TASKS`, ready to be done.
 
     Parameters
     ----------
     verifier
-        That does it.
+        The verifier that does it.
     scenes
-        The pictures of both detections.
+        The images of both detections.
     pair
         The files of a document's portrait and of a live picture.
     """
@@ -95,21 +95,21 @@ def tasks(
     return dict(zip(TASKS, works, strict=True))
 
 
-def scenes() -> tuple[pictures.Scene, pictures.Scene]:
-    """The pictures that faces are looked for in."""
-    return pictures.scene(640, 480), pictures.scene(1280, 720)
+def scenes() -> tuple[Scene, Scene]:
+    """Return the scenes in which faces are looked for."""
+    return scene(640, 480), scene(1280, 720)
 
 
 def pair() -> tuple[bytes, bytes]:
-    """The portrait of a document and a live picture, as files."""
-    portrait, live = pictures.scene(480, 600).image, pictures.scene(1280, 720).image
+    """Return the portrait of a document and a live picture, as files."""
+    portrait, live = scene(480, 600).image, scene(1280, 720).image
     darker = (live[:, ::-1] * 0.8).astype(np.uint8)  # another picture, by another camera
     return _coded(portrait), _coded(darker)
 
 
 def verifiers(backends: Sequence[str], threads: Sequence[int]) -> list[tuple[int, Verifier]]:
-    """One for each backend and number of threads, with that number."""
-    # What is found is not the question: no picture is refused, so that all steps are taken.
+    """Make a verifier for each backend and number of threads; return them with that number."""
+    # No picture is refused, so that all steps are taken whatever is found.
     policy = Policy(allow_several_faces=True, allow_same_picture=True)
     return [
         (many, Verifier(backend=backend, threads=many, policy=policy))
@@ -130,28 +130,28 @@ def measure(
     Parameters
     ----------
     variants
-        As of `verifiers`.
+        As returned by `verifiers`.
     rates
-        By the number of threads; looked at in every round.
+        The matrix rates by the number of threads; measured again in every round.
     seconds
-        How long to go on, about; three rounds are done in any case.
+        About how long to measure; at least three rounds are done.
     progress
-        Told how far it is.
+        Called with the number of rounds done.
     """
-    looked, files = tuple(scene.image for scene in scenes()), pair()
+    views, files = tuple(each.image for each in scenes()), pair()
     works = [
         (task, threads, verifier, work)
         for threads, verifier in variants
-        for task, work in tasks(verifier, looked, files).items()
+        for task, work in tasks(verifier, views, files).items()
     ]
-    costs = [cost(work) for _, _, _, work in works]  # the first time is slower: this is it
+    costs = [cost(work) for _, _, _, work in works]  # the first call is slower, so it is not timed
     taken: list[list[float]] = [[] for _ in works]
     inside: list[list[float]] = [[] for _ in works]
     begin = time.perf_counter()
-    rounds, wanted = 0, _FEWEST
+    rounds, wanted = 0, _MIN_ROUNDS
     while rounds < wanted:
         for each in rates.values():
-            each.look()
+            each.measure()
         for times, shares, (_, _, _, work) in zip(taken, inside, works, strict=True):
             calls: list[tuple[float, float]] = []
             with watched(partial(_note, calls)):
@@ -161,7 +161,7 @@ def measure(
             shares.append(covered(calls) / times[-1])
         rounds += 1
         spent = time.perf_counter() - begin
-        wanted = max(_FEWEST, int(seconds / spent * rounds))
+        wanted = max(_MIN_ROUNDS, int(seconds / spent * rounds))
         if progress:
             progress(rounds, max(wanted, rounds))
     return [
@@ -173,7 +173,7 @@ def measure(
             fastest_ms=min(times) * 1e3,
             in_networks=statistics.median(shares),
             multiply_adds=needed.multiply_adds,
-            fraction=rates[threads].least_seconds(needed.floating, needed.integer)
+            fraction=rates[threads].min_seconds(needed.floating, needed.integer)
             / statistics.median(times),
         )
         for (task, threads, verifier, _), times, shares, needed in zip(
@@ -188,7 +188,7 @@ def _note(calls: list[tuple[float, float]], call: Call) -> None:
 
 
 def covered(spans: Sequence[tuple[float, float]]) -> float:
-    """How long at least one of some spans of time (start, end) lasts."""
+    """Return the total time that at least one of the spans (start, end) covers."""
     whole, reached = 0.0, float("-inf")
     for start, end in sorted(spans):
         whole += max(0.0, end - max(start, reached))
@@ -197,7 +197,7 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
 
 
 def cost(work: Work) -> Count:
-    """The arithmetic of all network calls of some work, which is done once."""
+    """Count the arithmetic of all network calls of some work, which is done once."""
     found: dict[tuple[Path, tuple[int, ...]], Count] = {}
     steps: list[Step] = []
     for call in record(work):
@@ -209,5 +209,5 @@ def cost(work: Work) -> Count:
     return Count(tuple(steps))
 
 
-def _coded(picture: Image) -> bytes:
-    return bytes(cv2.imencode(".jpg", picture[:, :, ::-1])[1])
+def _coded(image: Image) -> bytes:
+    return bytes(cv2.imencode(".jpg", image[:, :, ::-1])[1])

@@ -1,8 +1,8 @@
-"""How many multiply-adds a second this machine's matrix units do, as far as a program can get.
+"""The matrix rate: the most multiply-adds per second that a program reaches on this machine.
 
-The yardstick for networks: large products of matrices, in float32 and in 8-bit integers, by every
-library that is here; the fastest counts. What a network does in a second is then a fraction of
-something that this machine has been seen to do, rather than of a data sheet's peak.
+It is the yardstick for networks, measured with large matrix products in float32 and in 8-bit
+integers by every installed library; the fastest counts. The rate of a network is then a fraction of
+one that this machine has reached, rather than of a data sheet's peak.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ import numpy.typing as npt
 
 from renzheng.models.runtime import BACKENDS, Network, installed
 
-# Which size is fastest depends on the caches and on the cores there are to share it: small ones
-# stay in the second cache, large ones feed many cores.
+# The fastest size depends on the caches and on the number of cores: small matrices stay in the
+# second-level cache, large ones keep many cores busy.
 SIDES = (512, 1024, 2048)
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What was seen.
+    """A measured rate.
 
     Attributes
     ----------
     multiply_adds
-        A second, the fastest that was seen.
+        Multiply-adds per second, the fastest measured.
     by
-        By which library.
+        The library that reached it.
     """
 
     multiply_adds: float
@@ -47,14 +47,14 @@ class _Product:
 
 
 class Rates:
-    """Rates that get better as they are looked at again, between other measurements.
+    """Rates that can only rise as they are measured again, between other measurements.
 
     Parameters
     ----------
     threads
-        As of `Network`; None is one a core.
+        As in `Network`; None is one per core.
     sides
-        Of the square matrices.
+        The sides of the square matrices.
     """
 
     def __init__(self, threads: int | None, sides: Sequence[int] = SIDES):
@@ -65,10 +65,10 @@ class Rates:
         self._best: dict[bool, Rate] = {}
         for products in self._products.values():
             for product in products:
-                product.run()  # the first call makes what the next ones use
+                product.run()  # the first call allocates what the next ones use
 
-    def look(self) -> None:
-        """Do each product once."""
+    def measure(self) -> None:
+        """Time each product once and keep the best rates."""
         for integer, products in self._products.items():
             for product in products:
                 start = time.perf_counter()
@@ -79,16 +79,16 @@ class Rates:
 
     @property
     def floating(self) -> Rate:
-        """Of float32."""
+        """The rate in float32."""
         return self._best[False]
 
     @property
     def integer(self) -> Rate:
-        """Of 8-bit integers, unsigned by signed, as quantised networks have them on x86."""
+        """The rate in 8-bit integers, unsigned by signed, as in quantised networks on x86."""
         return self._best[True]
 
-    def least_seconds(self, floating: int, integer: int = 0) -> float:
-        """How long so many multiply-adds would take at these rates."""
+    def min_seconds(self, floating: int, integer: int = 0) -> float:
+        """Return the time that these multiply-adds would take at the measured rates."""
         return floating / self.floating.multiply_adds + integer / self.integer.multiply_adds
 
 
@@ -98,7 +98,7 @@ def _floating(threads: int | None, side: int) -> Iterator[_Product]:
     for backend in filter(installed, BACKENDS):
         network = Network(_model("MatMul", other), threads, backend=backend)
         yield _Product(backend, side**3, partial(network, one))
-    if threads is None:  # NumPy takes the threads that it was started with
+    if threads is None:  # NumPy uses the threads that it was started with
         into = np.empty((side, side), np.float32)
         yield _Product("numpy", side**3, partial(np.matmul, one, other, out=into))
 
@@ -113,7 +113,7 @@ def _integer(threads: int | None, side: int) -> Iterator[_Product]:
 
 
 def _model(operator: str, weights: npt.NDArray[Any]) -> bytes:
-    """A network of one product with constant weights, as a network's layers have them."""
+    """Make a network of one product with constant weights, like a layer's."""
     from onnx import TensorProto, helper, numpy_helper
 
     kinds = {"MatMul": (TensorProto.FLOAT, TensorProto.FLOAT)}

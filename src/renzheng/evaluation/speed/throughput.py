@@ -1,4 +1,4 @@
-"""How many comparisons a second several processes do, with one thread each as in `serve`."""
+"""The comparisons per second of several processes with one thread each, as in `serve`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from renzheng.errors import RenzhengError
 from renzheng.evaluation.speed import latency
 from renzheng.evaluation.speed.latency import Progress
 
-_PATIENCE_S = 120.0  # to start, and for one comparison, on a machine that is busy
+_PATIENCE_S = 120.0  # for a start or one comparison, on a busy machine
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """What so many processes do.
+    """The comparisons per second of some processes.
 
     Attributes
     ----------
     backend
-        What computed the networks.
+        The library that computed the networks.
     workers
-        Processes, one thread a network call each.
+        The number of processes, with one thread per network call.
     per_second
-        Comparisons of two pictures, the median of the rounds.
+        Comparisons of two pictures per second, the median of the rounds.
     """
 
     backend: str
@@ -41,7 +41,7 @@ class Throughput:
     per_second: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "backend": self.backend,
             "workers": self.workers,
@@ -49,47 +49,47 @@ class Throughput:
         }
 
 
-def counts(most: int) -> tuple[int, ...]:
-    """How many processes are tried: one, half of the most, and the most."""
-    return tuple(sorted({1, max(1, most // 2), most}))
+def counts(max_workers: int) -> tuple[int, ...]:
+    """Return the numbers of processes to measure: one, half of the largest, and the largest."""
+    return tuple(sorted({1, max(1, max_workers // 2), max_workers}))
 
 
 def measure(
     backends: Sequence[str],
-    most: int,
+    max_workers: int,
     *,
     seconds: float,
     rounds: int = 3,
     progress: Progress | None = None,
 ) -> list[Throughput]:
-    """Let processes compare the pair of `latency.pair`, backends and numbers turn by turn.
+    """Measure processes that compare `latency.pair`, backends and numbers in turn.
 
     Parameters
     ----------
     backends
-        What computes the networks.
-    most
-        Processes.
+        The libraries that compute the networks.
+    max_workers
+        The largest number of processes.
     seconds
-        How long all turns take together, about; each is at least one comparison long.
+        About how long all turns take together; each is at least one comparison long.
     rounds
-        Turns of each.
+        The number of turns of each.
     progress
-        Told how many turns are done.
+        Called with the number of turns done.
 
     Raises
     ------
     RenzhengError
         If a process dies or does not start.
     """
-    turns = [(backend, workers) for backend in backends for workers in counts(most)]
+    turns = [(backend, workers) for backend in backends for workers in counts(max_workers)]
     rates: dict[tuple[str, int], list[float]] = {turn: [] for turn in turns}
     done, lasting = 0, seconds / (rounds * len(turns))
-    with _started(backends, most) as pipes:
+    with _started(backends, max_workers) as pipes:
         for _ in range(rounds):
             for backend, workers in turns:
                 for pipe in pipes[:workers]:
-                    with suppress(OSError):  # it is dead, and so will its answer be
+                    with suppress(OSError):  # it is dead, and `_answer` says so
                         pipe.send((backend, lasting))
                 answers = [_answer(pipe, lasting) for pipe in pipes[:workers]]
                 rates[backend, workers].append(sum(answers))
@@ -136,7 +136,7 @@ def _answer(pipe: Connection, seconds: float = 0.0) -> float:
 
 def _work(pipe: Connection, backends: Sequence[str]) -> None:
     processes.end_with_parent()
-    # Ctrl-C reaches every process of a terminal; this one's parent sees to its end.
+    # Ctrl-C reaches every process of a terminal; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     verifiers = {each.backend: each for _, each in latency.verifiers(backends, (1,))}

@@ -1,1 +1,1 @@
-"""Intervals and extrapolation, whatever is measured."""
+"""Intervals and extrapolation for any measurement."""

@@ -1,4 +1,4 @@
-"""How many of how many, with an exact interval."""
+"""A share of a whole, with its exact interval."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 
-_TAIL = 0.025  # either side of an interval of 95 %
+_TAIL = 0.025  # at either end of an interval of 95 %
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """How many of how many.
+    """A share of a whole.
 
     Attributes
     ----------
     count, of
-        The numbers.
+        The numbers of the part and of the whole.
     low, high
-        The exact 95 % interval of the share (Clopper and Pearson 1934), which takes the
-        presentations as independent.
+        The exact 95 % interval of the share (Clopper and Pearson 1934), which takes the cases as
+        independent.
     """
 
     count: int
@@ -33,17 +33,17 @@ class Proportion:
 
     @classmethod
     def counted(cls, mask: npt.NDArray[np.bool_]) -> Proportion:
-        """The share of True."""
+        """Return the share of True in a mask."""
         return cls.exact(int(np.count_nonzero(mask)), len(mask))
 
     @classmethod
     def exact(cls, count: int, of: int) -> Proportion:
-        """With its interval.
+        """Return `count` of `of` with its interval.
 
         Raises
         ------
         InvalidInput
-            If there are not so many.
+            If `count` is not between 0 and `of`, or `of` is below 1.
         """
         if not 0 <= count <= of or of < 1:
             raise InvalidInput(f"{count} of {of} is no share")
@@ -55,7 +55,7 @@ class Proportion:
         return self.count / self.of
 
     def to_dict(self) -> dict[str, float | int]:
-        """Plain numbers for JSON."""
+        """Return plain numbers for JSON."""
         return {
             "value": self.value,
             "low": self.low,
@@ -66,7 +66,7 @@ class Proportion:
 
 
 def _upper(count: int, of: int) -> float:
-    """The share at which so few or fewer come up with a probability of 2.5 %."""
+    """Return the share at which `count` or fewer of `of` have a probability of 2.5 %."""
     if count == of:
         return 1.0
     k = np.arange(count + 1)

@@ -1,17 +1,17 @@
-"""False match rates that are too low to be measured: how a curve goes on below its data."""
+"""False match rates that are too low to be measured: a curve continued below its data."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from renzheng.evaluation.comparisons.scores import Array
+from renzheng.evaluation.statistics.bootstrap import Array
 
-# Times the resolution: up to there the measured tail decides how steeply it goes on. In 60 random
+# In multiples of the resolution: the measured tail up to there decides the slope. In 60 random
 # halvings of 990 East Asian women, and of as many men, the half left out showed on average 1.01 and
 # 0.80 times the promised 1e-4 (30: 1.07 and 0.88, 300: 0.92 and 0.71; a parabola 1.2 and 1.0).
 REACH = 100.0
-_HIGHEST = 0.1  # above, a curve bends toward 1 and is no tail any more
-_LEAST = 1e-15  # a rate stays above 0, so that it has a logarithm
+_MAX_RATE = 0.1  # above, a curve bends towards 1 and is no longer a tail
+_MIN_RATE = 1e-15  # a rate stays above 0, so that it has a logarithm
 
 
 def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float = REACH) -> Array:
@@ -21,7 +21,7 @@ def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float 
     slope is the weighted least-squares slope of log FMR against distance between `resolution` and
     `reach` times it, or 0.1 if that is less. A rate of n counted pairs has the relative variance
     1 / n (Poisson), so a point's weight is its rate. Where fewer than two points lie there the
-    curve stays level: without a slope, no lower rate can be claimed.
+    curve stays level: without a slope no lower rate can be claimed.
 
     Parameters
     ----------
@@ -37,21 +37,22 @@ def extrapolate(distance: Array, fmr: Array, resolution: float, *, reach: float 
     Returns
     -------
     float64 (n,)
-        Above 0 and never decreasing; from the first point at `resolution` on, the measured curve.
+        The rates, above 0 and never decreasing; from the first point at `resolution` on, the
+        measured ones.
     """
     measured = fmr >= resolution * (1 - 1e-9)
     if not measured.any():
-        return np.full(fmr.shape, max(resolution, _LEAST))
+        return np.full(fmr.shape, max(resolution, _MIN_RATE))
     first = int(np.argmax(measured))
     below = distance[:first] - distance[first]
-    highest = min(resolution * reach, _HIGHEST) * (1 + 1e-9)
+    highest = min(resolution * reach, _MAX_RATE) * (1 + 1e-9)
     slope = _slope(distance, fmr, measured & (fmr <= highest))
     tail = fmr[first] * np.exp(slope * below)
-    return np.concatenate([np.maximum(tail, _LEAST), fmr[first:]])
+    return np.concatenate([np.maximum(tail, _MIN_RATE), fmr[first:]])
 
 
 def _slope(distance: Array, fmr: Array, chosen: np.ndarray) -> float:
-    """The slope of log FMR, 0 or more, per unit of distance."""
+    """Return the slope of log FMR, 0 or more, per unit of distance."""
     x, y, weight = distance[chosen], np.log(fmr[chosen]), fmr[chosen]
     if len(x) < 2:
         return 0.0

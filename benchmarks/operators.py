@@ -1,4 +1,4 @@
-"""Where a network's time goes, operator by operator, as onnxruntime's profiler tells it."""
+"""The time of a network's operators, from onnxruntime's profiler."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Operators:
     Attributes
     ----------
     kind
-        ONNX's name, of convolutions with the kernel.
+        The ONNX name; for convolutions also the kernel.
     nodes
-        How many the runtime's own graph has.
+        The number of them in the runtime's own graph.
     seconds
-        A call.
+        The time in one call.
     multiply_adds
-        A call, of the runtime's own graph: it pads channels to its blocks.
+        The multiply-adds in one call of the runtime's own graph, which pads channels to its blocks.
     """
 
     kind: str
@@ -49,22 +49,22 @@ def profile(
     model
         The ONNX file.
     batches
-        One a call; the times are of all of them together.
+        The input of each call; the times are those of all calls together.
     threads
-        Of each call.
+        Threads of each call.
     repeats
-        The mean of so many counts, after one that does not.
+        The number of repetitions that are averaged, after one that does not count.
 
     Returns
     -------
     list of Operators
-        The slowest kind first. Profiling itself costs a microsecond or so a node.
+        The slowest kind first. Profiling itself costs about a microsecond per node.
     """
     with tempfile.TemporaryDirectory() as folder:
-        said = with_onnxruntime.options(threads)
-        said.enable_profiling = True
-        said.profile_file_prefix = str(Path(folder) / "profile")
-        session = with_onnxruntime.session(str(model), said)
+        options = with_onnxruntime.options(threads)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = with_onnxruntime.session(str(model), options)
         name = session.get_inputs()[0].name
         for _ in range(1 + repeats):
             for batch in batches:
@@ -112,7 +112,7 @@ def _kind(args: Mapping[str, Any]) -> str:
 def _kernel(name: str, shapes: Sequence[list[int]]) -> list[int] | None:
     if "Conv" not in name:
         return None
-    # QLinearConv names scales and zero points between; a kernel has as many axes as the picture.
+    # QLinearConv names scales and zero points between; a kernel has as many axes as the image.
     rest = [shape for shape in shapes[1:] if len(shape) == len(shapes[0])]
     return rest[0] if rest else None
 

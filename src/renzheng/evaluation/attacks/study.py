@@ -1,22 +1,22 @@
-"""A liveness pack tried on presentations: each picture's score, and the error rates of all."""
+"""A liveness study: the scores of presentations, and the error rates of a liveness pack."""
 
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-import renzheng
 from renzheng import images
-from renzheng.datasets.types import Failure, Picture, Presentations, Problem
+from renzheng.datasets.types import Presentations, Problem
 from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
+from renzheng.evaluation import provenance
+from renzheng.evaluation.acquisition import read_content
 from renzheng.evaluation.attacks import error_rates
 from renzheng.evaluation.attacks.error_rates import OperatingPoint, Rates, Scores
+from renzheng.evaluation.comparisons.groups import MAX_GROUPS
 from renzheng.evaluation.statistics.proportion import Proportion
 from renzheng.faces.detection import Detector
 from renzheng.faces.liveness import Liveness
@@ -26,21 +26,19 @@ from renzheng.models.packs import Pack
 BONA_FIDE = "bona_fide"
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
-_MOST_GROUPS = 50  # values of a column; more are names, not groups
-
 
 @dataclass(frozen=True)
-class Group:
-    """The errors on some of the presentations, at the pack's threshold.
+class AttackGroup:
+    """The error rates of some of the presentations, at the pack's threshold.
 
     Attributes
     ----------
     column, value
-        Which.
+        The column, and its value, that the group is made by.
     rates
-        Their errors.
+        The error rates.
     non_response
-        The share of them without a score.
+        The share of the presentations without a score.
     """
 
     column: str
@@ -49,7 +47,7 @@ class Group:
     non_response: Proportion
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "column": self.column,
             "value": self.value,
@@ -60,30 +58,30 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class AttackStudy:
-    """What a liveness pack made of presentations.
+    """The results of a liveness pack on presentations.
 
     Attributes
     ----------
     name
-        Of the table.
+        The name of the table.
     scores
-        float64 (n,), by presentation; not-a-number where there is none.
+        float64 (n,): the score of each presentation; NaN where there is none.
     rates
-        The errors at the pack's threshold.
+        The error rates at the pack's threshold.
     points
-        Operating points at chosen APCERs; empty where bona fide or attack presentations lack.
+        Operating points at `error_rates.APCERS`; empty without bona fide or attack presentations.
     non_response
-        By type (``bona_fide`` for live faces), the share of presentations without a score, since
-        the picture cannot be read or shows no face (ISO/IEC 30107-3: APNRR and BPNRR). They count
+        The share of presentations without a score, because the picture cannot be read or shows no
+        face, by type (``bona_fide`` for live faces; ISO/IEC 30107-3: APNRR and BPNRR). They count
         in no other rate.
     groups
-        By column and value.
+        The error rates of each value of each column.
     problems
-        What could not be used, and why.
+        The data that could not be used, with reasons.
     rejected
-        How many rows were left out, and count nowhere.
+        The number of rows that were left out, and count nowhere.
     provenance
-        Pack, versions, data digest, settings, time.
+        Pack, versions, data digest, settings and time.
     """
 
     name: str
@@ -91,13 +89,13 @@ class AttackStudy:
     rates: Rates
     points: tuple[OperatingPoint, ...]
     non_response: Mapping[str, Proportion]
-    groups: tuple[Group, ...]
+    groups: tuple[AttackGroup, ...]
     problems: tuple[Problem, ...]
     rejected: int
     provenance: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "protocol": self.name,
             **self.rates.to_dict(),
@@ -110,7 +108,7 @@ class AttackStudy:
         }
 
 
-def study(
+def evaluate_liveness(
     presentations: Presentations,
     liveness: Liveness,
     detector: Pack,
@@ -120,49 +118,48 @@ def study(
     backend: str | None = None,
     progress: Progress | None = None,
 ) -> AttackStudy:
-    """Try a liveness pack.
+    """Measure a liveness pack on presentations.
 
     Parameters
     ----------
     presentations
-        Of live faces and attacks; rates of a kind that is missing are left out.
+        Live faces and attacks; the rates of a missing kind are left out.
     liveness
-        From a pack.
+        The check to measure, from a pack.
     detector
         The pack that finds the faces.
     min_face_size
-        Faces smaller than this many pixels are not looked for.
+        The smallest face to look for, in pixels.
     threads
         Threads of the detector's networks; by default the runtime decides.
     backend
-        What computes them, as of `renzheng.models.runtime.Network`.
+        The library that computes them, as in `renzheng.models.runtime.Network`.
     progress
-        Told how many pictures are done.
+        Called with the number of pictures done.
 
     Raises
     ------
     RenzhengError
         If no picture at all gives a score.
     """
-    find = Detector.from_folder(
+    face_detector = Detector.from_folder(
         detector.folder, threads=threads, backend=backend, min_face_size=min_face_size
     )
     scores = np.full(len(presentations.pictures), np.nan)
-    failures: dict[int, Failure] = {}
+    failures: dict[int, str] = {}
     digest = hashlib.sha256()
     for i, picture in enumerate(presentations.pictures):
         try:
-            content = _content(picture)
+            content = read_content(picture)
             digest.update(hashlib.sha256(content).digest())
-            scores[i] = _score(content, picture.name, liveness, find)
+            scores[i] = _score(content, picture.name, liveness, face_detector)
         except (UnreadableImage, NoFace, InvalidInput) as error:
-            kind = "unreadable" if isinstance(error, UnreadableImage) else "no_face"
-            failures[i] = Failure(kind, error.reason)
+            failures[i] = error.reason
         if progress:
             progress(i + 1, len(scores))
     if len(failures) == len(scores):
         raise RenzhengError(
-            f"none of the {len(scores)} pictures gives a score; the first: {failures[0].reason}",
+            f"none of the {len(scores)} pictures gives a score; the first: {failures[0]}",
             source=presentations.pictures[0].name,
         )
     lost = np.isnan(scores)
@@ -182,10 +179,8 @@ def study(
         problems=(
             *presentations.problems,
             *(
-                Problem(
-                    f"{presentations.where[i]}, {presentations.pictures[i].name}", failure.reason
-                )
-                for i, failure in failures.items()
+                Problem(f"{presentations.where[i]}, {presentations.pictures[i].name}", reason)
+                for i, reason in failures.items()
             ),
             *crowded,
         ),
@@ -194,28 +189,19 @@ def study(
     )
 
 
-def _content(picture: Picture) -> bytes:
-    if isinstance(picture.source, bytes):
-        return picture.source
-    try:
-        return picture.source.read_bytes()
-    except OSError as error:
-        raise UnreadableImage(f"it cannot be read: {error.strerror}") from error
-
-
-def _score(content: bytes, name: str, liveness: Liveness, find: Detector) -> float:
+def _score(content: bytes, name: str, liveness: Liveness, detector: Detector) -> float:
     image = images.read(content, name=name)
-    face = choose_face(find.detect(image), (image.shape[1], image.shape[0]))
+    face = choose_face(detector.detect(image), (image.shape[1], image.shape[0]))
     return liveness.check(image, face).score
 
 
 def _groups(
     presentations: Presentations, scores: Scores, threshold: float
-) -> tuple[tuple[Group, ...], list[Problem]]:
+) -> tuple[tuple[AttackGroup, ...], list[Problem]]:
     groups, problems = [], []
     for column, values in presentations.groups.items():
         found = np.unique(values)
-        if len(found) > _MOST_GROUPS:
+        if len(found) > MAX_GROUPS:
             reason = f"it has {len(found)} values, too many for groups"
             problems.append(Problem(f"column {column}", reason))
             continue
@@ -223,7 +209,7 @@ def _groups(
             chosen = values == value
             rates = error_rates.rates(scores[chosen], presentations.attack[chosen], threshold)
             lost = Proportion.counted(np.isnan(scores[chosen]))
-            groups.append(Group(column, str(value), rates, lost))
+            groups.append(AttackGroup(column, str(value), rates, lost))
     return tuple(groups), problems
 
 
@@ -232,19 +218,10 @@ def _provenance(
 ) -> dict[str, Any]:
     pack = liveness.pack
     return {
-        "pack": {}
-        if pack is None
-        else {"name": pack.name, "version": pack.version, "digest": pack.digest},
-        "detector": {
-            "name": detector.name,
-            "version": detector.version,
-            "digest": detector.digest,
-        },
+        "pack": {} if pack is None else provenance.of_pack(pack),
+        "detector": provenance.of_pack(detector),
         "limits": [] if pack is None else list(pack.manifest.get("limits", [])),
         "data_digest": data_digest,
         "min_face_size": min_face_size,
-        "renzheng": renzheng.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        **provenance.of_run(),
     }

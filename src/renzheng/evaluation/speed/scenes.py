@@ -1,8 +1,8 @@
-"""The pictures that are measured on: one face, before a background with something in it.
+"""The scenes that are measured on: one face in front of a structured background.
 
-How long detection takes depends on the picture: each thing that looks a little like a face goes on
-to the next network of the cascade. So times on these pictures compare backends and machines, and do
-not foretell the time on yours.
+The time of detection depends on the picture: everything that looks a little like a face goes on to
+the next network of the cascade. So times on these scenes compare backends and machines, and do not
+predict the time on other pictures.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from renzheng.types import Image
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture.
+    """An image with its description.
 
     Attributes
     ----------
     image
         uint8 (H, W, 3) RGB.
     what
-        What it shows, in words.
+        The content in words.
     """
 
     image: Image
@@ -34,10 +34,10 @@ class Scene:
 
 
 def scene(width: int, height: int) -> Scene:
-    """A picture of this size, the same every time.
+    """Make a scene of this size, the same every time.
 
-    NASA's portrait of Eileen Collins where scikit-image carries it, a painted face elsewhere; its
-    left and right are mirrored on to fill the width.
+    It shows NASA's portrait of Eileen Collins if scikit-image has it, and a painted face otherwise;
+    the margins are filled with mirror images.
     """
     try:
         face, what = demo.original(), "scikit-image's public-domain portrait"
@@ -53,14 +53,14 @@ def scene(width: int, height: int) -> Scene:
 
 
 def painted(side: int) -> Image:
-    """A simple face, uint8 (side, side, 3) RGB: enough for the cascade to find it."""
+    """Paint a simple face that the cascade finds: uint8 (side, side, 3) RGB."""
     unit = side / 256
-    picture = np.full((side, side, 3), (96, 110, 132), np.float64)
+    canvas = np.full((side, side, 3), (96, 110, 132), np.float64)
 
     def blob(x: float, y: float, across: float, down: float, colour: tuple[int, int, int]) -> None:
         centre = (round((128 + x) * unit), round((118 + y) * unit))
         axes = (max(1, round(across * unit)), max(1, round(down * unit)))
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
+        cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
 
     blob(0, 20, 68, 92, (52, 40, 34))  # hair
     blob(0, 28, 56, 70, (206, 158, 128))
@@ -75,5 +75,5 @@ def painted(side: int) -> Image:
     x, y = np.meshgrid(np.arange(side), np.arange(side))
     shade = 1 - 0.25 * (np.hypot(x - 128 * unit, y - 140 * unit) / (90 * unit)) ** 2
     light = np.clip(shade, 0.5, 1) * (1 + 0.06 * grain)
-    face: Image = np.clip(picture * light[:, :, None], 0, 255).astype(np.uint8)
+    face: Image = np.clip(canvas * light[:, :, None], 0, 255).astype(np.uint8)
     return face

@@ -1,8 +1,8 @@
-"""What fraction of the machine's matrix rate the networks reach.
+"""The fraction of the machine's matrix rate that networks reach.
 
-The roofline model (Williams, Waterman and Patterson 2009) without its slope: a network that did
-nothing but multiply, as fast as this machine has been seen to multiply, would take so long. It
-takes longer where it moves data, waits for memory, or has layers too small to fill the units.
+The roofline model (Williams, Waterman and Patterson 2009) without its slope: the least time of a
+network is that of its multiply-adds at the matrix rate. It takes longer where it moves data, waits
+for memory, or has layers too small to fill the units.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Case:
     Attributes
     ----------
     network
-        Which; from a file.
+        The network, from a file.
     what
-        What it is given, in words.
+        Its input in words.
     batches
-        One a call.
+        The input of each call.
     """
 
     network: Network
@@ -53,22 +53,22 @@ class Case:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a case reaches.
+    """The rate of a case.
 
     Attributes
     ----------
     network
         The name of its file.
     what
-        What it was given, in words.
+        Its input in words.
     calls
-        How many.
+        The number of calls.
     multiply_adds, integer
-        All of them, and those of them of 8-bit integers.
+        The number of all multiply-adds, and of those of 8-bit integers.
     seconds
         The fastest round.
     fraction
-        Of the time, how much would do at the machine's matrix rate, 0 to 1.
+        The time that the machine would need at its matrix rate over `seconds`, 0 to 1.
     """
 
     network: str
@@ -81,45 +81,32 @@ class Reached:
 
     @property
     def rate(self) -> float:
-        """Multiply-adds a second."""
+        """Multiply-adds per second."""
         return self.multiply_adds / self.seconds
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "network": self.network,
-            "input": self.what,
-            "calls": self.calls,
-            "multiply_adds": self.multiply_adds,
-            "of_integers": self.integer,
-            "ms": self.seconds * 1e3,
-            "multiply_adds_per_s": self.rate,
-            "fraction": self.fraction,
-        }
 
 
 def cases(
-    verifier: Verifier, pictures: Sequence[Image], batches: Sequence[int] = (1, 16)
+    verifier: Verifier, views: Sequence[Image], batches: Sequence[int] = (1, 16)
 ) -> list[Case]:
-    """What a verifier's networks are given.
+    """Return the calls of a verifier's networks that are timed.
 
     Parameters
     ----------
     verifier
-        Whose networks.
-    pictures
-        uint8 (H, W, 3) RGB, one of them with a face: the networks of the cascade are given what
-        detection gives them there. The first one, which sees the whole picture at many sizes, gets
-        all of a picture's; those after it get batches of their first window.
+        The verifier with the networks.
+    views
+        uint8 (H, W, 3) RGB, one of them with a face: the networks of the cascade get the inputs
+        that detection gives them there. The first network, which sees the whole image at many
+        sizes, gets all of an image's inputs; those after it get batches of their first window.
     batches
-        How many windows or crops at a time.
+        The numbers of windows or crops at a time.
     """
     found: list[Case] = []
     samples: dict[str, tuple[Network, Batch]] = {}
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        # The cascade begins with the network that sees all of the picture, at every size.
-        first, *rest = by_network(record(partial(verifier.detect, picture))).values()
+    for image in views:
+        height, width = image.shape[:2]
+        # The cascade begins with the network that sees the whole image, at every size.
+        first, *rest = by_network(record(partial(verifier.detect, image))).values()
         what = f"{width} x {height} px, {len(first)} call(s)"
         found.append(Case(first[0].network, what, tuple(call.batch for call in first)))
         samples |= {calls[0].name: (calls[0].network, calls[0].batch) for calls in rest}
@@ -128,8 +115,8 @@ def cases(
     embedding = verifier.face_models.embedder.network
     samples[str(embedding.path)] = embedding, crop
     for network, sample in samples.values():
-        for many in batches:
-            batch = np.resize(sample, (many, *sample.shape[1:]))
+        for number in batches:
+            batch = np.resize(sample, (number, *sample.shape[1:]))
             shape = " x ".join(map(str, batch.shape))
             found.append(Case(network, shape, (batch,)))
     return found
@@ -138,21 +125,21 @@ def cases(
 def measure(
     cases: Sequence[Case], rates: Rates, *, rounds: int = 15, progress: Progress | None = None
 ) -> list[Reached]:
-    """Time cases and the machine's rates turn by turn.
+    """Time cases and the machine's rates in turn.
 
-    The fastest round counts, of the one as of the other: whatever else the machine does makes
-    both slower and neither faster.
+    The fastest round counts for both: whatever else the machine does makes both slower and neither
+    faster.
 
     Parameters
     ----------
     cases
-        As many as wanted, their networks with as many threads as `rates`.
+        The cases; their networks use as many threads as `rates`.
     rates
         The yardstick.
     rounds
-        At least one.
+        The number of rounds, at least one.
     progress
-        Told how many are done.
+        Called with the number of rounds done.
     """
     counts = [
         [count(case.network.path, batch.shape) for batch in case.batches]
@@ -163,7 +150,7 @@ def measure(
     for case in cases:
         case.run()
     for done in range(rounds):
-        rates.look()
+        rates.measure()
         for k, case in enumerate(cases):
             start = time.perf_counter()
             case.run()
@@ -183,7 +170,7 @@ def measure(
                 floating + integer,
                 integer,
                 seconds,
-                rates.least_seconds(floating, integer) / seconds,
+                rates.min_seconds(floating, integer) / seconds,
             )
         )
     return reached
