@@ -220,20 +220,7 @@ def to_crop(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.floa
 
 
 def to_image(matrix: npt.ArrayLike, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Map points of the crop back into the image: the inverse of `to_crop`.
-
-    Parameters
-    ----------
-    matrix
-        (2, 3), from `umeyama`.
-    points
-        (n, 2) xy.
-
-    Returns
-    -------
-    ndarray
-        float64 (n, 2) xy.
-    """
+    """Map points of the crop back into the image: the inverse of `to_crop`, with its arguments."""
     return to_crop(_inverse(_matrix(matrix)), points)
 
 

@@ -333,14 +333,7 @@ class Verifier:
         Parameters
         ----------
         picture, face, role
-            As in `align`.
-
-        Raises
-        ------
-        UnreadableImage
-            If the picture cannot be read.
-        NoFace
-            If no face is found.
+            As in `align`, as are the errors.
         """
         embedding: Floats = self.embed_crops(self.align(picture, face, role)[None])[0]
         return embedding
