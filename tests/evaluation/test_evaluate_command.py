@@ -192,7 +192,7 @@ def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_
     assert result["llr"] == pytest.approx(written["llr"][0], abs=0.01)
     again = run("calibrate", "--people", crops, "-o", pack)
     assert again.returncode == 5
-    assert "there is something already" in again.stderr
+    assert "the path exists already" in again.stderr
     assert picture.is_file()
 
 

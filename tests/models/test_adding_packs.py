@@ -21,7 +21,7 @@ from renzheng.apps.cli import main
 from renzheng.faces.liveness import Liveness
 from renzheng.models import packs
 from renzheng.models.converters import sface, sources
-from renzheng.models.packs import store
+from renzheng.models.packs import builder, catalogue
 
 NAME = "minifasnet"
 FILES = {"one.pth": b"first" * 1000, "two.pth": b"second" * 1000}
@@ -46,11 +46,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def write_networks(name: str, folder: Path) -> None:
         for file, digest in digests.items():
-            content = sources.place(store._kept(), digest).read_bytes()
+            content = sources.place(catalogue.sources_folder(), digest).read_bytes()
             (folder / f"{file}.onnx").write_bytes(content)
 
-    monkeypatch.setattr(store, "definition", definition)
-    monkeypatch.setattr(store, "_write_networks", write_networks)
+    monkeypatch.setattr(catalogue, "definition", definition)
+    monkeypatch.setattr(builder, "_write_networks", write_networks)
     return folder
 
 
@@ -154,11 +154,11 @@ def _nonsense(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     ("handle", "reason", "timeout"),
     [
         (_missing, r"answers 404.*--from FOLDER", 30),
-        (_other, "another file than wanted", 30),
+        (_other, "not the one wanted", 30),
         (_cut, r"ended early, after 100 of 5000 bytes.*--from FOLDER", 30),
-        (_second_cut, r"two\.pth: it cannot be fetched: it ended early", 30),
+        (_second_cut, r"two\.pth: the file cannot be fetched: it ended early", 30),
         (_silent, "timed out", 0.2),
-        (_endless, "too large", 30),
+        (_endless, "larger than", 30),
         (_nonsense, "cannot be fetched", 30),
     ],
 )
@@ -211,15 +211,17 @@ def test_bad_folders_are_named_and_leave_nothing(cache: Path, tmp_path: Path) ->
     with pytest.raises(PackError, match="no such folder"):
         packs.add(NAME, tmp_path / "none")
     (tmp_path / "one.pth").write_bytes(FILES["one.pth"])
-    with pytest.raises(PackError, match=r"two\.pth cannot be read.*one\.pth and two\.pth"):
+    with pytest.raises(
+        PackError, match=r"two\.pth: the file cannot be read.*one\.pth and two\.pth"
+    ):
         packs.add(NAME, tmp_path)
     (tmp_path / "astro.png").write_bytes(b"picture")
-    with pytest.raises(PackError, match=r"astro\.png: it is neither one\.pth nor two\.pth"):
+    with pytest.raises(PackError, match=r"astro\.png: the file is neither one\.pth nor two\.pth"):
         packs.add(NAME, tmp_path / "astro.png")
-    with pytest.raises(PackError, match=r"one\.pth: two\.pth cannot be read"):
+    with pytest.raises(PackError, match=r"two\.pth: the file cannot be read"):
         packs.add(NAME, tmp_path / "one.pth")
     (tmp_path / "two.pth").write_bytes(b"other")
-    with pytest.raises(PackError, match=r"two\.pth: it is another file"):
+    with pytest.raises(PackError, match=r"two\.pth: the file is not the one"):
         packs.add(NAME, tmp_path)
     assert found_files(cache) == []
 
@@ -290,7 +292,7 @@ def test_the_commands_agree_on_a_damaged_pack(
 def test_a_pack_of_installed_packages_needs_nothing_added(cache: Path) -> None:
     with pytest.raises(PackError, match=r"nothing to add.*packs build mtcnn"):
         packs.add("mtcnn")
-    with pytest.raises(PackError, match="no pack is called"):
+    with pytest.raises(PackError, match="unknown pack"):
         packs.add("nope")
 
 
@@ -330,7 +332,7 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise PackError("another file")
         (folder / "embedder.onnx").write_bytes(source.read_bytes())
 
-    monkeypatch.setattr(store, "definition", definition)
+    monkeypatch.setattr(catalogue, "definition", definition)
     monkeypatch.setattr(sface, "build", build)
     return package / "small.onnx"
 
@@ -371,7 +373,7 @@ def test_a_folder_may_hold_one_version_or_both(versions: Path, tmp_path: Path) -
     (folder / "small.onnx").write_bytes(b"another")
     assert made_of(packs.add(NETWORK, folder)) == VERSIONS["large.onnx"]
     (folder / "large.onnx").write_bytes(b"another too")
-    with pytest.raises(PackError, match=r"small\.onnx: it is another file than wanted"):
+    with pytest.raises(PackError, match=r"small\.onnx: the file is not the one wanted"):
         packs.add(NETWORK, folder)
     assert made_of(packs.load(NETWORK)) == VERSIONS["large.onnx"]
 

@@ -15,7 +15,7 @@ import pytest
 from renzheng import InvalidInput, Pack, PackError, Verifier
 from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
-from renzheng.models.packs import store
+from renzheng.models.packs import builder
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_damaged_cache_is_mended(cache: Path) -> None:
 
 def test_an_unknown_pack_names_the_known_ones(cache: Path) -> None:
     with pytest.raises(
-        PackError, match=r"no pack is called 'nope'.*dlib-resnet, minifasnet, mtcnn, sface"
+        PackError, match=r"unknown pack 'nope'.*dlib-resnet, minifasnet, mtcnn, sface"
     ):
         packs.load("nope")
     with pytest.raises(PackError):
@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch
         (folder / "pnet.onnx").write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store, "_write_networks", full)
+    monkeypatch.setattr(builder, "_write_networks", full)
     with pytest.raises(PackError, match=r"No space left.*RENZHENG_CACHE"):
         packs.load("mtcnn")
     assert list(cache.iterdir()) == []
@@ -105,9 +105,9 @@ def test_a_killed_build_leaves_no_pack_and_is_swept(cache: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "from renzheng.models.packs import store; import time\n"
-        "store._write_networks = lambda name, folder: time.sleep(60)\n"
-        "store.build('mtcnn')",
+        "from renzheng.models.packs import builder; import time\n"
+        "builder._write_networks = lambda name, folder: time.sleep(60)\n"
+        "builder.build('mtcnn')",
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -95,7 +95,7 @@ def test_a_run_can_be_exported_without_calibration(trained: Path) -> None:
     assert recipe["validation"]["source"] == "crops/validation"
     again = run("train", "export", "run", "--pack", "pack", cwd=trained)
     assert again.returncode == 5
-    assert "something already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_one_command_goes_from_two_folders_to_a_pack(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_one_command_goes_from_two_folders_to_a_pack(tmp_path: Path) -> None:
     assert (tmp_path / "mine-work" / "run" / "last.pt").exists()
     again = run(*command, cwd=tmp_path)
     assert again.returncode == 5
-    assert "something already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_one_command_goes_from_two_folders_to_a_pack(tmp_path: Path) -> None:
         (["train", "run", "RECIPE", 'data.sources=["nowhere"]', "--out", "x"], "no such file"),
         (["train", "run", "RECIPE", "--resume", "--out", "x"], "no run to go on with"),
         (["train", "run", "RECIPE", "loss.0.margn=1", "--out", "x"], "margn"),
-        (["train", "run", "RECIPE", "batch.people=4000", "--out", "x"], "a batch wants 4000"),
+        (["train", "run", "RECIPE", "batch.people=4000", "--out", "x"], "a batch needs 4000"),
         (["train", "export", "nowhere", "--pack", "y"], "cannot be read"),
         (["train", "prepare", "nowhere", "y"], "no such file"),
         (["train", "prepare", "crops/train", "crops/train/out"], "among the pictures"),

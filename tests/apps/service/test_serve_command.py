@@ -41,7 +41,7 @@ def refused(*arguments: object) -> tuple[int, str]:
         (["--timeout", "inf"], "timeout"),
         (["--max-fmr", "1e-9"], "reaches down to"),
         (["--max-fmr", "2"], "max_fmr"),
-        (["--pack", "x"], "no pack is called"),
+        (["--pack", "x"], "unknown pack"),
         (["--pack", "mtcnn"], "kind"),
         (["--pack", "dlib-resnet", "--pack", "dlib-resnet"], "twice"),
         (["--keys", "no/such/file"], "cannot be read"),

@@ -133,7 +133,7 @@ def test_attacks_alone_have_an_apcer(folder: Path, table: Callable[..., Path]) -
         (["{folder}/t.csv", "--min-face-size", "3"], 2, "min_face_size"),
         (["{folder}/t.csv", "--report", "x.pdf"], 2, "name it .html"),
         (["{folder}/t.csv", "--pack", "mtcnn"], 5, "of kind detector, not liveness"),
-        (["{folder}/t.csv", "--pack", "nope"], 5, "no pack is called"),
+        (["{folder}/t.csv", "--pack", "nope"], 5, "unknown pack"),
         (["{folder}/no-face.csv"], 5, "none of the 1 pictures gives a score"),
         (["{folder}/columns.csv"], 2, "lacks the column(s) type"),
     ],

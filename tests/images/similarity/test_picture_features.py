@@ -14,7 +14,7 @@ from images.similarity.painted import coded, framed, picture
 from renzheng import InvalidInput, Pack, PackError
 from renzheng.images.similarity import Features
 from renzheng.models import packs
-from renzheng.models.converters import features as features_source
+from renzheng.models.converters.features import add
 
 FLOAT = onnx.TensorProto.FLOAT
 
@@ -34,7 +34,7 @@ def outputs(path: Path, name: str, pictures: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("classifier", ["Gemm", "MatMul"])
 def test_the_classifier_is_cut_off(tmp_path: Path, classifier: str) -> None:
     path = network(tmp_path / "small.onnx", classifier=classifier)
-    pack = features_source.add(path, tmp_path / "pack", mean=(0.0,), scale=(1 / 255,))
+    pack = add(path, tmp_path / "pack", mean=(0.0,), scale=(1 / 255,))
     assert (pack.kind, pack.name, pack.setting("features", "dimension")) == (
         "features",
         "small",
@@ -50,7 +50,7 @@ def test_the_classifier_is_cut_off(tmp_path: Path, classifier: str) -> None:
 
 def test_a_map_is_averaged_over_its_area(tmp_path: Path) -> None:
     path = network(tmp_path / "small.onnx")
-    pack = features_source.add(path, tmp_path / "pack", tensor="r1")
+    pack = add(path, tmp_path / "pack", tensor="r1")
     assert pack.setting("features", "dimension") == 8
     assert "averaged" in pack.setting("features", "layer")
     assert Features(pack).describe([picture(1)]).shape == (1, 8)
@@ -58,7 +58,7 @@ def test_a_map_is_averaged_over_its_area(tmp_path: Path) -> None:
 
 def test_a_network_without_a_classifier_gives_its_output(tmp_path: Path) -> None:
     path = network(tmp_path / "small.onnx", classifier="none")
-    pack = features_source.add(path, tmp_path / "pack")
+    pack = add(path, tmp_path / "pack")
     assert pack.setting("features", "dimension") == 12
     assert "no matrix product" in pack.setting("features", "layer")
 
@@ -68,8 +68,8 @@ def test_fixed_batches_and_free_sizes(tmp_path: Path, batch: object, side: objec
     path = network(tmp_path / "small.onnx", batch=batch, side=side)
     if side == "side":
         with pytest.raises(InvalidInput, match="--size"):
-            features_source.add(path, tmp_path / "pack")
-    pack = features_source.add(path, tmp_path / "pack", size=32)
+            add(path, tmp_path / "pack")
+    pack = add(path, tmp_path / "pack", size=32)
     features = Features(pack)
     several = features.describe([picture(k) for k in range(20)])
     np.testing.assert_allclose(several[7], features.describe([picture(7)])[0], atol=1e-6)
@@ -77,7 +77,7 @@ def test_fixed_batches_and_free_sizes(tmp_path: Path, batch: object, side: objec
 
 def test_the_order_of_channels_is_the_networks(tmp_path: Path) -> None:
     path = network(tmp_path / "small.onnx")
-    packs = [features_source.add(path, tmp_path / c, channels=c) for c in ("RGB", "BGR")]
+    packs = [add(path, tmp_path / c, channels=c) for c in ("RGB", "BGR")]
     image = picture(2)
     swapped = np.ascontiguousarray(image[:, :, ::-1])
     mean = [123.675, 116.28, 103.53]
@@ -89,12 +89,12 @@ def test_the_order_of_channels_is_the_networks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "options", "reason"),
     [
-        (lambda p: p.write_text("no network"), {}, "no ONNX network"),
-        (lambda p: p.write_bytes(b""), {}, "no ONNX network"),
+        (lambda p: p.write_text("no network"), {}, "not an ONNX network"),
+        (lambda p: p.write_bytes(b""), {}, "not an ONNX network"),
         (lambda p: network(p, inputs=2), {}, "one input"),
-        (lambda p: network(p, channels=4), {}, "pictures as float"),
-        (lambda p: network(p, kind=onnx.TensorProto.DOUBLE), {}, "float|no ONNX"),
-        (lambda p: network(p, batch=5), {}, "pictures as float"),
+        (lambda p: network(p, channels=4), {}, "must be float"),
+        (lambda p: network(p, kind=onnx.TensorProto.DOUBLE), {}, "float|not an ONNX"),
+        (lambda p: network(p, batch=5), {}, "must be float"),
         (lambda p: network(p), {"tensor": "nowhere"}, "no tensor 'nowhere'"),
         (lambda p: network(p), {"tensor": "w1"}, "no tensor 'w1'"),
         (lambda p: None, {}, "no such file"),
@@ -107,7 +107,7 @@ def test_what_gives_no_features_is_refused(
     path = tmp_path / "model.onnx"
     make(path)  # type: ignore[operator]
     with pytest.raises(PackError, match=reason) as caught:
-        features_source.add(path, tmp_path / "pack", **options)
+        add(path, tmp_path / "pack", **options)
     assert str(path) in str(caught.value)
     assert not (tmp_path / "pack").exists()
 
@@ -120,7 +120,7 @@ def test_what_gives_no_features_is_refused(
 def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
     path = network(tmp_path / "small.onnx")
     with pytest.raises(InvalidInput):
-        features_source.add(path, tmp_path / "pack", **options)  # type: ignore[arg-type]
+        add(path, tmp_path / "pack", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "pack").exists()
 
 

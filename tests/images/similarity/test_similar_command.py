@@ -143,7 +143,7 @@ def test_features_of_ones_own(
     # A second pack in its place, or of rubbish, is refused and nothing is lost.
     assert main(command) == 5
     assert main(["packs", "features", str(folder / "text.jpg"), "-o", str(tmp_path / "no")]) == 5
-    assert "no ONNX network" in capsys.readouterr().err
+    assert "not an ONNX network" in capsys.readouterr().err
     assert main(["similar", *two, "--features", "dlib-resnet"]) == 5
     assert "not features" in capsys.readouterr().err
 

@@ -217,11 +217,11 @@ def test_a_calibration_is_never_taken_over(people: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["nothing", "--people", "people", "-o", "x"], "no pack is called"),
+        (["nothing", "--people", "people", "-o", "x"], "unknown pack"),
         (["pack", "--people", "nowhere", "-o", "x"], "nowhere"),
         (["pack", "--people", "gone.csv", "-o", "x"], "gone.png"),
         (["pack", "--people", "fewer", "-o", "x"], "faces were found to measure ranges on"),
-        (["pack", "--people", "people", "-o", "pack"], "something already"),
+        (["pack", "--people", "people", "-o", "pack"], "exists already"),
         (["pack", "--people", "people", "-o", "x", "--crops", "3"], "32 faces or more"),
         (["pack", "--people", "people", "-o", "x", "--hold-out", "1"], "below 1"),
         (["mtcnn", "--people", "people", "-o", "x"], "of kind detector"),

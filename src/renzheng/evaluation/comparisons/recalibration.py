@@ -71,7 +71,7 @@ def check(output: Path, hold_out: float) -> None:
     if not 0 <= hold_out < 1:
         raise InvalidInput(f"the share to hold out must be 0 or more and below 1, not {hold_out:g}")
     if output.exists():
-        raise PackError("there is something already", source=str(output), remedy="name another")
+        raise PackError("the path exists already", source=str(output), remedy="name another")
 
 
 def recalibrate(

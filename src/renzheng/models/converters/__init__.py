@@ -1,1 +1,1 @@
-"""Public weights turned into the networks of packs, one module a source."""
+"""Converters of public weights into the networks of packs, one module a source."""

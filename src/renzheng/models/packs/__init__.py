@@ -1,25 +1,20 @@
 """Packs: networks with manifest, digests, licence, provenance and calibration."""
 
 from renzheng.models.defaults import DEFAULT_DETECTOR, DEFAULT_EMBEDDER
-from renzheng.models.packs.manifest import Pack
-from renzheng.models.packs.store import (
-    Named,
+from renzheng.models.packs.builder import build
+from renzheng.models.packs.catalogue import (
     State,
-    add,
-    build,
-    built,
     cache_folder,
     definition,
-    load,
     location,
     must_be_added,
     names,
-    of_kind,
-    save_as,
     source,
     state,
-    write,
 )
+from renzheng.models.packs.manifest import Pack
+from renzheng.models.packs.store import Named, add, built, load, of_kind
+from renzheng.models.packs.writer import save_as, write
 
 __all__ = [
     "DEFAULT_DETECTOR",

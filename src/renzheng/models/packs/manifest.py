@@ -22,16 +22,16 @@ KINDS = ("detector", "embedder", "features", "liveness")
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """A network with all that is needed to use it and to answer for it.
+    """A network with everything needed to use it and to account for it.
 
     Attributes
     ----------
     name, version, kind
         `kind` is ``detector``, ``embedder``, ``features`` (of whole pictures) or ``liveness``.
     folder
-        Where its files lie.
+        The folder of its files.
     digest
-        SHA-256 of the manifest, which lists the digest of every other file: it names the
+        SHA-256 of the manifest, which lists the digest of every other file: it identifies the
         pack's whole content.
     manifest
         The manifest's tables (input, embedding, alignment, provenance ...).
@@ -61,7 +61,7 @@ class Pack:
             name, version, kind = (str(manifest[key]) for key in ("name", "version", "kind"))
             files = {str(file): str(digest) for file, digest in manifest["files"].items()}
         except OSError as error:
-            raise PackError(f"no pack here: {error.strerror}", source=str(path)) from error
+            raise PackError(f"not a pack: {error.strerror}", source=str(path)) from error
         except (ValueError, KeyError, AttributeError) as error:
             raise PackError(f"not a pack manifest: {error}", source=str(path)) from error
         if kind not in KINDS:
@@ -88,15 +88,15 @@ class Pack:
 
     @cached_property
     def network_digest(self) -> str:
-        """SHA-256 of all that decides what the network gives: its files and how it is fed.
+        """SHA-256 of everything that decides the network's output: its files and its input.
 
-        Packs that differ in their calibration, name or terms alone have the same: embeddings of
-        the one are embeddings of the other.
+        It is equal for packs that differ in calibration, name or terms alone: their embeddings are
+        the same.
         """
         said = ("name", "version", "description", "licence", "limits", "provenance", "source")
         measured = ("calibration", "measured")
         decisive = {k: v for k, v in self.manifest.items() if k not in (*said, *measured)}
-        if "input" in decisive:  # how many pictures it is fed at a time changes its speed alone
+        if "input" in decisive:  # the batch size changes its speed alone
             decisive["input"] = {k: v for k, v in decisive["input"].items() if k != "batch"}
         files = {k: v for k, v in self.manifest["files"].items() if k != "calibration.json"}
         text = json.dumps({**decisive, "files": files}, sort_keys=True, default=str)
@@ -108,30 +108,30 @@ class Pack:
         Raises
         ------
         PackError
-            If it is not.
+            If the pack is of another kind.
         """
         if self.kind != kind:
             raise PackError(f"the pack {self.name} is of kind {self.kind}, not {kind}")
 
     def file(self, name: str) -> Path:
-        """The path of one of the pack's own, checked files.
+        """Return the path of one of the pack's checked files.
 
         Raises
         ------
         PackError
-            If the manifest does not list it.
+            If the manifest does not list the file.
         """
         if name not in self.manifest["files"]:
             raise PackError(f"the pack has no file {name!r}", source=str(self.folder))
         return self.folder / name
 
     def setting(self, table: str, key: str) -> Any:
-        """One value of the manifest.
+        """Return one value of the manifest.
 
         Raises
         ------
         PackError
-            If the manifest lacks it.
+            If the manifest lacks the value.
         """
         try:
             return self.manifest[table][key]
@@ -141,15 +141,15 @@ class Pack:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest with folder and digest, for JSON."""
+        """Return the manifest with folder and digest, for JSON."""
         return {**self.manifest, "folder": str(self.folder), "digest": self.digest}
 
 
 def _check_weights(folder: Path, files: Collection[str]) -> None:
-    """See that the networks among a pack's files take their weights from these alone."""
+    """Make sure that a pack's networks take their weights from the pack's files alone."""
     with suppress(OSError):  # a folder may be closed to listing and its files open all the same
         if {entry.name for entry in folder.iterdir()} <= {MANIFEST, *files}:
-            return  # there is nothing else to take them from, and a network may be large to read
+            return  # there are no other files, and a network may be large to read
     for file in files:
         if not file.endswith(".onnx"):
             continue
