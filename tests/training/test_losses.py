@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from renzheng import InvalidInput
-from renzheng.training.distances import root, squared_distances, unit
+from renzheng.training.distances import safe_sqrt, squared_distances, unit
 from renzheng.training.losses import (
     CenterLoss,
     ContrastiveLoss,
@@ -20,7 +20,7 @@ from renzheng.training.losses import (
     SoftmaxLoss,
     TripletLoss,
 )
-from renzheng.training.mining import MINERS
+from renzheng.training.mining import MINING_RULES
 
 CLASSES, DIMENSION = 5, 6
 
@@ -34,7 +34,7 @@ def batch(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Te
 def losses() -> dict[str, Callable[[], nn.Module]]:
     sized = {"classes": CLASSES, "dimension": DIMENSION}
     found: dict[str, Callable[[], nn.Module]] = {
-        f"triplet {m}": lambda m=m: TripletLoss(mining=m, margin=0.5) for m in MINERS
+        f"triplet {m}": lambda m=m: TripletLoss(mining=m, margin=0.5) for m in MINING_RULES
     }
     return found | {
         "triplet soft": lambda: TripletLoss("batch-hard", "soft"),
@@ -109,22 +109,22 @@ def test_a_triplet_worked_by_hand() -> None:
     for mining in ("all", "random", "batch-hard"):
         found = TripletLoss(mining, margin=1.5)(rows, labels, torch.Generator().manual_seed(0))
         assert float(found.loss) == pytest.approx(wanted, abs=1e-6)
-        assert float(found.watch["active"]) == 1.0
+        assert float(found.metrics["active"]) == 1.0
     # semi-hard: only anchor 0 has a negative farther than its positive and within the margin
     semi = TripletLoss("semi-hard", margin=1.5)(rows, labels)
     assert float(semi.loss) == pytest.approx(0.5, abs=1e-6)
     solved = TripletLoss("semi-hard", margin=0.5)(rows, labels)
     assert float(solved.loss) == 0
-    assert float(solved.watch["triplets"]) == 0
+    assert float(solved.metrics["triplets"]) == 0
 
 
 def test_a_repeated_label_moves_its_center_once_by_the_mean() -> None:
-    loss = CenterLoss(3, 2, alfa=0.5, normalise=False)
+    loss = CenterLoss(3, 2, alpha=0.5, normalise=False)
     rows = torch.tensor([[2.0, 0.0], [4.0, 0.0], [0.0, 3.0]])
     outcome = loss(rows, torch.tensor([1, 1, 2]))
     # Centers began at 0: half the mean of 4, 16 and 9.
     assert float(outcome.loss) == pytest.approx((4 + 16 + 9) / 3 / 2)
-    # Label 1: sum of (c - x) is -6 over 1 + 2 occurrences, times alfa; label 2: -3 over 2.
+    # Label 1: sum of (c - x) is -6 over 1 + 2 occurrences, times alpha; label 2: -3 over 2.
     np.testing.assert_allclose(loss.centers, [[0, 0], [1, 0], [0, 0.75]])
     loss.eval()(rows, torch.tensor([1, 1, 2]))
     np.testing.assert_allclose(loss.centers, [[0, 0], [1, 0], [0, 0.75]])
@@ -153,7 +153,7 @@ def test_center_loss_asks_for_small_classes_where_softmax_does_not() -> None:
             move.zero_grad()
             total.backward()
             move.step()
-        apart = root(squared_distances(unit(rows), unit(rows))).detach()
+        apart = safe_sqrt(squared_distances(unit(rows), unit(rows))).detach()
         same = labels[:, None] == labels[None]
         spreads[weight] = float(apart[same].mean() / apart[~same].mean())
     assert spreads[1.0] < 0.5 * spreads[0.0]
@@ -244,7 +244,7 @@ def test_distillation_is_content_with_the_teachers_answer() -> None:
         lambda: TripletLoss("semi-hard", "soft"),
         lambda: TripletLoss("distance-weighted", normalise=False),
         lambda: ContrastiveLoss(margin=-1),
-        lambda: CenterLoss(3, 2, alfa=0),
+        lambda: CenterLoss(3, 2, alpha=0),
         lambda: CenterLoss(0, 2),
         lambda: SoftmaxLoss(1, 2),
         lambda: MarginSoftmaxLoss(3, 2, "sphereface"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from renzheng.training.optimisation import learning_rate, optimiser
+from renzheng.training.optimisation import build_optimiser, learning_rate
 from renzheng.training.recipe import Optimiser, Recipe, Schedule
 
 
@@ -34,7 +34,7 @@ def test_it_steps_down_at_milestones() -> None:
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 def test_vectors_do_not_decay(kind: str) -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-    made = optimiser(network, Optimiser(kind=kind, weight_decay=0.1))
+    made = build_optimiser(network, Optimiser(kind=kind, weight_decay=0.1))
     decay = {p: g["weight_decay"] for g in made.param_groups for p in g["params"]}
     assert decay[network[0].weight] == 0.1
     assert {decay[p] for p in (network[0].bias, network[1].weight)} == {0.0}

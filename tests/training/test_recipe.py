@@ -24,13 +24,13 @@ def written(tmp_path: Path):
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_recipe_of_the_project_is_one(path: Path) -> None:
     from renzheng.training.backbones import get
-    from renzheng.training.training_module import make_loss
+    from renzheng.training.training_module import build_loss
 
     read = recipe.load(path)
     kind = get(read.model.backbone)
     assert set(read.model.options) <= set(kind.options)
     for loss in read.loss:
-        make_loss(loss, 10, 16, 128)
+        build_loss(loss, 10, 16, 128)
 
 
 def test_what_is_not_said_has_a_default(written) -> None:
@@ -65,17 +65,17 @@ def test_a_recipe_survives_its_json(written) -> None:
     ("text", "reason"),
     [
         ("[data\n", "not TOML"),
-        ("", "no loss"),
+        ("", "no list of losses"),
         ('[[loss]]\nkind = "triplet"\n', "data.sources is empty"),
         (PLAIN + "[optimizer]\n", "'optimizer'; did you mean 'optimiser'"),
         (PLAIN + "[optimiser]\nlearning_rat = 1\n", "did you mean 'learning_rate'"),
-        (PLAIN + '[optimiser]\nlearning_rate = "fast"\n', "learning_rate is a number"),
-        (PLAIN + "[optimiser]\nlearning_rate = -1\n", "lies between 0 and 100"),
+        (PLAIN + '[optimiser]\nlearning_rate = "fast"\n', "learning_rate must be a number"),
+        (PLAIN + "[optimiser]\nlearning_rate = -1\n", "must be greater than or equal to 0"),
         (PLAIN + '[optimiser]\nkind = "adam"\n', "did you mean 'adamw'"),
-        (PLAIN + "[run]\nepochs = 1.5\n", "run.epochs is a whole number"),
-        (PLAIN + "[run]\nepochs = true\n", "run.epochs is a whole number"),
-        ("run = 3\n" + PLAIN, "run is a table"),
-        ('[data]\nsources = "crops"\n[[loss]]\nkind = "triplet"', "data.sources is a list"),
+        (PLAIN + "[run]\nepochs = 1.5\n", "run.epochs must be a whole number"),
+        (PLAIN + "[run]\nepochs = true\n", "run.epochs must be a whole number"),
+        ("run = 3\n" + PLAIN, "run must be a table"),
+        ('[data]\nsources = "crops"\n[[loss]]\nkind = "triplet"', "data.sources must be a list"),
         ('[data]\nsources = ["crops"]\n[[loss]]\nkind = "triplets"', "did you mean 'triplet'"),
         (PLAIN + "weight = -1\n", "loss.0.weight"),
         (PLAIN + '[schedule]\nkind = "step"\nmilestones = [3]\n', "milestones"),
@@ -95,3 +95,26 @@ def test_an_override_that_fits_nowhere(written, override: str) -> None:
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         recipe.load(tmp_path / "gone.toml")
+
+
+def test_the_old_key_of_center_loss_is_read_with_a_warning(written) -> None:
+    text = '[data]\nsources = ["crops"]\n[[loss]]\nkind = "center"\n'
+    with pytest.warns(FutureWarning, match="'alfa' of center loss is now 'alpha'"):
+        old = recipe.load(written(text + "alfa = 0.3\n"))
+    assert old == recipe.load(written(text + "alpha = 0.3\n"))
+    assert old.loss[0].options == {"alpha": 0.3}
+
+
+def test_a_stored_recipe_with_the_old_key_is_read_in_silence() -> None:
+    loss = {"kind": "center", "weight": 1.0, "options": {"alfa": 0.3}}
+    read = recipe.parse({"data": {"sources": ["crops"]}, "loss": [loss]})
+    assert read.loss[0].options == {"alpha": 0.3}
+
+
+def test_the_first_mistake_is_named_with_its_file_and_what_is_known(written) -> None:
+    path = written(PLAIN + "[run]\nepoch = 3\nseed = -1\n")
+    with pytest.raises(InvalidInput) as caught:
+        recipe.load(path)
+    assert caught.value.reason == "unknown key 'run.epoch'; did you mean 'epochs'?"
+    assert caught.value.source == str(path)
+    assert "channels_last, device, epochs" in str(caught.value.remedy)

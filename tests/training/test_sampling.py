@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput
-from renzheng.training.sampling import PKSampler, Shuffled
+from renzheng.training.sampling import PKSampler, ShuffledSampler
 
 
 @given(
@@ -66,7 +66,7 @@ def test_singles_take_part_when_asked() -> None:
 
 
 def test_shuffled_shows_every_picture_once() -> None:
-    batches = list(Shuffled(103, 10, seed=1).epoch(2))
+    batches = list(ShuffledSampler(103, 10, seed=1).epoch(2))
     assert len(batches) == 10
     assert len(set(np.concatenate(batches).tolist())) == 100
 
@@ -74,8 +74,8 @@ def test_shuffled_shows_every_picture_once() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Shuffled(5, 6),
-        lambda: Shuffled(5, 0),
+        lambda: ShuffledSampler(5, 6),
+        lambda: ShuffledSampler(5, 0),
         lambda: PKSampler(np.array([0, 0, 1, 1]), 1, 2),
         lambda: PKSampler(np.array([0, 0, 1, 1]), 2, 1),
     ],

@@ -298,3 +298,20 @@ def test_a_loss_that_runs_away_stops_with_the_last_good_state(small: Small, tmp_
 def test_a_gpu_that_is_not_there(small: Small, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no GPU"):
         Trainer(small(run={"device": "cuda"}), tmp_path)
+
+
+def test_a_checkpoint_whose_recipe_has_the_old_key_is_taken_up(
+    small: Small, tmp_path: Path
+) -> None:
+    recipe = small(run={"steps": 2}, loss=[{"kind": "softmax"}, {"kind": "center", "alpha": 0.3}])
+    Trainer(recipe, tmp_path).run()
+    state = checkpoint.load(tmp_path / LAST)
+    assert '"alpha"' in state["recipe"]
+    state["recipe"] = state["recipe"].replace('"alpha"', '"alfa"')
+    checkpoint.save(tmp_path / LAST, state)
+    again = Trainer(recipe, tmp_path)
+    again.resume()
+    assert again.step == 2
+    other = small(run={"steps": 2}, loss=[{"kind": "softmax"}, {"kind": "center", "alpha": 0.4}])
+    with pytest.raises(InvalidInput, match=r"\[loss\]"):
+        Trainer(other, tmp_path).resume()

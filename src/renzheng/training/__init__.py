@@ -1,4 +1,4 @@
-"""Train a CNN so that Euclidean distance means identity, from folders of faces to a pack.
+"""Training of a CNN whose Euclidean distances mean identity: from folders of faces to a pack.
 
-Everything that needs torch lives here, and nothing outside imports this package.
+Everything that needs torch is here. Only the command line imports this package, when it trains.
 """

@@ -1,4 +1,4 @@
-"""What happens to crops while a network learns from them."""
+"""Random changes of crops while a network learns from them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ _GREY = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601 luma
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes that leave a person who they are. Each number is a probability.
+    """Random changes that keep the person's identity, each with its probability from 0 to 1.
 
     Attributes
     ----------
     flip
         Mirror image.
     shift
-        Moved, turned and scaled a little, as a detector errs.
+        Small shift, rotation and change of scale, like a detector's errors.
     colour
-        White balance, saturation and gamma.
+        Change of white balance, saturation and gamma.
     grey
-        Without colour.
+        Loss of colour.
     blur
-        Out of focus or moved.
+        Defocus or motion blur.
     low_resolution
-        Scaled down to a half to a quarter and up again.
+        Reduction to between a quarter and a half of the side, and enlargement again.
     jpeg
-        Strong JPEG, quality 15 to 60.
+        Strong JPEG compression, quality 15 to 60.
     erase
-        A rectangle of 5 to 25 % replaced by noise (Zhong et al. 2020): sunglasses, hands.
+        A rectangle of 5 to 25 % of the area replaced by noise (Zhong et al. 2020), as sunglasses or
+        hands hide a part.
     document
-        Printed, under glare or an overlay, copied: what `renzheng.datasets.degradations` does to a
-        portrait.
+        Print, glare, an overlay or a photocopy: degradations of a document's portrait, from
+        `renzheng.datasets.degradations`.
     """
 
     flip: float = 0.5
@@ -58,7 +59,7 @@ class Augmentation:
             value = getattr(self, each.name)
             if not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise InvalidInput(
-                    f"augmentation.{each.name} is a probability between 0 and 1, not {value!r}"
+                    f"augmentation.{each.name} must be a probability from 0 to 1, not {value!r}"
                 )
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Crop:
@@ -69,20 +70,20 @@ class Augmentation:
         crop
             uint8 (h, w, 3) RGB; it is not changed itself.
         rng
-            Decides; the same state gives the same bits.
+            Source of the draws; the same state gives the same bits.
 
         Returns
         -------
         uint8 (h, w, 3) RGB
         """
         given = crop
-        # Which ones is drawn first, so that switching one on does not switch others on or off.
+        # All are drawn first, so that switching one on does not switch others on or off.
         draws = dict(zip((f.name for f in fields(self)), rng.random(9), strict=True))
         on = {name: bool(draws[name] < getattr(self, name)) for name in draws}
         if on["flip"]:
             crop = np.ascontiguousarray(crop[:, ::-1])
         if on["shift"]:
-            crop = _shifted(crop, rng)
+            crop = _shift(crop, rng)
         if any(on[name] for name in ("colour", "grey", "blur", "document")):
             pixels = crop.astype(np.float32)
             if on["colour"]:
@@ -95,13 +96,13 @@ class Augmentation:
                 pixels = _DOCUMENTS[int(rng.integers(len(_DOCUMENTS)))](pixels, rng)
             crop = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
         if on["low_resolution"]:
-            crop = _coarse(crop, rng)
+            crop = _reduce_resolution(crop, rng)
         if on["jpeg"]:
             quality = int(rng.integers(15, 61))
             coded = effects.Jpeg(quality)(crop.astype(np.float32), rng)
             crop = np.clip(coded + 0.5, 0, 255).astype(np.uint8)
         if on["erase"]:
-            crop = _erased(crop, rng)
+            crop = _erase(crop, rng)
         return crop.copy() if crop is given else crop
 
 
@@ -113,7 +114,7 @@ _DOCUMENTS: tuple[effects.Effect, ...] = (
 )
 
 
-def _shifted(crop: Crop, rng: np.random.Generator) -> Crop:
+def _shift(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
     turn = float(rng.uniform(-8, 8))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, rng.uniform(0.93, 1.07))
@@ -125,7 +126,7 @@ def _shifted(crop: Crop, rng: np.random.Generator) -> Crop:
     return np.asarray(moved, np.uint8)
 
 
-def _coarse(crop: Crop, rng: np.random.Generator) -> Crop:
+def _reduce_resolution(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
     share = rng.uniform(0.25, 0.5)
     small = (max(4, round(width * share)), max(4, round(height * share)))
@@ -133,7 +134,7 @@ def _coarse(crop: Crop, rng: np.random.Generator) -> Crop:
     return np.asarray(cv2.resize(down, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _erased(crop: Crop, rng: np.random.Generator) -> Crop:
+def _erase(crop: Crop, rng: np.random.Generator) -> Crop:
     height, width = crop.shape[:2]
     area, ratio = rng.uniform(0.05, 0.25), np.exp(rng.uniform(-1, 1))
     h = max(1, min(height, round(height * np.sqrt(area * ratio))))

@@ -1,7 +1,8 @@
-"""Saved states of a run: whole or not at all, and loaded without running what is in them."""
+"""Saved states of a run: written whole or not at all, and read without running any code in them."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from contextlib import suppress
@@ -10,18 +11,19 @@ from typing import Any
 
 import torch
 
-from renzheng.errors import RenzhengError
+from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.training.recipe import Recipe, parse
 
 State = dict[str, Any]
 
 
 def save(path: Path, state: State) -> None:
-    """Write a state; the name never shows a part of one.
+    """Write a state to a file; there is never a part of one under its name.
 
     Raises
     ------
     RenzhengError
-        If it cannot be written; what was there before stays.
+        If it cannot be written. A file that was there before stays.
     """
     name = ""
     try:
@@ -44,12 +46,12 @@ def save(path: Path, state: State) -> None:
 
 
 def load(path: Path) -> State:
-    """Read a state.
+    """Read a state from a file.
 
     Raises
     ------
     RenzhengError
-        If there is none, or it is damaged or holds more than numbers and plain values.
+        If there is no file, or it is damaged or holds more than numbers and plain values.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -57,12 +59,69 @@ def load(path: Path) -> State:
         raise RenzhengError(
             f"the checkpoint cannot be read: {error.strerror}", source=str(path)
         ) from error
-    # A damaged pickle can raise anything at all on its way.
+    # A damaged pickle can raise any exception.
     except Exception as error:
-        words = str(error).splitlines() or [type(error).__name__]
+        lines = str(error).splitlines() or [type(error).__name__]
         raise RenzhengError(
-            f"not a checkpoint, or a damaged one: {words[0]}", source=str(path)
+            f"not a checkpoint, or a damaged one: {lines[0]}", source=str(path)
         ) from error
     if not isinstance(state, dict):
         raise RenzhengError("not a checkpoint", source=str(path))
     return state
+
+
+def recipe_of(state: State, path: Path) -> Recipe:
+    """Return the recipe of a run's checkpoint.
+
+    Raises
+    ------
+    InvalidInput
+        If the state is not one of a run, or its recipe cannot be read by this version.
+    """
+    try:
+        table, _ = json.loads(state["recipe"]), state["backbone"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput("not the checkpoint of a run", source=str(path)) from error
+    return parse(table, source=str(path))
+
+
+def check_resumable(state: State, recipe: Recipe, data_digest: str, path: Path) -> None:
+    """Check that a state is one of the run that a recipe and its data make.
+
+    The number of workers and the steps between checkpoints may differ: they change no result.
+
+    Raises
+    ------
+    InvalidInput
+        If the state is for export only, or is one of another recipe, backbone or data.
+    """
+    if "learner" not in state:
+        raise InvalidInput("this checkpoint is for export only", source=str(path))
+    before = _deciding(recipe_of(state, path))
+    now = _deciding(recipe)
+    if before["model"] != now["model"]:
+        raise InvalidInput(
+            f"the checkpoint is of another backbone: {before['model']['backbone']}",
+            source=str(path),
+            remedy="resume with the recipe that began the run",
+        )
+    if state["data"] != data_digest:
+        raise InvalidInput(
+            "the data has changed since the run began",
+            source=str(path),
+            remedy="put the pictures back as they were, or begin a new run",
+        )
+    for table in before:
+        if before[table] != now[table]:
+            raise InvalidInput(
+                f"the recipe's [{table}] has changed since the run began",
+                source=str(path),
+                remedy="resume with the same recipe, or begin a new run",
+            )
+
+
+def _deciding(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides a run's results, in the plain values of JSON."""
+    tables: dict[str, Any] = json.loads(json.dumps(recipe.to_dict()))
+    del tables["checkpoint"], tables["data"]["workers"]
+    return tables

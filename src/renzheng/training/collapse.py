@@ -1,4 +1,4 @@
-"""Numbers that show early when a network collapses, and words for them."""
+"""Statistics of embeddings that show early when a network collapses, and warnings about them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from renzheng.training.distances import root, squared_distances, unit
+from renzheng.training.distances import safe_sqrt, squared_distances, unit
 
 
 @torch.no_grad()
-def examine(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
-    """Look at a batch's embeddings.
+def statistics(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
+    """Compute statistics of a batch's embeddings.
 
     Parameters
     ----------
@@ -25,45 +25,45 @@ def examine(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
     -------
     dict
         ``norm``: mean length; ``within`` and ``between``: mean Euclidean distance of unit
-        embeddings between two pictures of one person and of two people; ``effective_rank``: the
+        embeddings between two images of one person and of two people; ``effective_rank``: the
         exponential of the entropy of the singular values (Roy and Vetterli 2007), from 1 (all on a
         line) to d or n - 1.
     """
     rows = unit(embeddings)
-    apart = root(squared_distances(rows, rows))
-    alike = labels[:, None] == labels[None, :]
-    upper = torch.ones_like(alike).triu(1)
+    distance = safe_sqrt(squared_distances(rows, rows))
+    same_person = labels[:, None] == labels[None, :]
+    genuine = same_person & torch.ones_like(same_person).triu(1)
     if not torch.isfinite(rows).all():
         return dict.fromkeys(("norm", "within", "between", "effective_rank"), float("nan"))
-    spread = torch.linalg.svdvals(rows - rows.mean(0))
-    share = spread / spread.sum().clamp_min(1e-12)
+    singular_values = torch.linalg.svdvals(rows - rows.mean(0))
+    share = singular_values / singular_values.sum().clamp_min(1e-12)
     entropy = -(share * share.clamp_min(1e-12).log()).sum()
     return {
         "norm": float(embeddings.float().norm(dim=1).mean()),
-        "within": float(apart[alike & upper].mean()) if (alike & upper).any() else float("nan"),
-        "between": float(apart[~alike].mean()) if (~alike).any() else float("nan"),
+        "within": float(distance[genuine].mean()) if genuine.any() else float("nan"),
+        "between": float(distance[~same_person].mean()) if not same_person.all() else float("nan"),
         "effective_rank": float(entropy.exp()),
     }
 
 
-def warnings(seen: Mapping[str, float], dimension: int) -> list[str]:
-    """What is wrong with the batch that `examine` looked at, for a person."""
-    found = []
-    if any(seen[name] != seen[name] for name in ("norm", "effective_rank")):
+def warnings(values: Mapping[str, float], dimension: int) -> list[str]:
+    """Return in words what is wrong with a batch whose `statistics` are these values."""
+    if any(values[name] != values[name] for name in ("norm", "effective_rank")):
         return ["embeddings are not numbers: lower the learning rate or clip gradients"]
-    if seen["between"] < 0.05:
+    found = []
+    if values["between"] < 0.05:
         found.append(
             "all embeddings are nearly one point (collapse): lower the learning rate, mine "
             "semi-hard instead of batch-hard at first, or add a softmax loss"
         )
-    elif seen["effective_rank"] < min(3.0, dimension / 2):
+    elif values["effective_rank"] < min(3.0, dimension / 2):
         found.append(
-            f"embeddings use {seen['effective_rank']:.1f} of {dimension} dimensions: training is "
-            "collapsing or has hardly begun"
+            f"embeddings use {values['effective_rank']:.1f} of {dimension} dimensions: "
+            "training is collapsing or has hardly begun"
         )
-    if seen["norm"] > 1e4:
+    if values["norm"] > 1e4:
         found.append(
-            f"embeddings are {seen['norm']:.0f} long and running away: clip gradients, or let the "
-            "loss normalise them"
+            f"embeddings are {values['norm']:.0f} long and running away: clip gradients, or "
+            "let the loss normalise them"
         )
     return found

@@ -1,4 +1,4 @@
-"""Pictures as a network takes them, decoded and augmented in worker processes."""
+"""Crops as a network takes them, decoded and augmented in worker processes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from renzheng.training.augmentation import Augmentation
 from renzheng.training.sampling import Sampler
 
 Key = tuple[int, int, int]  # picture, epoch, place in the epoch
-Item = tuple[npt.NDArray[np.uint8], int, int, str]  # crop, label, picture, what was wrong
+Item = tuple[npt.NDArray[np.uint8], int, int, str]  # crop, label, picture, problem or ""
 
 
 class Crops(Dataset[Item]):
-    """A source's pictures by key.
+    """Crops of a source by key.
 
-    What is drawn for an item depends on the seed, the epoch and the item's place alone: not on
-    the worker that made it nor on what came before, so a run can be repeated and taken up.
+    The draws for an item depend on the seed, the epoch and the item's place alone, not on the
+    worker that makes it nor on earlier items, so a run can be repeated and resumed.
 
     Parameters
     ----------
     source
-        Where the pictures are.
+        Source of the pictures.
     size
-        Side of the crops in pixels; others are resampled.
+        Side of the crops in pixels; pictures of another size are resampled.
     augmentation
-        What happens to them, or None.
+        Random changes of the crops, or None.
     seed
-        Of the augmentation.
+        Seed of the augmentation.
     """
 
     def __init__(self, source: Source, size: int, augmentation: Augmentation | None, seed: int):
@@ -49,80 +49,82 @@ class Crops(Dataset[Item]):
         return len(self._labels)
 
     def __getitem__(self, key: Key) -> Item:
-        """One crop: uint8 (size, size, 3) RGB, its label and its place in the source.
+        """Return a crop, uint8 (size, size, 3) RGB, its label and its place in the source.
 
-        A picture that cannot be read is replaced by another of the same person, and named.
+        A picture that cannot be read is replaced by another of the same person, and the problem is
+        named.
         """
         index, epoch, place = key
-        trouble = ""
+        problem = ""
         for candidate in self._candidates(index):
             try:
                 crop = self.crop(candidate)
                 break
             except UnreadableImage as error:
-                trouble = trouble or str(error)
+                problem = problem or str(error)
         else:
             raise RenzhengError(
                 f"no picture of {self._source.people[self._labels[index]]!r} can be read",
                 source=self._source.name(index),
-                remedy="remove this person, or mend the pictures",
+                remedy="remove this person, or repair the pictures",
             )
         if self._augmentation is not None:
             crop = self._augmentation(crop, np.random.default_rng([self._seed, epoch, place, 2]))
-        return crop, int(self._labels[index]), candidate, trouble
+        return crop, int(self._labels[index]), candidate, problem
 
     def _candidates(self, index: int) -> Iterator[int]:
-        """The picture, then the others of its person; those are looked for only if need be."""
+        """Yield the picture, then the others of its person, which are looked for only if needed."""
         yield index
         own = np.flatnonzero(self._labels == self._labels[index])
         yield from np.roll(own, -int(np.searchsorted(own, index)))[1:].tolist()
 
     def crop(self, index: int) -> npt.NDArray[np.uint8]:
-        """A picture without augmentation: uint8 (size, size, 3) RGB.
+        """Read a picture without augmentation: uint8 (size, size, 3) RGB.
 
         Raises
         ------
         UnreadableImage
-            If it is none, or is far from square and so no crop.
+            If the file is no picture, or is far from square and so no crop.
         """
         image = images.read(self._source.content(index), name=self._source.name(index))
         height, width = image.shape[:2]
         if max(height, width) > 1.2 * min(height, width):
             raise UnreadableImage(
-                f"{width} x {height} px is no aligned crop",
+                f"a picture of {width} x {height} px is no aligned crop",
                 source=self._source.name(index),
                 remedy="align it first: renzheng train prepare RAW CROPS",
             )
         if (height, width) != (self._size, self._size):
-            how = cv2.INTER_AREA if height > self._size else cv2.INTER_CUBIC
-            image = np.asarray(cv2.resize(image, (self._size, self._size), interpolation=how))
+            method = cv2.INTER_AREA if height > self._size else cv2.INTER_CUBIC
+            image = np.asarray(cv2.resize(image, (self._size, self._size), interpolation=method))
         return np.asarray(image, np.uint8)
 
 
 def batches(
     crops: Crops, sampler: Sampler, epoch: int, *, first: int = 0, share: slice, workers: int
 ) -> DataLoader[Any]:
-    """An epoch's batches from step `first` on.
+    """Load an epoch's batches from batch `first` on.
 
     Parameters
     ----------
     crops
-        The pictures.
+        Crops to load.
     sampler
-        Which pictures.
+        Sampler of the batches.
     epoch
-        Which epoch.
+        Number of the epoch, from 0.
     first
-        Batches to pass over, since they were seen before an interruption.
+        Number of batches to skip, which were seen before an interruption.
     share
         This process's part of every batch.
     workers
-        Processes; 0 works in this one.
+        Number of worker processes; 0 loads in this process.
 
     Returns
     -------
     DataLoader
-        Gives (uint8 (n, size, size, 3), int64 (n,) labels, int64 (n,) pictures, messages).
+        Batches: uint8 (n, size, size, 3), int64 (n,) labels, int64 (n,) pictures, and the problems
+        with pictures in words.
     """
     return DataLoader(
         crops,
@@ -130,13 +132,13 @@ def batches(
         num_workers=workers,
         collate_fn=_collate,
         multiprocessing_context="spawn" if workers else None,
-        # The loader would draw a seed from the global generator, which a resumed run must not do.
+        # Otherwise the loader would draw a seed from the global generator, also in a resumed run.
         generator=torch.Generator().manual_seed(0),
     )
 
 
 class _Keys:
-    """Keys batch by batch, as DataLoader wants them."""
+    """Keys batch by batch, as DataLoader takes them."""
 
     def __init__(self, sampler: Sampler, epoch: int, first: int, share: slice):
         self._sampler, self._epoch, self._first, self._share = sampler, epoch, first, share
@@ -153,17 +155,17 @@ class _Keys:
 
 
 def _collate(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor, list[str]]:
-    crops, labels, pictures, troubles = zip(*items, strict=True)
+    crops, labels, pictures, problems = zip(*items, strict=True)
     return (
         torch.from_numpy(np.stack(crops)),
         torch.tensor(labels),
         torch.tensor(pictures),
-        [t for t in troubles if t],
+        [problem for problem in problems if problem],
     )
 
 
 def as_input(crops: Tensor, mean: float, scale: float, channels_last: bool = False) -> Tensor:
-    """uint8 (n, size, size, 3) RGB to the network's float32 (n, 3, size, size)."""
+    """Convert uint8 (n, size, size, 3) RGB to the network's input, float32 (n, 3, size, size)."""
     batch = (crops.permute(0, 3, 1, 2).float() - mean) * scale
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return batch.contiguous(memory_format=layout)

@@ -1,4 +1,4 @@
-"""Several processes as one: batches gathered with their gradients."""
+"""Several processes that train as one: batches gathered together with their gradients."""
 
 from __future__ import annotations
 
@@ -10,58 +10,60 @@ from torch import Tensor, distributed
 
 
 def start(device: torch.device) -> None:
-    """Join the processes that ``torchrun`` started; without it there is one and nothing to do."""
+    """Join the processes that ``torchrun`` started; without ``torchrun`` there is nothing to do."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
 def stop() -> None:
-    """Leave them."""
+    """Leave the other processes."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
 
-def count() -> int:
-    """How many processes there are."""
+def world_size() -> int:
+    """Return the number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this is; 0 writes the files."""
+    """Return this process's number; process 0 writes the files."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def local() -> int:
-    """Which of this machine's GPUs belongs to this process."""
+def local_rank() -> int:
+    """Return the index of this process's GPU on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def gather(rows: Tensor) -> Tensor:
-    """Everyone's rows, this process's in their place with gradient: (n, ...) to (n * count, ...).
+    """Gather the rows of all processes, in order of rank: (n, ...) to (n * world_size, ...).
 
-    Every process computes the loss of the whole batch, so that mining sees all of it. A process's
-    gradient reaches its own rows only, and DistributedDataParallel takes the mean over processes;
-    times `count` that is the gradient of the whole batch, as one process would have it.
+    Every process computes the loss of the whole batch, so that mining sees all of it. The gradient
+    of a process reaches its own rows only, and DistributedDataParallel takes the mean over
+    processes; times `world_size` that is the gradient of the whole batch, as in one process.
     """
-    if count() == 1:
+    if world_size() == 1:
         return rows
     if not rows.requires_grad:
-        parts = [torch.empty_like(rows) for _ in range(count())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        return _all_gather(rows)
     gathered: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
     return gathered
+
+
+def _all_gather(rows: Tensor) -> Tensor:
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    distributed.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         ctx.rows = len(rows)
-        parts = [torch.empty_like(rows) for _ in range(count())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        return _all_gather(rows)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        own = rank() * ctx.rows
-        return gradients[0][own : own + ctx.rows] * count()
+        first = rank() * ctx.rows
+        return gradients[0][first : first + ctx.rows] * world_size()

@@ -1,4 +1,4 @@
-"""From a run to a pack that `renzheng verify --pack` uses at once."""
+"""Export of a run's network as a pack for `renzheng verify --pack`."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from renzheng import Verifier
 from renzheng.datasets import people as people_folder
 from renzheng.errors import InvalidInput, PackError
 from renzheng.evaluation.comparisons import recalibration
-from renzheng.evaluation.comparisons.evaluator import Evaluator, Progress, Settings
+from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator, Progress
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.models.runtime import Network
 from renzheng.training import backbones, checkpoint, validation
+from renzheng.training.builders import open_sources
 from renzheng.training.dataset import Crops, as_input
-from renzheng.training.recipe import Recipe, parse
-from renzheng.training.trainer import BEST, sources
+from renzheng.training.recipe import Recipe
+from renzheng.training.trainer import BEST
 from renzheng.types import Floats
 
 _TOLERANCE = 1e-4
-_CHECKED = 16  # crops to hold against torch
+_CHECKED = 16  # crops that are compared with torch's embeddings
 _RANGED = 512  # crops to measure an 8-bit network's ranges on
-_BATCH = 8  # crops at a time while every tensor is held
+_BATCH = 8  # crops at a time while all tensors are in memory
 
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """What came of it.
+    """Result of an export.
 
     Attributes
     ----------
     pack
-        As written.
+        The pack that was written.
     difference
-        The largest difference between torch's and the pack's unit embeddings.
+        Largest difference between numbers of torch's and the pack's unit embeddings.
     held_out
-        What the calibration did on people whom it was not fitted on; None without one.
+        Measurement of the calibration on people whom it was not fitted on; None without one.
     """
 
     pack: Pack
@@ -69,28 +70,28 @@ def export(
     Parameters
     ----------
     run
-        The run's folder.
+        Folder of the run.
     output
-        The pack's folder; must not exist.
+        Folder of the pack; it must not exist.
     name
-        Of the pack; by default the folder's.
+        Name of the pack; by default the folder's.
     calibrate
-        A folder of people, aligned as the training crops, to fit false match rates on; by default
-        the recipe's validation people. Half of them are held out to test on.
+        Folder of people, aligned as the training crops, to fit false match rates on; by default the
+        recipe's validation people. Half of them are held out to test on.
     terms
-        The licence of the pictures that it was trained on, for the manifest.
+        Licence of the training pictures, for the manifest.
     int8
-        Whether weights and activations become 8-bit: see `networks.quantising`. Ranges are measured
-        on 512 training crops.
+        Whether weights and activations become 8-bit: see `renzheng.models.graph.quantisation`.
+        Ranges are measured on 512 training crops.
     command
-        For the provenance.
+        Command line, for the provenance.
     progress
-        Told how far the calibration is.
+        Called with the progress of the calibration.
 
     Raises
     ------
     PackError
-        If something is at `output`, or the exported network differs from torch's.
+        If `output` exists, or the exported network differs from torch's.
     RenzhengError
         If the run has no network yet.
     """
@@ -104,14 +105,14 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
         write_onnx(network, size, plain)
-        wanted = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
-        difference = _difference(plain, crops, wanted, kind)
+        expected = validation.embed(network, crops, kind.mean, kind.scale, torch.device("cpu"))
+        difference = _largest_difference(plain, crops, expected, kind)
         if not difference <= _TOLERANCE:
             raise PackError(
                 f"the exported network differs from torch's by {difference:.2g} on "
                 f"{len(crops)} crops",
                 source=str(run),
-                remedy="please report it with the recipe",
+                remedy="please report this error with the recipe",
             )
         file = plain
         if int8:
@@ -126,32 +127,30 @@ def export(
             return Export(packs.save_as(draft, output, {}, {}), difference, None)
         if not people.is_dir():
             raise InvalidInput(
-                "calibration wants a folder of people", source=str(people), remedy="--calibrate"
+                "calibration needs a folder of people", source=str(people), remedy="--calibrate"
             )
-        evaluator = Evaluator(Verifier(draft.folder), Settings(aligned=kind.template), progress)
-        done = recalibration.recalibrate(
+        evaluator = Evaluator(
+            Verifier(draft.folder), EvaluationSettings(aligned=kind.template), progress
+        )
+        calibrated = recalibration.recalibrate(
             evaluator, people_folder.read(people), output, command=command
         )
-        return Export(done.pack, difference, done)
+        return Export(calibrated.pack, difference, calibrated)
 
 
 def load(path: Path) -> tuple[Recipe, backbones.EmbeddingNetwork, Mapping[str, Any]]:
-    """A run's network, ready to embed.
+    """Load a checkpoint: its recipe, its network in evaluation mode, and the whole state.
 
     Raises
     ------
     RenzhengError
-        If there is no checkpoint, or it is none of a run.
+        If there is no checkpoint, or it is not one of a run.
     """
     state = checkpoint.load(path)
-    try:
-        recipe = parse(json.loads(state["recipe"]))
-        weights = state["backbone"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput("this is no checkpoint of a run", source=str(path)) from error
+    recipe = checkpoint.recipe_of(state, path)
     kind = backbones.get(recipe.model.backbone)
     network = kind.build(recipe.model.dimension or None, **recipe.model.options)
-    network.load_state_dict(weights)
+    network.load_state_dict(state["backbone"])
     network.eval()
     return recipe, network, state
 
@@ -162,22 +161,22 @@ def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = Tru
     Parameters
     ----------
     network
-        In evaluation mode.
+        Network in evaluation mode.
     size
-        The pictures' side in pixels.
+        Side of the crops in pixels.
     path
-        The file.
+        File to write.
     rewrite
-        Whether the exact rewrites of `renzheng.models.graph` are done: PReLU in operators that are
-        fast, batch normalisation folded wherever it can be.
+        Whether the exact rewrites of `renzheng.models.graph` are applied: PReLU as fast operators,
+        batch normalisation folded wherever possible.
     """
     import onnx
 
     from renzheng.models.graph import rewrites
 
     with warnings.catch_warnings():
-        # The exporter that needs no further library is called old by torch; it is the one whose
-        # files onnxruntime folds best.
+        # torch warns that this exporter, which needs no further library, is old. It is the one
+        # whose files onnxruntime folds best.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
@@ -194,18 +193,20 @@ def write_onnx(network: nn.Module, size: int, path: Path, *, rewrite: bool = Tru
         onnx.save(rewrites.faster(onnx.load(path)), path)
 
 
-def _some_crops(recipe: Recipe, size: int, most: int) -> np.ndarray:
-    source = sources(recipe)
+def _some_crops(recipe: Recipe, size: int, max_crops: int) -> np.ndarray:
+    source = open_sources(recipe.data)
     reader = Crops(source, size, None, 0)
-    places = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int)
+    places = np.linspace(0, len(source) - 1, min(max_crops, len(source))).astype(int)
     return np.stack([reader.crop(int(i)) for i in places])
 
 
-def _difference(file: Path, crops: np.ndarray, wanted: Floats, kind: backbones.Backbone) -> float:
+def _largest_difference(
+    file: Path, crops: np.ndarray, expected: Floats, kind: backbones.Backbone
+) -> float:
     batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
-    found = Network(file)(np.ascontiguousarray(batch))[0]
-    found = found / np.linalg.norm(found, axis=1, keepdims=True)
-    return float(np.abs(found - wanted).max())
+    rows = Network(file)(np.ascontiguousarray(batch))[0]
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return float(np.abs(rows - expected).max())
 
 
 def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbone) -> None:

@@ -1,9 +1,9 @@
-"""Which triplets of a batch to learn from.
+"""Triplet mining: which triplets of a batch a network learns from.
 
-A triplet is an anchor, a positive (the same person, another picture) and a negative (someone
-else). Of the many in a batch most are solved already; the miners choose the others. All choose from
-a matrix of distances between anchors (this process's rows) and candidates (the whole batch, also
-across processes), so nothing is embedded twice.
+A triplet is an anchor a, a positive p (the same person, another image) and a negative n (another
+person). Most of a batch's triplets are solved already; a mining rule selects among the others. All
+rules select from one matrix of distances between the images of the whole batch, also across
+processes, so nothing is embedded twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Triplets:
-    """Indices of triplets, int64 (t,) each, into the batch."""
+    """Indices of triplets into the batch, int64 (t,) each."""
 
     anchor: Tensor
     positive: Tensor
@@ -29,112 +29,127 @@ class Triplets:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """What a miner sees.
+class PairMatrix:
+    """All pairs of a batch's images: anchors in rows, the others in columns.
 
     Attributes
     ----------
-    squared
-        float (n, n): squared distances, without gradient.
-    same
-        bool (n, n): two different pictures of one person.
-    other
-        bool (n, n): two people.
+    distance
+        float (n, n), without gradient: the distance that the loss states its margin in, Euclidean
+        or squared Euclidean.
+    is_positive
+        bool (n, n): two different images of one person.
+    is_negative
+        bool (n, n): images of two people.
     dimension
-        Of the embeddings.
+        Length of an embedding.
     """
 
-    squared: Tensor
-    same: Tensor
-    other: Tensor
+    distance: Tensor
+    is_positive: Tensor
+    is_negative: Tensor
     dimension: int
 
     @classmethod
-    def of(cls, squared: Tensor, labels: Tensor, dimension: int) -> Batch:
-        """The batch of a distance matrix and int64 (n,) labels."""
-        alike = labels[:, None] == labels[None, :]
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        return cls(squared.detach(), alike & ~itself, ~alike, dimension)
+    def of(cls, distance: Tensor, labels: Tensor, dimension: int) -> PairMatrix:
+        """Build the matrix from float (n, n) distances and int64 (n,) labels."""
+        same_person = labels[:, None] == labels[None, :]
+        same_image = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        return cls(distance.detach(), same_person & ~same_image, ~same_person, dimension)
 
-    def pairs(self) -> tuple[Tensor, Tensor]:
-        """Every anchor with every positive of it, whose anchor has a negative: int64 (p,) each."""
-        usable = self.same & self.other.any(1)[:, None]
+    def anchor_positive_pairs(self) -> tuple[Tensor, Tensor]:
+        """Return every anchor with each of its positives, int64 (p,) each.
+
+        Anchors without any negative in the batch are left out.
+        """
+        usable = self.is_positive & self.is_negative.any(1)[:, None]
         anchor, positive = usable.nonzero(as_tuple=True)
         return anchor, positive
 
 
-Miner = Callable[[Batch, float, torch.Generator | None], Triplets]
+MiningRule = Callable[[PairMatrix, float, torch.Generator | None], Triplets]
 
 
-def everything(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
-    """Every triplet that still costs something ("batch all", Hermans et al. 2017)."""
-    anchor, positive = batch.pairs()
-    near, far = batch.squared[anchor], batch.squared[anchor, positive]
-    active = batch.other[anchor] & (near < far[:, None] + margin)
+def batch_all(pairs: PairMatrix, margin: float, rng: torch.Generator | None = None) -> Triplets:
+    """Select every triplet that still has a loss: d_an < d_ap + margin.
+
+    This is "batch all" of Hermans et al. 2017.
+    """
+    anchor, positive = pairs.anchor_positive_pairs()
+    d_an, d_ap = pairs.distance[anchor], pairs.distance[anchor, positive]
+    active = pairs.is_negative[anchor] & (d_an < d_ap[:, None] + margin)
     pair, negative = active.nonzero(as_tuple=True)
     return Triplets(anchor[pair], positive[pair], negative)
 
 
-def random(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
-    """For every pair of one person any negative: the baseline."""
-    anchor, positive = batch.pairs()
-    return Triplets(anchor, positive, _draw(batch.other[anchor].float(), rng))
+def random(pairs: PairMatrix, margin: float, rng: torch.Generator | None = None) -> Triplets:
+    """Draw any negative for every anchor and positive: the baseline."""
+    anchor, positive = pairs.anchor_positive_pairs()
+    return Triplets(anchor, positive, _draw_columns(pairs.is_negative[anchor].float(), rng))
 
 
-def semi_hard(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
-    """For every pair a random negative farther than the positive, but within the margin.
+def semi_hard(pairs: PairMatrix, margin: float, rng: torch.Generator | None = None) -> Triplets:
+    """Draw for every anchor and positive a negative with d_ap < d_an < d_ap + margin.
 
-    FaceNet's choice (Schroff et al. 2015, section 3.2): the hardest negatives make the network
-    collapse early on. A pair without such a negative gives no triplet.
+    This is FaceNet's rule (Schroff et al. 2015, section 3.2): the hardest negatives make the
+    network collapse early on. A pair without such a negative gives no triplet.
     """
-    anchor, positive = batch.pairs()
-    near, far = batch.squared[anchor], batch.squared[anchor, positive][:, None]
-    fitting = batch.other[anchor] & (near > far) & (near < far + margin)
-    kept = fitting.any(1)
-    return Triplets(anchor[kept], positive[kept], _draw(fitting[kept].float(), rng))
+    anchor, positive = pairs.anchor_positive_pairs()
+    d_an, d_ap = pairs.distance[anchor], pairs.distance[anchor, positive][:, None]
+    is_semi_hard = pairs.is_negative[anchor] & (d_an > d_ap) & (d_an < d_ap + margin)
+    kept = is_semi_hard.any(1)
+    return Triplets(anchor[kept], positive[kept], _draw_columns(is_semi_hard[kept].float(), rng))
 
 
-def batch_hard(batch: Batch, margin: float, rng: torch.Generator | None = None) -> Triplets:
-    """For every anchor its farthest positive and its nearest negative (Hermans et al. 2017)."""
-    anchor = (batch.same.any(1) & batch.other.any(1)).nonzero()[:, 0]
-    far = batch.squared[anchor].masked_fill(~batch.same[anchor], -torch.inf)
-    near = batch.squared[anchor].masked_fill(~batch.other[anchor], torch.inf)
-    return Triplets(anchor, far.argmax(1), near.argmin(1))
+def batch_hard(pairs: PairMatrix, margin: float, rng: torch.Generator | None = None) -> Triplets:
+    """Select for every anchor the positive of largest d_ap and the negative of smallest d_an.
+
+    This is "batch hard" of Hermans et al. 2017.
+    """
+    anchor = (pairs.is_positive.any(1) & pairs.is_negative.any(1)).nonzero()[:, 0]
+    d_ap = pairs.distance[anchor].masked_fill(~pairs.is_positive[anchor], -torch.inf)
+    d_an = pairs.distance[anchor].masked_fill(~pairs.is_negative[anchor], torch.inf)
+    return Triplets(anchor, d_ap.argmax(1), d_an.argmin(1))
 
 
 def distance_weighted(
-    batch: Batch, margin: float, rng: torch.Generator | None = None, cutoff: float = 0.5
+    pairs: PairMatrix, margin: float, rng: torch.Generator | None = None, cutoff: float = 0.5
 ) -> Triplets:
-    """For every pair a negative drawn so that all distances come up alike (Wu et al. 2017).
+    """Draw for every anchor and positive a negative, with all distances equally likely.
 
-    On a sphere of high dimension nearly all random pairs lie near distance 1.41. Drawing by the
-    inverse of the density of distances shows the network near negatives without only ever showing
-    the nearest, which are mostly noise. Distances below `cutoff` count as `cutoff`.
+    Distance weighted sampling of Wu et al. 2017, for unit embeddings of D numbers:
+
+        P(n | a) proportional to 1 / q(d_an), q(d) = d^(D - 2) (1 - d^2 / 4)^((D - 3) / 2)
+
+    On a sphere of high dimension nearly all random pairs lie near distance 1.41. Weights that
+    invert the density q of distances show the network near negatives, but not the nearest alone,
+    which are mostly noise. Distances below `cutoff` count as `cutoff`. The matrix must hold squared
+    distances.
     """
-    anchor, positive = batch.pairs()
-    squared = batch.squared[anchor].clamp(cutoff**2, 4 - 1e-3).double()
-    d = batch.dimension
-    log_density = 0.5 * (d - 2) * squared.log() + 0.5 * (d - 3) * (1 - squared / 4).log()
-    usable = batch.other[anchor] & (batch.squared[anchor] < 4 - 1e-3)
-    # Where nobody is usable any negative will do: the loss of such a triplet is 0.
-    usable = torch.where(usable.any(1)[:, None], usable, batch.other[anchor])
-    weight = (-log_density).masked_fill(~usable, -torch.inf)
-    weight = (weight - weight.max(1, keepdim=True).values).exp()
-    return Triplets(anchor, positive, _draw(weight.float(), rng))
+    anchor, positive = pairs.anchor_positive_pairs()
+    squared_d_an = pairs.distance[anchor].clamp(cutoff**2, 4 - 1e-3).double()
+    d = pairs.dimension
+    log_q = 0.5 * (d - 2) * squared_d_an.log() + 0.5 * (d - 3) * (1 - squared_d_an / 4).log()
+    usable = pairs.is_negative[anchor] & (pairs.distance[anchor] < 4 - 1e-3)
+    # Without a usable negative any other will do: the loss of such a triplet is 0.
+    usable = torch.where(usable.any(1)[:, None], usable, pairs.is_negative[anchor])
+    log_weight = (-log_q).masked_fill(~usable, -torch.inf)
+    weight = (log_weight - log_weight.max(1, keepdim=True).values).exp()
+    return Triplets(anchor, positive, _draw_columns(weight.float(), rng))
 
 
-def _draw(weight: Tensor, rng: torch.Generator | None) -> Tensor:
-    """One column a row by weight: int64 (rows,)."""
+def _draw_columns(weight: Tensor, rng: torch.Generator | None) -> Tensor:
+    """Draw one column of each row by weight: int64 (rows,)."""
     if not len(weight):
         return torch.zeros(0, dtype=torch.int64, device=weight.device)
-    # On the CPU, so that a seed means the same on every device.
+    # On the CPU, so that a seed gives the same draws on every device.
     drawn = torch.multinomial(weight.cpu(), 1, generator=rng)[:, 0]
     return drawn.to(weight.device)
 
 
-MINERS: Mapping[str, Miner] = MappingProxyType(
+MINING_RULES: Mapping[str, MiningRule] = MappingProxyType(
     {
-        "all": everything,
+        "all": batch_all,
         "random": random,
         "semi-hard": semi_hard,
         "batch-hard": batch_hard,

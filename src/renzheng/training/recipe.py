@@ -1,240 +1,268 @@
-"""A recipe: everything that decides a training run, as a TOML file with checked keys."""
+"""Recipes: everything that decides a training run, as a TOML file with checked keys."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import hashlib
 import json
+import re
 import tomllib
-import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from renzheng.errors import InvalidInput
 
+LossKind = Literal[
+    "triplet",
+    "contrastive",
+    "center",
+    "softmax",
+    "arcface",
+    "cosface",
+    "adaface",
+    "distillation",
+]
+LOSSES: tuple[str, ...] = get_args(LossKind)
 
-@dataclass(frozen=True)
-class Run:
-    """What the run as a whole does.
+_OLD_ALPHA = "alfa"  # center loss's alpha in recipes and checkpoints of renzheng 0.1
+
+# TOML and JSON have lists, and a recipe does not change.
+_AsTuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+
+
+class _Table(BaseModel):
+    """Base of the tables: unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Run(_Table):
+    """The run as a whole.
 
     Attributes
     ----------
     epochs
         Passes over the data.
     seed
-        Of everything that is drawn: weights, order, augmentation, mining.
+        Seed of all draws: weights, order, augmentation, mining.
     device
-        ``auto``, ``cpu``, ``cuda``.
+        ``auto``, ``cpu`` or ``cuda``.
     precision
         ``float32``, or ``bf16`` for the network (losses stay in float32).
     channels_last
         Memory layout in which convolutions are faster on most machines.
     steps
-        If above 0, stop after this many steps, wherever that is.
+        Steps after which the run stops, wherever that is; 0 for no limit.
     """
 
-    epochs: int = 20
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
+    epochs: Annotated[int, Field(ge=1, le=10**6)] = 20
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
     channels_last: bool = True
-    steps: int = 0
+    steps: Annotated[int, Field(ge=0, le=10**12)] = 0
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(_Table):
     """Aligned crops to learn from.
 
     Attributes
     ----------
     sources
-        Folders of people, CSV tables, ``.rec`` files or folders of shards; more than one are
-        people of their own.
+        Folders of people, CSV tables, ``.rec`` files or folders of shards. Each source has people
+        of its own.
     root
-        Where a table's paths start.
+        Folder that a table's paths start from.
     workers
-        Processes that decode and augment.
+        Number of processes that decode and augment.
     """
 
-    sources: tuple[str, ...] = ()
+    sources: Annotated[tuple[str, ...], _AsTuple] = ()
     root: str = ""
-    workers: int = 2
+    workers: Annotated[int, Field(ge=0, le=256)] = 2
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(_Table):
     """The network.
 
     Attributes
     ----------
     backbone
-        See `renzheng train backbones`.
+        Name of the backbone: see `renzheng train backbones`.
     dimension
-        Of the embedding; 0 for the backbone's own.
+        Length of an embedding; 0 for the backbone's own.
     size
         Side of the crops in pixels; 0 for the backbone's own.
     weights
-        A state dict to start from; empty to start from nothing.
+        File of a state dict to start from; empty for random weights.
     options
-        Passed to the backbone.
+        Options of the backbone.
     """
 
     backbone: str = "mobilefacenet"
-    dimension: int = 0
-    size: int = 0
+    dimension: Annotated[int, Field(ge=0, le=65536)] = 0
+    size: Annotated[int, Field(ge=0, le=2048)] = 0
     weights: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What makes a batch.
+class Batch(_Table):
+    """The pictures of a batch.
 
     Attributes
     ----------
     people, pictures
         P people with K pictures each; 0 people for shuffled pictures.
     size
-        Pictures in a shuffled batch.
+        Number of pictures in a shuffled batch.
     accumulate
-        Batches behind one step of the optimiser. Losses over pairs see one batch at a time.
+        Number of batches in one step of the optimiser. Losses over pairs see one batch at a time.
     singles
-        Whether people with one picture take part where batches are of people.
+        Whether people with one picture take part in batches of people.
     """
 
-    people: int = 0
-    pictures: int = 4
-    size: int = 64
-    accumulate: int = 1
+    people: Annotated[int, Field(ge=0, le=10**6)] = 0
+    pictures: Annotated[int, Field(ge=2, le=10**6)] = 4
+    size: Annotated[int, Field(ge=1, le=10**6)] = 64
+    accumulate: Annotated[int, Field(ge=1, le=10**6)] = 1
     singles: bool = False
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(_Table):
     """One loss of the sum.
 
     Attributes
     ----------
     kind
-        ``triplet``, ``contrastive``, ``center``, ``softmax``, ``arcface``, ``cosface``,
-        ``adaface`` or ``distillation``.
+        One of `LOSSES`.
     weight
-        What it is multiplied by (center loss: the paper's lambda).
+        Factor of the loss (center loss: the paper's lambda).
     options
-        The loss's own parameters: ``margin``, ``mining``, ``scale``, ``alfa``, ``mode`` ...
+        The loss's own parameters: ``margin``, ``mining``, ``scale``, ``alpha``, ``mode`` ... In a
+        recipe they stand beside ``kind`` and ``weight``.
     """
 
-    kind: str = ""
-    weight: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    kind: LossKind
+    weight: Annotated[float, Field(ge=0, lt=1e9)] = 1.0
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_options(cls, table: Any) -> Any:
+        """Set the loss's own parameters apart, under their names of today."""
+        if not isinstance(table, Mapping):
+            return table
+        given = table.get("options")
+        given = given if isinstance(given, Mapping) else {}
+        named = {key: value for key, value in table.items() if key not in cls.model_fields}
+        options = {**named, **given}
+        if table.get("kind") == "center" and _OLD_ALPHA in options and "alpha" not in options:
+            options["alpha"] = options.pop(_OLD_ALPHA)
+        known = {key: value for key, value in table.items() if key in cls.model_fields}
+        return {**known, "options": options}
 
 
-@dataclass(frozen=True)
-class Optimiser:
-    """How weights move.
+class Optimiser(_Table):
+    """The optimiser of the weights.
 
     Attributes
     ----------
     kind
         ``sgd`` or ``adamw``.
     learning_rate, weight_decay, momentum
-        As usual; biases and normalisation layers do not decay.
+        Hyperparameters of the optimiser; biases and normalisation layers do not decay.
     clip
-        The longest gradient; 0 for no limit.
+        Largest length of the gradient; 0 for no limit.
     """
 
-    kind: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    clip: float = 5.0
+    kind: Literal["sgd", "adamw"] = "adamw"
+    learning_rate: Annotated[float, Field(ge=0, le=100)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 5e-4
+    momentum: Annotated[float, Field(ge=0, le=0.9999)] = 0.9
+    clip: Annotated[float, Field(ge=0, le=1e9)] = 5.0
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate goes.
+class Schedule(_Table):
+    """The schedule of the learning rate.
 
     Attributes
     ----------
     kind
         ``cosine`` to 0, ``step`` at milestones, or ``constant``.
     warmup
-        Share of all steps over which it rises from 0.
+        Share of all steps over which the rate rises from 0.
     milestones
-        Shares of all steps after which it is multiplied by `factor`.
+        Shares of all steps after which the rate is multiplied by `factor`, for ``step``.
     factor
-        For ``step``.
+        Factor at a milestone, for ``step``.
     """
 
-    kind: str = "cosine"
-    warmup: float = 0.05
-    milestones: tuple[float, ...] = (0.5, 0.75, 0.9)
-    factor: float = 0.1
+    kind: Literal["cosine", "step", "constant"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
+    milestones: Annotated[tuple[float, ...], _AsTuple] = (0.5, 0.75, 0.9)
+    factor: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
-@dataclass(frozen=True)
-class Average:
+class Average(_Table):
     """A moving average of the weights, which is then what is measured and exported.
 
     Attributes
     ----------
     decay
-        0 for none; 0.999 averages over about a thousand steps.
+        0 for no average; 0.999 averages over about a thousand steps.
     """
 
-    decay: float = 0.0
+    decay: Annotated[float, Field(ge=0, le=0.999999)] = 0.0
 
 
-@dataclass(frozen=True)
-class Validation:
+class Validation(_Table):
     """People who are not trained on, to measure on while training.
 
     Attributes
     ----------
     source
-        A folder of people or a CSV table, aligned as the training crops are; empty for none.
+        Folder of people or CSV table, aligned as the training crops are; empty for none.
     every
         Epochs between measurements.
     most
-        Pictures of each person at most.
+        Largest number of pictures of each person.
     """
 
     source: str = ""
-    every: int = 1
-    most: int = 20
+    every: Annotated[int, Field(ge=1, le=10**6)] = 1
+    most: Annotated[int, Field(ge=1, le=10**6)] = 20
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """When to save.
+class Checkpoint(_Table):
+    """Checkpoints during the run.
 
     Attributes
     ----------
     every
-        Steps; also after every epoch.
+        Steps between checkpoints; there is also one after every epoch.
     """
 
-    every: int = 500
+    every: Annotated[int, Field(ge=1, le=10**9)] = 500
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A whole recipe; every table is optional but ``data`` and ``loss``."""
+class Recipe(_Table):
+    """A whole recipe; only ``data`` and ``loss`` must be in the file."""
 
-    run: Run = field(default_factory=Run)
-    data: Data = field(default_factory=Data)
-    model: Model = field(default_factory=Model)
-    batch: Batch = field(default_factory=Batch)
-    loss: tuple[Loss, ...] = ()
-    optimiser: Optimiser = field(default_factory=Optimiser)
-    schedule: Schedule = field(default_factory=Schedule)
-    average: Average = field(default_factory=Average)
-    augmentation: Mapping[str, Any] = field(default_factory=dict)
-    validation: Validation = field(default_factory=Validation)
-    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    run: Run = Run()
+    data: Data = Data()
+    model: Model = Model()
+    batch: Batch = Batch()
+    loss: Annotated[tuple[Loss, ...], _AsTuple] = ()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    average: Average = Average()
+    augmentation: dict[str, Any] = Field(default_factory=dict)
+    validation: Validation = Validation()
+    checkpoint: Checkpoint = Checkpoint()
 
     @property
     def digest(self) -> str:
@@ -243,43 +271,8 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as TOML and JSON have them."""
-        plain: dict[str, Any] = dataclasses.asdict(self)
-        return plain
-
-
-LOSSES = (
-    *("triplet", "contrastive", "center", "softmax", "arcface", "cosface", "adaface"),
-    "distillation",
-)
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "run.epochs": (1, 1e6),
-    "run.steps": (0, 1e12),
-    "run.seed": (0, 2**32 - 1),
-    "data.workers": (0, 256),
-    "model.dimension": (0, 65536),
-    "model.size": (0, 2048),
-    "batch.people": (0, 1e6),
-    "batch.pictures": (2, 1e6),
-    "batch.size": (1, 1e6),
-    "batch.accumulate": (1, 1e6),
-    "optimiser.learning_rate": (0, 100),
-    "optimiser.weight_decay": (0, 10),
-    "optimiser.momentum": (0, 0.9999),
-    "optimiser.clip": (0, 1e9),
-    "schedule.warmup": (0, 1),
-    "schedule.factor": (0, 1),
-    "average.decay": (0, 0.999999),
-    "validation.every": (1, 1e6),
-    "validation.most": (1, 1e6),
-    "checkpoint.every": (1, 1e9),
-}
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "run.device": ("auto", "cpu", "cuda"),
-    "run.precision": ("float32", "bf16"),
-    "optimiser.kind": ("sgd", "adamw"),
-    "schedule.kind": ("cosine", "step", "constant"),
-}
+        """Return the recipe in plain values, as TOML and JSON have them."""
+        return self.model_dump()
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -288,128 +281,138 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Parameters
     ----------
     path
-        TOML. Relative paths in it start where the command runs.
+        TOML file. Relative paths in it start from the working directory.
     overrides
-        ``key=value`` with the key as ``optimiser.learning_rate`` or ``loss.0.margin`` and the
-        value as TOML has it; bare words are text.
+        ``key=value`` with a key such as ``optimiser.learning_rate`` or ``loss.0.margin`` and the
+        value as in TOML; bare words are text.
 
     Raises
     ------
     InvalidInput
-        If the file is no TOML or a key or a value is wrong; the message names it.
+        If the file is not TOML, or a key or a value is wrong; the message names it.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidInput(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        raise InvalidInput(
+            f"the recipe cannot be read: {error.strerror}", source=str(path)
+        ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"not TOML: {error}", source=str(path)) from error
     for override in overrides:
         _override(table, override)
-    try:
-        return parse(table)
-    except InvalidInput as error:
-        raise InvalidInput(error.reason, source=str(path), remedy=error.remedy) from error
+    _warn_of_old_key(table, path)
+    return parse(table, source=str(path))
 
 
-def parse(table: Mapping[str, Any]) -> Recipe:
-    """A recipe from plain values.
+def parse(table: Mapping[str, Any], *, source: str | None = None) -> Recipe:
+    """Build a recipe from plain values.
+
+    Parameters
+    ----------
+    table
+        The recipe's tables by name, as TOML or JSON gives them.
+    source
+        File for error messages.
 
     Raises
     ------
     InvalidInput
-        If a key is unknown, or a value has the wrong type or lies out of range.
+        If a key is unknown, or a value has the wrong type or is out of range.
     """
-    table = dict(table)
-    losses = table.pop("loss", [])
-    if not isinstance(losses, (list, tuple)) or not losses:
-        raise InvalidInput("there is no loss", remedy='write [[loss]] and kind = "triplet"')
-    recipe = _fill(Recipe, {**table, "loss": [_loss(k, one) for k, one in enumerate(losses)]}, "")
-    assert isinstance(recipe, Recipe)
+    if not table.get("loss") or not isinstance(table["loss"], (list, tuple)):
+        raise InvalidInput(
+            "the recipe has no list of losses",
+            source=source,
+            remedy='add [[loss]] with kind = "triplet"',
+        )
+    try:
+        recipe = Recipe.model_validate(dict(table))
+    except ValidationError as error:
+        raise _in_words(error, source) from error
     if not recipe.data.sources:
-        raise InvalidInput("data.sources is empty", remedy='[data] sources = ["crops"]')
+        raise InvalidInput(
+            "data.sources is empty", source=source, remedy='add sources = ["crops"] under [data]'
+        )
     if recipe.schedule.kind == "step" and any(not 0 < m < 1 for m in recipe.schedule.milestones):
-        raise InvalidInput("schedule.milestones are shares between 0 and 1 of all steps")
+        raise InvalidInput(
+            "schedule.milestones must be shares of all steps, between 0 and 1", source=source
+        )
     return recipe
 
 
-def _loss(place: int, table: Any) -> dict[str, Any]:
-    """A loss's table with its own parameters set apart."""
-    if not isinstance(table, Mapping):
-        raise InvalidInput(f"loss.{place} is not a table", remedy='write [[loss]] kind = "triplet"')
-    if isinstance(table.get("options"), Mapping):
-        table = {**table, **table["options"]}
-    kind = table.get("kind")
-    if kind not in LOSSES:
-        raise InvalidInput(
-            f"loss.{place}.kind is {kind!r}" + _near(str(kind), LOSSES),
-            remedy=f"one of {', '.join(LOSSES)}",
+# Types in the words of TOML, by kinds of pydantic's errors; its other messages are kept.
+_TYPES = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
+
+
+def _in_words(error: ValidationError, source: str | None) -> InvalidInput:
+    """Describe the first mistake that pydantic found; unknown keys come first."""
+    mistakes = error.errors(include_url=False)
+    mistake = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
+    kind, value = mistake["type"], mistake["input"]
+    key = ".".join(str(step) for step in mistake["loc"])
+    if kind == "extra_forbidden":
+        known = _keys_beside(mistake["loc"])
+        return InvalidInput(
+            f"unknown key {key!r}" + _did_you_mean(str(mistake["loc"][-1]), known),
+            source=source,
+            remedy=f"known here: {', '.join(sorted(known))}",
         )
-    own = {k: v for k, v in table.items() if k not in ("kind", "weight", "options")}
-    weight = table.get("weight", 1.0)
-    if not isinstance(weight, (int, float)) or not 0 <= weight < 1e9:
-        raise InvalidInput(f"loss.{place}.weight is a number of 0 or more, not {weight!r}")
-    return {"kind": kind, "weight": weight, "options": own}
-
-
-def _fill(kind: type, table: Mapping[str, Any], where: str) -> Any:
-    """A dataclass from a table, checked key by key."""
-    hints = typing.get_type_hints(kind)
-    known = {f.name for f in dataclasses.fields(kind)}
-    for key in table:
-        if key not in known:
-            raise InvalidInput(
-                f"there is no key {where + key!r}" + _near(key, known),
-                remedy=f"known here: {', '.join(sorted(known))}",
-            )
-    return kind(**{k: _value(hints[k], v, f"{where}{k}") for k, v in table.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise InvalidInput(f"{where} is a table, not {value!r}")
-        return _fill(hint, value, f"{where}.")
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise InvalidInput(f"{where} is a list, not {value!r}")
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(inner, v, f"{where}.{k}") for k, v in enumerate(value))
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise InvalidInput(f"{where} is a table, not {value!r}")
-        return dict(value)
-    return _plain(hint, value, where)
-
-
-def _plain(hint: Any, value: Any, where: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise InvalidInput(f"{where} is {words[hint]}, not {value!r}")
-    if where in _RANGES:
-        low, high = _RANGES[where]
-        if not low <= value <= high:
-            raise InvalidInput(f"{where} lies between {low:g} and {high:g}, not at {value!r}")
-    if where in _CHOICES and value not in _CHOICES[where]:
-        raise InvalidInput(
-            f"{where} is {value!r}" + _near(value, _CHOICES[where]),
-            remedy=f"one of {', '.join(_CHOICES[where])}",
+    if kind == "missing":
+        return InvalidInput(
+            f"{key} is missing", source=source, remedy=f"one of {', '.join(LOSSES)}"
         )
-    return value
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']+)'", mistake["ctx"]["expected"])
+        return InvalidInput(
+            f"{key} is {value!r}" + _did_you_mean(str(value), choices),
+            source=source,
+            remedy=f"one of {', '.join(choices)}",
+        )
+    expected = _TYPES.get(kind) or mistake["msg"].removeprefix("Input should be ")
+    return InvalidInput(f"{key} must be {expected}, not {value!r}", source=source)
 
 
-def _near(word: str, known: typing.Iterable[str]) -> str:
+def _keys_beside(place: tuple[int | str, ...]) -> Iterable[str]:
+    """Return the known keys of the table that an unknown key stands in."""
+    table = Recipe if len(place) == 1 else Recipe.model_fields[str(place[0])].annotation
+    assert isinstance(table, type)
+    assert issubclass(table, BaseModel)
+    return table.model_fields
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _warn_of_old_key(table: Mapping[str, Any], path: Path) -> None:
+    losses = table.get("loss")
+    for loss in losses if isinstance(losses, list) else []:
+        if isinstance(loss, Mapping) and _OLD_ALPHA in loss and loss.get("kind") == "center":
+            # FutureWarning is the one that Python shows to those who did not write the program.
+            warnings.warn(
+                f"{path}: the key {_OLD_ALPHA!r} of center loss is now 'alpha'; the old key will "
+                "not be read from renzheng 0.3 on",
+                FutureWarning,
+                stacklevel=3,
+            )
 
 
 def _override(table: dict[str, Any], text: str) -> None:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
-        raise InvalidInput(f"{text!r} is not key=value", remedy="optimiser.learning_rate=0.01")
+        raise InvalidInput(
+            f"{text!r} is not key=value", remedy="for example optimiser.learning_rate=0.01"
+        )
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
@@ -424,4 +427,4 @@ def _override(table: dict[str, Any], text: str) -> None:
         else:
             place[last] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"there is no place for {key!r} in the recipe") from error
+        raise InvalidInput(f"the recipe has no place for the key {key!r}") from error

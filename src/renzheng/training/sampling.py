@@ -1,4 +1,4 @@
-"""Which pictures make a batch, the same in every run with the same seed."""
+"""Samplers: which pictures make a batch, the same in every run with the same seed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PKSampler:
-    """P people with K pictures each in every batch: what losses over pairs need.
+    """Sampler of P people with K pictures each in every batch, as losses over pairs need.
 
-    People come by turns, each once before anyone twice, and so do each person's pictures. Someone
-    with fewer than K pictures gives those that there are again, augmented anew; someone with one
-    picture serves as a negative only, and is left out unless `singles` is set.
+    People take turns, each once before anyone twice, and so do each person's pictures. A person
+    with fewer than K pictures is shown them again, augmented anew. A person with one picture serves
+    as a negative only, and is left out unless `singles` is set.
 
     Attributes
     ----------
     labels
-        int64 (n,): whose each picture is.
+        int64 (n,): the person of each picture.
     people, pictures
         P and K.
     seed
-        Of the order.
+        Seed of the order.
     singles
         Whether people with one picture take part.
     """
@@ -44,13 +44,13 @@ class PKSampler:
         if self.people < 2 or self.pictures < 2:
             raise InvalidInput(
                 f"a batch of {self.people} people with {self.pictures} pictures holds no triplet",
-                remedy="two of each at least",
+                remedy="batch.people and batch.pictures must be 2 or more",
             )
         if len(self._usable) < self.people:
             raise InvalidInput(
-                f"{len(self._usable)} people have two pictures or more, a batch wants "
+                f"{len(self._usable)} people have two pictures or more, but a batch needs "
                 f"{self.people}",
-                remedy="ask for fewer people a batch, or give more pictures",
+                remedy="lower batch.people, or give more pictures",
             )
 
     @cached_property
@@ -60,19 +60,18 @@ class PKSampler:
 
     @property
     def batch(self) -> int:
-        """Pictures in a batch."""
+        """Number of pictures in a batch."""
         return self.people * self.pictures
 
     @cached_property
     def steps(self) -> int:
-        """Batches in an epoch: enough to show as many pictures as there are of the people."""
+        """Number of batches in an epoch, which show as many pictures as the people have."""
         return max(1, int(np.isin(self.labels, self._usable).sum()) // self.batch)
 
     def epoch(self, number: int) -> Iterator[Indices]:
-        """The batches of an epoch, int64 (P * K,) each, grouped by person.
+        """Yield the batches of an epoch, int64 (P * K,) each, grouped by person.
 
-        Every epoch has an order of its own and depends on no other, so that a run can be taken up
-        at any of them.
+        The order of an epoch depends on no other epoch, so that a run can be resumed at any.
         """
         rng = np.random.default_rng([self.seed, number, 1])
         order = np.argsort(self.labels, kind="stable")
@@ -84,7 +83,7 @@ class PKSampler:
             chosen: list[int] = []
             while len(chosen) < self.people:
                 if not turn:
-                    # Those who are in this batch already must not come again at once.
+                    # A new round must not repeat people who are in this batch already.
                     turn = rng.permutation(usable).tolist()
                 who = next((w for w in turn if w not in chosen), None)
                 if who is None:
@@ -103,17 +102,17 @@ class PKSampler:
 
 
 @dataclass(frozen=True)
-class Shuffled:
-    """Every picture once an epoch: what losses over single pictures need.
+class ShuffledSampler:
+    """Sampler of every picture once an epoch, as losses over single pictures need.
 
     Attributes
     ----------
     count
-        Pictures.
+        Number of pictures.
     batch
-        Pictures in a batch; the last, smaller one of an epoch is left out.
+        Number of pictures in a batch; the last, smaller batch of an epoch is left out.
     seed
-        Of the order.
+        Seed of the order.
     """
 
     count: int
@@ -124,19 +123,19 @@ class Shuffled:
         if not 1 <= self.batch <= self.count:
             raise InvalidInput(
                 f"a batch of {self.batch} pictures cannot be taken from {self.count}",
-                remedy="make the batch smaller or give more pictures",
+                remedy="lower batch.size, or give more pictures",
             )
 
     @property
     def steps(self) -> int:
-        """Batches in an epoch."""
+        """Number of batches in an epoch."""
         return self.count // self.batch
 
     def epoch(self, number: int) -> Iterator[Indices]:
-        """The batches of an epoch, int64 (batch,) each."""
+        """Yield the batches of an epoch, int64 (batch,) each."""
         order = np.random.default_rng([self.seed, number, 0]).permutation(self.count)
         for step in range(self.steps):
             yield np.asarray(order[step * self.batch : (step + 1) * self.batch], np.int64)
 
 
-Sampler = PKSampler | Shuffled
+Sampler = PKSampler | ShuffledSampler

@@ -1,4 +1,4 @@
-"""A backbone with its losses: what is trained, in one module."""
+"""The module that is trained: a backbone with its losses."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from renzheng.training.recipe import Loss, Model
 
 
 class TrainingModule(nn.Module):
-    """Embeds a batch and sums its losses.
+    """A backbone with its losses, which embeds a batch and sums the losses.
 
-    One module, so that DistributedDataParallel sees the losses' weights too.
+    It is one module, so that DistributedDataParallel sees the losses' weights too.
 
     Parameters
     ----------
     model, losses
-        Of the recipe.
+        Parts of the recipe.
     classes
-        How many people there are.
+        Number of people.
     teacher_dimension
-        Of the teacher's embeddings, or None without a teacher.
+        Length of the teacher's embeddings, or None without a teacher.
     half
         Whether the backbone computes in bf16.
     """
@@ -55,13 +55,13 @@ class TrainingModule(nn.Module):
         self._weights = [loss.weight for loss in losses]
         self._names = _names(losses)
         self.losses = nn.ModuleList(
-            make_loss(loss, classes, self.dimension, teacher_dimension) for loss in losses
+            build_loss(loss, classes, self.dimension, teacher_dimension) for loss in losses
         )
 
     def forward(
         self, batch: Tensor, labels: Tensor, teacher: Tensor | None, seed: int
     ) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
-        """The loss of a batch.
+        """Compute the loss of a batch.
 
         Parameters
         ----------
@@ -70,15 +70,15 @@ class TrainingModule(nn.Module):
         labels
             int64 (n,)
         teacher
-            float32 (n, d), or None.
+            float32 (n, teacher_dimension), or None.
         seed
-            Of what the miners draw; the same in every process.
+            Seed of the mining rules' draws, the same in every process.
 
         Returns
         -------
-        loss, watch, embeddings, labels
-            The weighted sum; scalars to log by ``loss name/what``; the whole batch's embeddings,
-            float32 (n * processes, dimension), and labels.
+        loss, metrics, embeddings, labels
+            The weighted sum; scalars for the log by ``loss`` and ``loss/metric``; the whole batch's
+            embeddings, float32 (n * processes, dimension), and labels.
         """
         with torch.autocast(batch.device.type, torch.bfloat16, enabled=self._half):
             own = self.backbone(batch)
@@ -87,46 +87,48 @@ class TrainingModule(nn.Module):
             teacher = distributed.gather(teacher)
         rng = torch.Generator().manual_seed(seed)
         total = rows.sum() * 0
-        watch = {}
+        metrics = {}
         for name, weight, loss in zip(self._names, self._weights, self.losses, strict=True):
             if isinstance(loss, DistillationLoss):
-                outcome = loss(rows, teacher)
+                output = loss(rows, teacher)
             else:
-                outcome = loss(rows, labels, rng)
-            total = total + weight * outcome.loss
-            watch[name] = outcome.loss.detach()
-            watch.update({f"{name}/{key}": value for key, value in outcome.watch.items()})
-        return total, watch, rows.detach(), labels
+                output = loss(rows, labels, rng)
+            total = total + weight * output.loss
+            metrics[name] = output.loss.detach()
+            metrics.update({f"{name}/{key}": value for key, value in output.metrics.items()})
+        return total, metrics, rows.detach(), labels
 
 
-def make_loss(loss: Loss, classes: int, dimension: int, teacher_dimension: int | None) -> nn.Module:
-    """The module of a recipe's loss.
+def build_loss(
+    loss: Loss, classes: int, dimension: int, teacher_dimension: int | None
+) -> nn.Module:
+    """Build the module of a recipe's loss.
 
     Raises
     ------
     InvalidInput
-        If it has no such parameter, or a value is out of range.
+        If the loss has no such parameter, or a value is out of range.
     """
     options: dict[str, Any] = dict(loss.options)
-    sized: dict[str, Any] = {"classes": classes, "dimension": dimension}
-    makers: Mapping[str, Any] = {
+    sizes: dict[str, Any] = {"classes": classes, "dimension": dimension}
+    builders: Mapping[str, Any] = {
         "triplet": lambda: TripletLoss(**options),
         "contrastive": lambda: ContrastiveLoss(**options),
-        "center": lambda: CenterLoss(**sized, **options),
-        "softmax": lambda: SoftmaxLoss(**sized, **options),
-        "arcface": lambda: MarginSoftmaxLoss(**sized, margin_kind="arcface", **options),
-        "cosface": lambda: MarginSoftmaxLoss(**sized, margin_kind="cosface", **options),
-        "adaface": lambda: MarginSoftmaxLoss(**sized, margin_kind="adaface", **options),
-        "distillation": lambda: _distillation(options, dimension, teacher_dimension),
+        "center": lambda: CenterLoss(**sizes, **options),
+        "softmax": lambda: SoftmaxLoss(**sizes, **options),
+        "arcface": lambda: MarginSoftmaxLoss(**sizes, margin_kind="arcface", **options),
+        "cosface": lambda: MarginSoftmaxLoss(**sizes, margin_kind="cosface", **options),
+        "adaface": lambda: MarginSoftmaxLoss(**sizes, margin_kind="adaface", **options),
+        "distillation": lambda: _build_distillation(options, dimension, teacher_dimension),
     }
     try:
-        made: nn.Module = makers[loss.kind]()
+        built: nn.Module = builders[loss.kind]()
     except TypeError as error:  # an unknown name, or text where a number belongs
         raise InvalidInput(f"the loss {loss.kind!r} does not take {options}: {error}") from error
-    return made
+    return built
 
 
-def _distillation(
+def _build_distillation(
     options: dict[str, Any], dimension: int, teacher_dimension: int | None
 ) -> DistillationLoss:
     options.pop("pack", None)
@@ -135,6 +137,6 @@ def _distillation(
 
 
 def _names(losses: tuple[Loss, ...]) -> list[str]:
-    """The losses' kinds, told apart by a number where one comes twice."""
+    """Return the losses' kinds, with a number where a kind occurs twice."""
     kinds = [loss.kind for loss in losses]
     return [k if kinds.count(k) == 1 else f"{k}.{i}" for i, k in enumerate(kinds)]

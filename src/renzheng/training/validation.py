@@ -1,4 +1,4 @@
-"""Measuring a network while it trains, by the same code that measures packs."""
+"""Measurements of a network while it trains, by the same code that measures packs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import nn
 from renzheng.datasets.training import open_source
 from renzheng.errors import UnreadableImage
 from renzheng.evaluation.comparisons.all_pairs import compare_all
-from renzheng.evaluation.searches.enrolment import first_pictures
-from renzheng.evaluation.statistics.bootstrap import Weighted
+from renzheng.evaluation.comparisons.weighted import WeightedScores
+from renzheng.evaluation.sampling import first_pictures
 from renzheng.training.dataset import Crops, as_input
 from renzheng.types import Floats
 
@@ -22,28 +22,28 @@ _BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """People to measure on.
+class ValidationSet:
+    """Crops of people who are not trained on.
 
     Attributes
     ----------
     crops
         uint8 (n, size, size, 3) RGB.
     person
-        int64 (n,)
+        int64 (n,): the person of each crop.
     """
 
     crops: np.ndarray
     person: np.ndarray
 
     @classmethod
-    def read(cls, source: Path, size: int, most: int) -> Probe:
-        """Read a source's crops, at most so many of each person; unreadable ones are left out."""
-        opened = open_source(source)
-        reader = Crops(opened, size, None, 0)
-        labels = np.asarray(opened.labels)
+    def read(cls, path: Path, size: int, max_pictures: int) -> ValidationSet:
+        """Read at most `max_pictures` crops of each person; unreadable ones are left out."""
+        source = open_source(path)
+        reader = Crops(source, size, None, 0)
+        labels = np.asarray(source.labels)
         crops, person = [], []
-        for index in first_pictures(labels, most):
+        for index in first_pictures(labels, max_pictures):
             try:
                 crops.append(reader.crop(int(index)))
                 person.append(int(labels[index]))
@@ -56,7 +56,7 @@ class Probe:
 def embed(
     backbone: nn.Module, crops: np.ndarray, mean: float, scale: float, device: torch.device
 ) -> Floats:
-    """Unit embeddings of crops: float32 (n, d)."""
+    """Embed crops, uint8 (n, size, size, 3) RGB, as unit embeddings, float32 (n, d)."""
     backbone.eval()
     rows = []
     for start in range(0, len(crops), _BATCH):
@@ -66,8 +66,8 @@ def embed(
     return np.concatenate(rows).astype(np.float32)
 
 
-def measure(probe: Probe, embedder: Callable[[np.ndarray], Floats]) -> Mapping[str, float]:
-    """Error rates of everyone against everyone.
+def measure(people: ValidationSet, embedder: Callable[[np.ndarray], Floats]) -> Mapping[str, float]:
+    """Measure error rates over all pairs of crops.
 
     Returns
     -------
@@ -75,12 +75,12 @@ def measure(probe: Probe, embedder: Callable[[np.ndarray], Floats]) -> Mapping[s
         ``eer``, ``fnmr_at_fmr_1e-2``, ``auc``, and the mean distances ``within`` people and
         ``between`` people.
     """
-    rows = embedder(probe.crops)
+    rows = embedder(people.crops)
     if not np.isfinite(rows).all():
-        nothing = float("nan")
-        return {"eer": 1.0, "fnmr_at_fmr_1e-2": 1.0, "auc": nothing, "within": nothing}
-    scores = compare_all(rows, probe.person)
-    weighted = Weighted(scores)
+        nan = float("nan")
+        return {"eer": 1.0, "fnmr_at_fmr_1e-2": 1.0, "auc": nan, "within": nan}
+    scores = compare_all(rows, people.person)
+    weighted = WeightedScores(scores)
     return {
         "eer": weighted.equal_error_rate(),
         "fnmr_at_fmr_1e-2": weighted.fnmr_at_fmr(1e-2)[0],

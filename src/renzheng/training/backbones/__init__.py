@@ -1,8 +1,8 @@
-"""Backbones: the networks that training makes embeddings with, by name.
+"""Backbones: the networks that embed, by name.
 
-``get("iresnet-50").build()`` gives a module with fresh weights; the `Backbone` also says what the
-module is to be fed with. Every module is ours and needs torch alone; `load_state` brings in weights
-that others trained.
+``get("iresnet-50").build()`` gives a module with fresh weights; the `Backbone` also describes the
+module's input. Every module is written here and needs torch alone; `load_state` loads weights that
+others trained.
 """
 
 from __future__ import annotations
@@ -32,30 +32,28 @@ __all__ = ["BACKBONES", "Backbone", "Cost", "EmbeddingNetwork", "cost", "get", "
 
 @dataclass(frozen=True)
 class Backbone:
-    """A kind of network, and what it takes.
-
-    A network's input is ``(pixel - mean) * scale`` of RGB pixels from 0 to 255.
+    """A kind of network with its input, which is ``(pixel - mean) * scale`` of RGB from 0 to 255.
 
     Parameters
     ----------
     name
-        What recipes and the command line call it.
+        Name in recipes and on the command line.
     family
-        The architecture, of one or several depths.
+        Architecture, of one or several depths.
     paper
-        Where it was published.
+        Publication.
     make
-        Makes the module; takes the dimension first and options by name.
+        Constructor of the module, with the dimension first and options by name.
     dimension
-        The length of an embedding unless another is asked for.
+        Default length of an embedding.
     input_size
-        The pictures' side in pixels.
+        Side of the crops in pixels.
     template
-        The name of the alignment template that crops are made with.
+        Name of the alignment template that crops are cut by.
     mean
-        What is subtracted from every pixel.
+        Number that is subtracted from every pixel.
     scale
-        What the difference is multiplied by.
+        Factor of the difference.
     """
 
     name: str
@@ -70,7 +68,7 @@ class Backbone:
 
     @property
     def options(self) -> Mapping[str, object]:
-        """What `build` takes besides the dimension, with the defaults."""
+        """Options of `build` besides the dimension, with their defaults."""
         fixed = self.make.keywords if isinstance(self.make, partial) else {}
         parameters = inspect.signature(self.make).parameters.values()
         return {
@@ -80,20 +78,19 @@ class Backbone:
         }
 
     def build(self, dimension: int | None = None, **options: Any) -> EmbeddingNetwork:
-        """Make the network, with first weights drawn from torch's global generator.
+        """Build the network, with first weights drawn from torch's global generator.
 
         Parameters
         ----------
         dimension
-            The length of an embedding; the backbone's own if None.
+            Length of an embedding; the backbone's default if None.
         options
-            What the architecture lets one choose: see `options`.
+            Options of the architecture: see `Backbone.options`.
 
         Returns
         -------
         EmbeddingNetwork
-            Takes float (n, 3, input_size, input_size), gives float (n, dimension), not brought to
-            unit length.
+            From float (n, 3, input_size, input_size) to float (n, dimension), not of unit length.
 
         Raises
         ------
@@ -107,7 +104,7 @@ class Backbone:
         return self.make(self.dimension if dimension is None else dimension, **options)
 
     def cost(self, dimension: int | None = None, **options: Any) -> Cost:
-        """What one picture costs, counted without drawing weights or computing anything.
+        """Count what one picture costs, without drawing weights or computing anything.
 
         Parameters
         ----------
@@ -177,23 +174,18 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(_backbones())
 
 
 def get(name: str) -> Backbone:
-    """Look a backbone up.
+    """Look up a backbone.
 
     Parameters
     ----------
     name
         A key of `BACKBONES`.
 
-    Returns
-    -------
-    Backbone
-        What bears the name.
-
     Raises
     ------
     InvalidInput
-        If no backbone bears it.
+        If no backbone has this name.
     """
     if name not in BACKBONES:
-        raise InvalidInput(f"there is no backbone {name!r}; there are {', '.join(BACKBONES)}")
+        raise InvalidInput(f"unknown backbone {name!r}", remedy=f"one of {', '.join(BACKBONES)}")
     return BACKBONES[name]

@@ -1,4 +1,4 @@
-"""What a network costs: its parameters and its arithmetic."""
+"""Cost of a network: its parameters and its arithmetic."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class Cost:
-    """What one picture costs.
+    """Cost of one picture.
 
     Parameters
     ----------
     parameters
-        How many numbers training may change or a file must hold, running statistics aside.
-    flops
+        Number of weights that training may change or a file must hold, without running statistics.
+    multiply_adds
         Multiply-adds of convolutions and linear layers for one picture, each counted once: what
-        papers on backbones call FLOPs. Arithmetic of normalisations and activations is left out,
-        as it is there.
+        papers on backbones call FLOPs. The arithmetic of normalisations and activations is left
+        out, as it is there.
     """
 
     parameters: int
-    flops: int
+    multiply_adds: int
 
 
 def cost(module: nn.Module, size: int) -> Cost:
@@ -34,14 +34,9 @@ def cost(module: nn.Module, size: int) -> Cost:
     Parameters
     ----------
     module
-        Takes float (n, 3, size, size). It is left as it is, whatever device it is on.
+        Network that takes float (n, 3, size, size), on any device; it is not changed.
     size
-        The pictures' side in pixels.
-
-    Returns
-    -------
-    Cost
-        For one picture.
+        Side of the crops in pixels.
     """
     # On the meta device tensors have shapes and no numbers: nothing is computed.
     shape_only = copy.deepcopy(module).to("meta").eval()

@@ -2,7 +2,7 @@
 
 Cut off: `classifier`, over ImageNet's 1000 classes; `embedding` takes its place (see
 `PooledEmbedding`). ImageNet weights of torchvision's form start the trunk through
-`load_state(..., trunk_only=True)`, those with the names of its first version (`norm.1`) too.
+`load_state(..., trunk_only=True)`, also those with the names of its first version (`norm.1`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DenseNet(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding.
+        Length of an embedding.
     depth
         121 or 169.
     """
@@ -53,14 +53,14 @@ class DenseNet(EmbeddingNetwork):
         self.embedding = PooledEmbedding(channels, dimension)
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 112, 112) as float (n, dimension)."""
-        embeddings: Tensor = self.embedding(self.features(pictures).relu())
+        embeddings: Tensor = self.embedding(self.features(crops).relu())
         return embeddings
 
 
 class _Layer(nn.Module):
-    """Adds its channels to all that came before it in the block."""
+    """A layer that adds its channels to all earlier ones of the block."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -82,7 +82,7 @@ def _block(channels: int, repeats: int) -> nn.Sequential:
 
 
 def _transition(channels: int) -> nn.Sequential:
-    """Half the channels, half the side."""
+    """Build a transition, which halves the channels and the side."""
     return named(
         norm=nn.BatchNorm2d(channels),
         relu=nn.ReLU(),

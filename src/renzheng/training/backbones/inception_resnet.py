@@ -1,12 +1,12 @@
 """Inception-ResNet-v1, the network that "FaceNet" means in practice.
 
 The architecture is Szegedy et al.'s (2017, arXiv:1602.07261), the 512 numbers and their use are
-FaceNet's (Schroff et al. 2015, arXiv:1503.03832), as David Sandberg's `facenet` put them together.
-Layers bear the names that timesler/facenet-pytorch gave them (`models/inception_resnet_v1.py`), so
-the checkpoints it publishes (VGGFace2, CASIA-WebFace) load unchanged through `load_state`.
+FaceNet's (Schroff et al. 2015, arXiv:1503.03832), combined as in David Sandberg's `facenet`.
+Layers are named as in timesler/facenet-pytorch (`models/inception_resnet_v1.py`), so that the
+checkpoints it publishes (VGGFace2, CASIA-WebFace) load unchanged through `load_state`.
 
 Cut off: the classifier over the training set's people (`logits`), which says nothing about anybody
-else; `load_state` drops its weights. Also facenet-pytorch's last step, dividing by the length.
+else (`load_state` drops its weights), and facenet-pytorch's last step, the division by the length.
 
 Sandberg's network takes 160 pixels where the paper takes 299, multiplies residuals by 0.17, 0.10
 and 0.20 so that training stays stable, and ends in a sixth Block8, neither damped nor rectified.
@@ -30,9 +30,9 @@ class InceptionResNetV1(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding; 512 in the published checkpoints.
+        Length of an embedding; 512 in the published checkpoints.
     dropout
-        The share of the 1792 pooled features that training drops at random.
+        Share of the 1792 pooled features that training drops at random.
     """
 
     head: ClassVar[tuple[str, ...]] = ("last_linear", "last_bn")
@@ -68,7 +68,7 @@ class InceptionResNetV1(EmbeddingNetwork):
             nn.MaxPool2d(3, stride=2),
         )
         self.repeat_3 = nn.Sequential(*(_block8(scale=0.20) for _ in range(5)))
-        # Without a ReLU at the end, what is pooled may be negative.
+        # Without a ReLU at the end, pooled features may be negative.
         self.block8 = _block8(scale=1.0, rectified=False)
         self.avgpool_1a = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
@@ -76,9 +76,9 @@ class InceptionResNetV1(EmbeddingNetwork):
         self.last_bn = nn.BatchNorm1d(dimension, eps=_EPS)
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 160, 160) as float (n, dimension)."""
-        x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(pictures)))
+        x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(crops)))
         x = self.conv2d_3b(self.maxpool_3a(x))
         x = self.repeat_1(self.conv2d_4b(self.conv2d_4a(x)))
         x = self.repeat_2(self.mixed_6a(x))
@@ -153,29 +153,27 @@ def _block35() -> _Residual:
 
 
 def _block17() -> _Residual:
-    return _Residual(
-        _convolution(896, 128, 1),
-        nn.Sequential(
-            _convolution(896, 128, 1),
-            _convolution(128, 128, (1, 7), padding=(0, 3)),
-            _convolution(128, 128, (7, 1), padding=(3, 0)),
-        ),
-        joined=256,
-        channels=896,
-        scale=0.10,
-    )
+    return _factorised_block(896, 128, kernel=7, scale=0.10)
 
 
 def _block8(*, scale: float, rectified: bool = True) -> _Residual:
+    return _factorised_block(1792, 192, kernel=3, scale=scale, rectified=rectified)
+
+
+def _factorised_block(
+    channels: int, width: int, *, kernel: int, scale: float, rectified: bool = True
+) -> _Residual:
+    """Build a block whose n x n convolution is a 1 x n and an n x 1 one."""
+    side = kernel // 2
     return _Residual(
-        _convolution(1792, 192, 1),
+        _convolution(channels, width, 1),
         nn.Sequential(
-            _convolution(1792, 192, 1),
-            _convolution(192, 192, (1, 3), padding=(0, 1)),
-            _convolution(192, 192, (3, 1), padding=(1, 0)),
+            _convolution(channels, width, 1),
+            _convolution(width, width, (1, kernel), padding=(0, side)),
+            _convolution(width, width, (kernel, 1), padding=(side, 0)),
         ),
-        joined=384,
-        channels=1792,
+        joined=2 * width,
+        channels=channels,
         scale=scale,
         rectified=rectified,
     )

@@ -7,7 +7,7 @@ checkpoints of that trainer (and the many published in its form) load unchanged 
 Against ResNet: no pooling in the stem, so 112 pixels enter the first stage and 7 x 7 leave the
 last; blocks of BN, convolution, BN, PReLU, convolution, BN; and a head that keeps where on the
 aligned face each feature was (BN, dropout, linear over 512 x 7 x 7, BN: the paper's setting E).
-Nothing is cut off: the classifier of a margin loss is a part of the loss there, not of the network.
+Nothing is cut off: in arcface_torch the classifier of a margin loss belongs to the loss.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class IResNet(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding; 512 in the published checkpoints.
+        Length of an embedding; 512 in the published checkpoints.
     depth
         18, 50 or 100.
     dropout
-        The share of the flattened features that training drops; 0 in InsightFace's recipes for
+        Share of the flattened features that training drops; 0 in InsightFace's recipes for
         large data, the paper has 0.4.
     """
 
@@ -60,9 +60,9 @@ class IResNet(EmbeddingNetwork):
         self.features.weight.requires_grad = False
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 112, 112) as float (n, dimension)."""
-        x = self.prelu(self.bn1(self.conv1(pictures)))
+        x = self.prelu(self.bn1(self.conv1(crops)))
         for k in range(1, 5):
             x = self.get_submodule(f"layer{k}")(x)
         flat = self.dropout(torch.flatten(self.bn2(x), 1))
@@ -71,7 +71,7 @@ class IResNet(EmbeddingNetwork):
 
 
 class _Block(nn.Module):
-    """BN, convolution, BN, PReLU, convolution, BN; the input is added, and nothing rectified."""
+    """BN, convolution, BN, PReLU, convolution, BN; the input is added, without a ReLU after it."""
 
     def __init__(self, channels: int, width: int, *, stride: int):
         super().__init__()

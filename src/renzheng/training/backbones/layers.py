@@ -1,4 +1,4 @@
-"""What the families share: the base class, the embedding layer, the first weights."""
+"""Parts that the families share: the base class, the embedding layer, the first weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from renzheng.errors import InvalidInput
 
 
 class EmbeddingNetwork(nn.Module):
-    """The base of every backbone: a trunk, and a head that makes embeddings of its features.
+    """Base of every backbone: a trunk, and a head that makes embeddings of its features.
 
-    Calling it takes float (n, 3, size, size), normalised RGB, and gives float (n, dimension),
-    not brought to unit length: losses and `Embedder` do that themselves.
+    A call takes float (n, 3, size, size), normalised RGB, and gives float (n, dimension), not of
+    unit length: losses and `Embedder` scale the embeddings themselves.
 
     Parameters
     ----------
     dimension
-        The length of an embedding.
+        Length of an embedding.
 
     Raises
     ------
@@ -28,21 +28,21 @@ class EmbeddingNetwork(nn.Module):
         If the dimension is not at least 1.
     """
 
-    # The first names in the state dict of what depends on the dimension or replaces a classifier:
-    # `load_state` leaves it alone when only the trunk is wanted.
+    # First names in the state dict of the layers that depend on the dimension or replace a
+    # classifier. `load_state` does not touch them when only the trunk is wanted.
     head: ClassVar[tuple[str, ...]] = ("embedding",)
 
     def __init__(self, dimension: int):
         super().__init__()
         if dimension < 1:
-            raise InvalidInput(f"an embedding has at least 1 number, not {dimension}")
+            raise InvalidInput(f"the dimension of an embedding must be at least 1, not {dimension}")
         self.dimension = dimension
 
 
 class PooledEmbedding(nn.Module):
     """Global average pooling, a linear layer, batch normalisation.
 
-    This takes the classifier's place in networks that were made for ImageNet. Pooling keeps the
+    These take the classifier's place in networks that were made for ImageNet. Pooling keeps the
     head small (512 x 512 against 8192 x 512 for ResNet-18's flattened 4 x 4 map) and takes
     pictures of any size; it forgets where on the face a feature was, which costs accuracy on
     aligned faces (Chen et al. 2018) and is why `iresnet` and `mobilefacenet`, made for faces, do
@@ -54,9 +54,9 @@ class PooledEmbedding(nn.Module):
     Parameters
     ----------
     channels
-        The channels of the trunk's last feature map.
+        Number of channels of the trunk's last feature map.
     dimension
-        The length of an embedding.
+        Length of an embedding.
     """
 
     def __init__(self, channels: int, dimension: int):
@@ -73,21 +73,21 @@ class PooledEmbedding(nn.Module):
 
 
 def named(**layers: nn.Module) -> nn.Sequential:
-    """A sequence whose layers bear names: the names that checkpoints know them by."""
+    """Build a sequence of layers with the names that they have in checkpoints."""
     return nn.Sequential(OrderedDict(layers))
 
 
 def numbered(layers: list[nn.Module]) -> nn.Sequential:
-    """A sequence whose layers are called 0, 1, 2 and so on."""
+    """Build a sequence whose layers are called 0, 1, 2 and so on."""
     return nn.Sequential(*layers)
 
 
 def initialise(module: nn.Module) -> None:
     """Draw a network's first weights, in place.
 
-    After He et al. 2015 (arXiv:1502.01852): the variance stays the same from layer to layer, under
-    ReLU for convolutions and without it for linear layers, which none follows here. It is counted
-    by a layer's inputs, not its outputs, because torch miscounts the outputs of depthwise
+    After He et al. 2015 (arXiv:1502.01852) the variance stays the same from layer to layer, under
+    ReLU for convolutions and without it for linear layers, which no ReLU follows here. The variance
+    is that of a layer's inputs, not its outputs, because torch miscounts the outputs of depthwise
     convolutions. Biases are 0. Normalisation layers keep torch's 1 and 0, PReLU its slope of 0.25.
     """
     for part in module.modules():

@@ -16,7 +16,7 @@ from renzheng.training.backbones.layers import EmbeddingNetwork, initialise, nam
 
 # Table 1, bottlenecks: expansion, output channels, repeats, stride of the first.
 _STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
-_SLOPE = 0.25  # what PReLU starts from, fixed
+_SLOPE = 0.25  # PReLU's first value
 
 
 class MobileFaceNet(EmbeddingNetwork):
@@ -25,17 +25,17 @@ class MobileFaceNet(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding; 128 in the paper.
+        Length of an embedding; 128 in the paper.
     activation
         ``prelu``, as in the paper, or ``leaky``: LeakyReLU, whose slope is fixed at PReLU's first
-        value. Exported, the network is a little faster with it: see `networks.activations` for what
-        becomes of PReLU.
+        value. The exported network is a little faster with it:
+        `renzheng.models.graph.activations` rewrites PReLU.
     """
 
     def __init__(self, dimension: int = 128, *, activation: str = "prelu"):
         super().__init__(dimension)
         if activation not in ("prelu", "leaky"):
-            raise InvalidInput(f"activation is prelu or leaky, not {activation!r}")
+            raise InvalidInput(f"activation must be prelu or leaky, not {activation!r}")
         self.stem = _convolution(3, 64, 3, stride=2, activation=activation)
         self.depthwise = _convolution(64, 64, 3, groups=64, activation=activation)
         blocks: list[nn.Module] = []
@@ -55,16 +55,16 @@ class MobileFaceNet(EmbeddingNetwork):
         )
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 112, 112) as float (n, dimension)."""
-        x = self.bottlenecks(self.depthwise(self.stem(pictures)))
+        x = self.bottlenecks(self.depthwise(self.stem(crops)))
         x = self.spatial(self.expand(x))
         embeddings: Tensor = self.embedding(torch.flatten(x, 1))
         return embeddings
 
 
 class _Bottleneck(nn.Module):
-    """Widen, filter each channel, narrow without activation; added to the input where it fits."""
+    """Widens, filters each channel, narrows without activation; adds the input where it fits."""
 
     def __init__(self, channels: int, outputs: int, expansion: int, stride: int, activation: str):
         super().__init__()
@@ -88,7 +88,7 @@ def _convolution(
     groups: int = 1,
     activation: str | None,
 ) -> nn.Sequential:
-    """Convolution that keeps the side (over the stride), normalisation and activation."""
+    """Build a convolution that keeps the side (over the stride), normalisation and activation."""
     layers: dict[str, nn.Module] = {
         "conv": nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         "norm": nn.BatchNorm2d(outputs),

@@ -29,7 +29,7 @@ class ResNet(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding.
+        Length of an embedding.
     depth
         18, 34 (two 3 x 3 convolutions a block) or 50 (1 x 1, 3 x 3, 1 x 1).
     """
@@ -52,9 +52,9 @@ class ResNet(EmbeddingNetwork):
         self.embedding = PooledEmbedding(channels, dimension)
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 112, 112) as float (n, dimension)."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
+        x = self.maxpool(self.relu(self.bn1(self.conv1(crops))))
         for k in range(1, 5):
             x = self.get_submodule(f"layer{k}")(x)
         embeddings: Tensor = self.embedding(x)
@@ -62,7 +62,7 @@ class ResNet(EmbeddingNetwork):
 
 
 class _Basic(nn.Module):
-    """Two 3 x 3 convolutions around which the input is added."""
+    """Two 3 x 3 convolutions, to whose output the input is added."""
 
     expansion = 1
 
@@ -83,7 +83,7 @@ class _Basic(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """1 x 1, 3 x 3, 1 x 1 convolutions; the stride is the 3 x 3's, as torchvision has it."""
+    """1 x 1, 3 x 3 and 1 x 1 convolutions; the 3 x 3 one has the stride, as in torchvision."""
 
     expansion = 4
 
@@ -107,7 +107,7 @@ class _Bottleneck(nn.Module):
 
 
 def _shortcut(channels: int, outputs: int, stride: int) -> nn.Sequential | None:
-    """What fits the input to the output where the two differ."""
+    """Build the convolution that fits the input to the output; None where they agree."""
     if stride == 1 and channels == outputs:
         return None
     return nn.Sequential(

@@ -1,4 +1,4 @@
-"""Weights into a backbone, or a plain word on why they do not fit."""
+"""Loading of a checkpoint's weights into a backbone, or an error that says why they do not fit."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from torch import Tensor, nn
 from renzheng.errors import InvalidInput
 from renzheng.training.backbones.layers import EmbeddingNetwork
 
-# What facenet-pytorch, torchvision and trainers in general call the layer over the training set's
-# classes. Where a backbone has a layer of that name (IResNet's fc), it is no classifier.
+# Names of the layer over the training set's classes in facenet-pytorch, torchvision and trainers in
+# general. Where a backbone has a layer of that name (IResNet's fc), it is no classifier.
 _CLASSIFIERS = ("logits", "fc", "classifier")
-_WRAPPER = "module."  # what DataParallel and DistributedDataParallel put before every name
+_WRAPPER = "module."  # prefix of DataParallel and DistributedDataParallel
 _SHOWN = 3  # names in a message
 
 
 def load_state(
     network: nn.Module, state: Mapping[str, Tensor], *, trunk_only: bool = False
 ) -> tuple[str, ...]:
-    """Put a checkpoint's weights into a backbone, all or none.
+    """Load a checkpoint's weights into a backbone, all or none.
 
-    A ``module.`` before every name goes, and so does a classifier (``logits``, ``fc``,
+    A prefix ``module.`` of every name is dropped, and so is a classifier (``logits``, ``fc``,
     ``classifier``) that the backbone does not have. Counters of batches, which old checkpoints
     lack, may be missing.
 
     Parameters
     ----------
     network
-        What gets the weights, in place; any module, though only a backbone has a known head.
+        Module that gets the weights, in place; only a backbone has a known head.
     state
-        Names and tensors. Whoever reads them from a file does so with
-        ``torch.load(..., weights_only=True)``: a pickle can run code.
+        Tensors by name. They must be read from a file with ``torch.load(..., weights_only=True)``:
+        a pickle can run code.
     trunk_only
         Whether the head is left as it is: for weights from another task or another dimension.
 
@@ -44,13 +44,13 @@ def load_state(
     Raises
     ------
     InvalidInput
-        If names are missing, unknown, or of another shape: a checkpoint of another backbone.
+        If names are missing or unknown, or shapes differ: a checkpoint of another backbone.
     """
-    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
-    if odd:
+    not_tensors = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if not_tensors:
         raise InvalidInput(
-            f"the checkpoint's {odd[0]} is no tensor",
-            remedy="hand over the state dict itself, often under state_dict or model",
+            f"the checkpoint's {not_tensors[0]} is no tensor",
+            remedy="pass the state dict itself, often under state_dict or model",
         )
     given = _plain(state)
     own = network.state_dict()
@@ -82,7 +82,7 @@ def load_state(
     if faults:
         raise InvalidInput(
             f"the checkpoint does not fit {type(network).__name__}: it {'; it '.join(faults)}",
-            remedy="it is another backbone's, or its head is: trunk_only leaves the head out",
+            remedy="use a checkpoint of this backbone, or trunk_only where only the head differs",
         )
     network.load_state_dict(used, strict=False)
     return tuple(dropped)

@@ -5,7 +5,7 @@ weights start the trunk through `load_state(..., trunk_only=True)`.
 
 Cut off: `classifier`, three fully connected layers that hold 124 of VGG-16's 138 million parameters
 and expect 224 pixels. They are the costliest and the least useful part of the network for
-embeddings; `embedding` (see `PooledEmbedding`) does with 0.26 million.
+embeddings; `embedding` (see `PooledEmbedding`) has 0.26 million.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class VGG(EmbeddingNetwork):
     Parameters
     ----------
     dimension
-        The length of an embedding.
+        Length of an embedding.
     depth
         11, 16 or 19.
     """
@@ -49,7 +49,7 @@ class VGG(EmbeddingNetwork):
         self.embedding = PooledEmbedding(channels, dimension)
         initialise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Embed float (n, 3, 112, 112) as float (n, dimension)."""
-        embeddings: Tensor = self.embedding(self.features(pictures))
+        embeddings: Tensor = self.embedding(self.features(crops))
         return embeddings

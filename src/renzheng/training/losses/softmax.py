@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,54 +13,65 @@ from torch.nn import functional
 
 from renzheng.errors import InvalidInput
 from renzheng.training.distances import unit
-from renzheng.training.losses.outcome import Outcome
+from renzheng.training.losses.output import LossOutput
 
 
 class SoftmaxLoss(nn.Module):
-    """A linear classifier on the embedding with cross-entropy: what identification trains.
+    """Cross-entropy of a linear classifier on the embedding x, as identification trains it.
 
-    It separates people and does not ask that one person's pictures lie close together.
+        L = mean of -ln softmax(z)_y, with z_j = w_j . x + b_j
+
+    It separates people, but does not ask that one person's images lie close together.
 
     Parameters
     ----------
     classes, dimension
-        How many people, and of the embeddings.
+        Number of people, and length of an embedding.
     """
 
     def __init__(self, classes: int, dimension: int):
         super().__init__()
-        _check(classes, dimension)
+        _check_sizes(classes, dimension)
         self.classifier = nn.Linear(dimension, classes)
 
     def forward(
         self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
-    ) -> Outcome:
-        """The loss of a batch: float (n, d) and int64 (n,)."""
+    ) -> LossOutput:
+        """Compute the loss of a batch: float (n, d) and int64 (n,).
+
+        Metric: ``identified``, the share of images whose own class has the highest logit.
+        """
         logits = self.classifier(embeddings.to(self.classifier.weight.dtype))
-        return Outcome(functional.cross_entropy(logits, labels), _accuracy(logits, labels))
+        return LossOutput(functional.cross_entropy(logits, labels), _accuracy(logits, labels))
 
 
 class MarginSoftmaxLoss(nn.Module):
-    """Softmax over scaled cosines, the own person's made harder by a margin.
+    """Softmax over scaled cosines, with a margin m on the cosine cos(theta) of the own class.
 
-    ``arcface`` adds the margin to the angle, cos(theta + m) (Deng et al. 2019, m = 0.5);
-    ``cosface`` takes it off the cosine, cos(theta) - m (Wang et al. 2018, m = 0.35);
-    ``adaface`` weighs both by the embedding's length, a stand-in for the picture's quality
-    (Kim et al. 2022, m = 0.4): good pictures must keep a wide margin, bad ones a small one.
+        L = mean of -ln softmax(z)_y, with z_y = s g(theta_y) and z_j = s cos(theta_j) else
+
+        arcface: g(theta) = cos(theta + m)                  (Deng et al. 2019, m = 0.5)
+        cosface: g(theta) = cos(theta) - m                  (Wang et al. 2018, m = 0.35)
+        adaface: g(theta) = cos(theta - m q) - (m q + m)    (Kim et al. 2022, m = 0.4)
+
+    AdaFace's q, from -1 to 1, comes from the embedding's length, a stand-in for the image's
+    quality: good images must keep a wide margin, bad ones a small one.
 
     Parameters
     ----------
     classes, dimension
-        How many people, and of the embeddings.
+        Number of people, and length of an embedding.
     margin_kind
         ``arcface``, ``cosface`` or ``adaface``.
     margin
-        m; by default the paper's.
+        m, from 0 to below 1.5; by default the paper's.
     scale
-        s, which the cosines are multiplied by.
+        s, above 0.
     """
 
-    MARGINS = {"arcface": 0.5, "cosface": 0.35, "adaface": 0.4}  # noqa: RUF012
+    MARGINS: ClassVar[Mapping[str, float]] = MappingProxyType(
+        {"arcface": 0.5, "cosface": 0.35, "adaface": 0.4}
+    )
     norm_mean: Tensor
     norm_spread: Tensor
 
@@ -70,16 +84,16 @@ class MarginSoftmaxLoss(nn.Module):
         scale: float = 64.0,
     ):
         super().__init__()
-        _check(classes, dimension)
+        _check_sizes(classes, dimension)
         if margin_kind not in self.MARGINS:
             raise InvalidInput(
-                f"no margin is called {margin_kind!r}", remedy=f"one of {list(self.MARGINS)}"
+                f"unknown margin kind {margin_kind!r}", remedy=f"one of {list(self.MARGINS)}"
             )
         margin = self.MARGINS[margin_kind] if margin is None else margin
         if not 0 <= margin < 1.5:
-            raise InvalidInput(f"a margin lies between 0 and 1.5, not {margin!r}")
+            raise InvalidInput(f"the margin must be from 0 to below 1.5, not {margin!r}")
         if not scale > 0:
-            raise InvalidInput(f"a scale is above 0, not {scale!r}")
+            raise InvalidInput(f"the scale must be above 0, not {scale!r}")
         self.margin_kind, self.margin, self.scale = margin_kind, margin, scale
         self.weight = nn.Parameter(torch.empty(classes, dimension))
         nn.init.normal_(self.weight, std=0.01)
@@ -89,25 +103,29 @@ class MarginSoftmaxLoss(nn.Module):
 
     def forward(
         self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
-    ) -> Outcome:
-        """The loss of a batch: float (n, d) and int64 (n,)."""
+    ) -> LossOutput:
+        """Compute the loss of a batch: float (n, d) and int64 (n,).
+
+        Metrics: ``own_cosine``, the mean cosine to the own class; ``identified``, as in
+        `SoftmaxLoss`.
+        """
         rows = unit(embeddings)
         cosine = rows @ unit(self.weight).to(rows.dtype).T
         own = cosine.gather(1, labels[:, None])[:, 0].clamp(-1 + 1e-7, 1 - 1e-7)
         if self.margin_kind == "cosface":
-            harder = own - self.margin
+            with_margin = own - self.margin
         elif self.margin_kind == "arcface":
-            harder = _turned(own, torch.full_like(own, self.margin))
+            with_margin = _turn(own, torch.full_like(own, self.margin))
         else:
             quality = self._quality(embeddings.detach()).to(own.dtype)
-            harder = _turned(own, -self.margin * quality) - self.margin * (1 + quality)
-        logits = self.scale * cosine.scatter(1, labels[:, None], harder[:, None])
-        watch = {"own_cosine": own.detach().mean(), **_accuracy(cosine, labels)}
-        return Outcome(functional.cross_entropy(logits, labels), watch)
+            with_margin = _turn(own, -self.margin * quality) - self.margin * (1 + quality)
+        logits = self.scale * cosine.scatter(1, labels[:, None], with_margin[:, None])
+        metrics = {"own_cosine": own.detach().mean(), **_accuracy(cosine, labels)}
+        return LossOutput(functional.cross_entropy(logits, labels), metrics)
 
     @torch.no_grad()
     def _quality(self, embeddings: Tensor) -> Tensor:
-        """AdaFace's estimate from the embeddings' lengths: (n,), -1 bad to 1 good."""
+        """Estimate AdaFace's quality from the embeddings' lengths: (n,), -1 bad to 1 good."""
         length = embeddings.float().norm(dim=1).clamp(0.001, 100)
         if self.training and len(length) > 1:
             self.norm_mean.lerp_(length.mean(), 0.01)
@@ -116,10 +134,10 @@ class MarginSoftmaxLoss(nn.Module):
         return quality.clamp(-1, 1)
 
 
-def _turned(cosine: Tensor, angle: Tensor) -> Tensor:
-    """cos(theta + angle), continued straight where theta + angle would leave 0 to pi.
+def _turn(cosine: Tensor, angle: Tensor) -> Tensor:
+    """Return cos(theta + angle), continued as a line where theta + angle leaves 0 to pi.
 
-    Beyond, the cosine rises again and would reward being wrong; the line keeps it falling.
+    Beyond pi the cosine rises again and would reward an error; the line keeps it falling.
     """
     theta = torch.arccos(cosine) + angle
     turned = torch.cos(theta.clamp(0, math.pi))
@@ -127,9 +145,11 @@ def _turned(cosine: Tensor, angle: Tensor) -> Tensor:
     return turned - below + above
 
 
-def _check(classes: int, dimension: int) -> None:
+def _check_sizes(classes: int, dimension: int) -> None:
     if classes < 2 or dimension < 1:
-        raise InvalidInput(f"{classes} classes of dimension {dimension}: two people at least")
+        raise InvalidInput(
+            f"a softmax needs at least 2 people and 1 dimension, not {classes} and {dimension}"
+        )
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -9,29 +9,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from renzheng.errors import InvalidInput
-from renzheng.training.distances import root, squared_distances, unit
-from renzheng.training.losses.outcome import Outcome
-from renzheng.training.mining import MINERS, Batch
+from renzheng.training.distances import safe_sqrt, squared_distances, unit
+from renzheng.training.losses.output import LossOutput
+from renzheng.training.mining import MINING_RULES, PairMatrix
 
 
 class TripletLoss(nn.Module):
-    """Mean of max(0, d(a, p) - d(a, n) + margin) over the mined triplets of a batch.
+    """Triplet loss over the mined triplets (a, p, n) of a batch.
+
+        L = mean of max(0, d(a, p) - d(a, n) + margin)
 
     FaceNet (Schroff et al. 2015, equation 1) takes d as the squared Euclidean distance between
-    unit embeddings, with margin 0.2; Hermans et al. 2017 the distance itself, and ln(1 + exp(.))
-    in place of the hinge ("soft margin").
+    unit embeddings, with margin 0.2; Hermans et al. 2017 take the distance itself, and
+    ln(1 + exp(.)) in place of the hinge ("soft margin").
 
     Parameters
     ----------
     mining
-        One of `MINERS`.
+        A key of `MINING_RULES`.
     margin
         Above 0, or ``"soft"``.
     squared
         Whether d is squared.
     normalise
-        Whether embeddings are brought to unit length first, as they are when faces are compared.
-        Without it the loss can be met by making all embeddings longer.
+        Whether embeddings are scaled to unit length first, as they are when faces are compared.
+        Otherwise the loss can be met by making all embeddings longer.
     """
 
     def __init__(
@@ -42,64 +44,71 @@ class TripletLoss(nn.Module):
         normalise: bool = True,
     ):
         super().__init__()
-        if mining not in MINERS:
-            raise InvalidInput(f"no mining is called {mining!r}", remedy=f"one of {list(MINERS)}")
+        if mining not in MINING_RULES:
+            raise InvalidInput(
+                f"unknown mining rule {mining!r}", remedy=f"one of {list(MINING_RULES)}"
+            )
         if margin != "soft" and not (isinstance(margin, (int, float)) and margin > 0):
-            raise InvalidInput(f"a margin is above 0 or 'soft', not {margin!r}")
+            raise InvalidInput(f"the margin must be above 0 or 'soft', not {margin!r}")
         if mining == "semi-hard" and margin == "soft":
-            raise InvalidInput("semi-hard mining needs a margin to lie within", remedy="0.2")
+            raise InvalidInput("semi-hard mining needs a margin in numbers", remedy="margin = 0.2")
         if mining == "distance-weighted" and not normalise:
-            raise InvalidInput("distance-weighted mining is for unit embeddings")
+            raise InvalidInput("distance-weighted mining needs unit embeddings")
         self.mining, self.margin, self.squared, self.normalise = mining, margin, squared, normalise
 
     def forward(
         self, embeddings: Tensor, labels: Tensor, rng: torch.Generator | None = None
-    ) -> Outcome:
-        """The loss of a batch.
+    ) -> LossOutput:
+        """Compute the loss of a batch.
 
         Parameters
         ----------
         embeddings
             float (n, d).
         labels
-            int64 (n,): who it is.
+            int64 (n,): the person of each embedding.
         rng
-            For the miners that draw.
+            Generator for the mining rules that draw.
 
         Returns
         -------
-        Outcome
-            Watches ``triplets``, ``active`` (the share of all triplets of the batch that still
-            cost something: 0 is solved or starved, and staying near 1 with a loss at the margin
-            is collapsed).
+        LossOutput
+            Metrics: ``triplets``, the number mined; ``active``, the share of the batch's triplets
+            that still have a loss. At 0 they are solved or the batch is starved; near 1, with a
+            loss at the margin, the network has collapsed.
         """
         rows = unit(embeddings) if self.normalise else embeddings
         squared = squared_distances(rows, rows)
-        # The miners see the distance that the margin is stated in.
-        distance = squared if self.squared else root(squared)
-        batch = Batch.of(distance, labels, rows.shape[1])
+        # The margin is stated in this distance, and so is mining.
+        distance = squared if self.squared else safe_sqrt(squared)
+        pairs = PairMatrix.of(distance, labels, rows.shape[1])
         margin = 0.0 if self.margin == "soft" else float(self.margin)
-        seen = batch
+        mined_pairs = pairs
         if self.mining == "distance-weighted" and not self.squared:
-            seen = Batch.of(squared, labels, rows.shape[1])
-        mined = MINERS[self.mining](seen, margin, rng)
-        watch = {"triplets": torch.tensor(float(len(mined))), "active": _active(batch, margin)}
-        if not len(mined):
-            return Outcome(rows.sum() * 0, watch)  # a step without gradient, not an error
-        gap = distance[mined.anchor, mined.positive] - distance[mined.anchor, mined.negative]
+            mined_pairs = PairMatrix.of(squared, labels, rows.shape[1])
+        triplets = MINING_RULES[self.mining](mined_pairs, margin, rng)
+        metrics = {
+            "triplets": torch.tensor(float(len(triplets))),
+            "active": _active_share(pairs, margin),
+        }
+        if not len(triplets):
+            return LossOutput(rows.sum() * 0, metrics)  # a step without gradient, not an error
+        d_ap = distance[triplets.anchor, triplets.positive]
+        d_an = distance[triplets.anchor, triplets.negative]
         if self.margin == "soft":
-            loss = functional.softplus(gap).mean()
+            loss = functional.softplus(d_ap - d_an).mean()
         else:
-            loss = (gap + margin).clamp_min(0).mean()
-        return Outcome(loss, watch)
+            loss = (d_ap - d_an + margin).clamp_min(0).mean()
+        return LossOutput(loss, metrics)
 
 
-def _active(batch: Batch, margin: float) -> Tensor:
-    """The share of the batch's triplets within the margin, by counting and not by listing."""
-    anchor, positive = batch.pairs()
+def _active_share(pairs: PairMatrix, margin: float) -> Tensor:
+    """Count the share of all triplets with d_an < d_ap + margin, without a list of them."""
+    anchor, positive = pairs.anchor_positive_pairs()
     if not len(anchor):
         return torch.tensor(float("nan"))
-    limit = batch.squared[anchor, positive] + margin
-    near = batch.squared.masked_fill(~batch.other, torch.inf).sort(1).values[anchor].contiguous()
-    count = torch.searchsorted(near, limit[:, None].contiguous()).sum()
-    return (count / batch.other[anchor].sum()).detach().cpu()
+    limit = pairs.distance[anchor, positive] + margin
+    d_an = pairs.distance.masked_fill(~pairs.is_negative, torch.inf)
+    d_an = d_an.sort(1).values[anchor].contiguous()
+    active = torch.searchsorted(d_an, limit[:, None].contiguous()).sum()
+    return (active / pairs.is_negative[anchor].sum()).detach().cpu()

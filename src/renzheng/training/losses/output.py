@@ -1,4 +1,4 @@
-"""What every loss answers with."""
+"""The result of every loss."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """A loss and what to watch.
+class LossOutput:
+    """A loss and its metrics.
 
     Attributes
     ----------
     loss
         Scalar, with gradient.
-    watch
-        Scalars without gradient, by name: whether training collapses shows here first.
+    metrics
+        Scalars without gradient, by name, for the log: collapse of the training shows here first.
     """
 
     loss: Tensor
-    watch: Mapping[str, Tensor] = field(default_factory=dict)
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)
