@@ -16,7 +16,7 @@ SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
     ".heic", ".heif", ".avif",
 })  # fmt: skip
-MOST_FILES = 2_000_000  # what is kept in memory of each is some 3 KiB, hashes included
+MAX_FILES = 2_000_000  # what is kept in memory of each is some 3 KiB, hashes included
 _LONGEST_LIST = 256 << 20  # bytes
 
 HIDDEN, OTHER, LINK = "hidden", "not a picture by its name", "a link to what is listed already"
@@ -207,7 +207,7 @@ class _Walk:
     def _take(self, path: Path, real: str | None = None) -> None:
         name = real or os.path.realpath(path.parent) + os.sep + path.name
         self.paths.setdefault(name, path)
-        if len(self.paths) > MOST_FILES:
+        if len(self.paths) > MAX_FILES:
             raise RenzhengError(
-                f"there are more than {MOST_FILES:,} pictures", remedy="name fewer folders"
+                f"there are more than {MAX_FILES:,} pictures", remedy="name fewer folders"
             )

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 
+def check_rgb(image: npt.NDArray[Any]) -> None:
+    """Check that an array is a picture as `renzheng.images.read` returns it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not uint8 (H, W, 3), or is empty.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise InvalidInput(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+
+
 def from_pillow(picture: PillowImage, label: str) -> Image:
     """Convert a loaded Pillow image to an upright uint8 (H, W, 3) RGB array.
 

@@ -119,6 +119,6 @@ def test_what_a_list_names_may_be_gone(tree: Path) -> None:
 
 
 def test_there_is_an_end_to_what_is_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_list, "MOST_FILES", 2)
+    monkeypatch.setattr(file_list, "MAX_FILES", 2)
     with pytest.raises(RenzhengError, match="more than 2"):
         find([tree])

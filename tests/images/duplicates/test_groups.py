@@ -80,7 +80,7 @@ def test_nothing_is_looked_at_twice() -> None:
 
 
 def test_too_many_candidates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "MOST_CANDIDATES", 5)
+    monkeypatch.setattr(grouping, "MAX_CANDIDATES", 5)
     made = Made(9, near={(0, k) for k in range(1, 9)}, true=set())
     found, dropped = group(9, made.near, made.verify, 100)
     assert found == []

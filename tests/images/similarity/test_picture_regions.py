@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from images.similarity.painted import coded, picture
 from renzheng import InvalidInput
 from renzheng.images.similarity import changes, local_features, match_regions
-from renzheng.images.similarity.regions import MOST_FEATURES, LocalFeatures, RegionMatch, mapped
+from renzheng.images.similarity.regions import MAX_FEATURES, LocalFeatures, RegionMatch, mapped
 
 
 def matched(a: np.ndarray, b: np.ndarray) -> RegionMatch:
@@ -115,7 +115,7 @@ def test_a_small_picture_is_looked_at_enlarged() -> None:
 def test_features_are_bounded_and_travel(shape: tuple[int, ...]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     found = local_features(noise)
-    assert len(found.points) == len(found.descriptors) == len(found.frames) <= MOST_FEATURES
+    assert len(found.points) == len(found.descriptors) == len(found.frames) <= MAX_FEATURES
     again = pickle.loads(pickle.dumps(found))
     assert isinstance(again, LocalFeatures)
     np.testing.assert_array_equal(again.descriptors, found.descriptors)

@@ -129,11 +129,11 @@ def _find(
             "revision": REVISION,
             "candidate_bits": similarity.CANDIDATE_BITS,
             "same_bits": similarity.SAME_BITS,
-            "least_inliers": similarity.regions.LEAST_INLIERS,
-            "least_share": verification.LEAST_SHARE,
-            "least_agreement": verification.LEAST_AGREEMENT,
+            "least_inliers": similarity.regions.MIN_INLIERS,
+            "least_share": verification.MIN_SHARE,
+            "least_agreement": verification.MIN_AGREEMENT,
             "other_picture": verification.OTHER_PICTURE,
-            "most_candidates": grouping.MOST_CANDIDATES,
+            "most_candidates": grouping.MAX_CANDIDATES,
         },
     )
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from renzheng.images.duplicates.hash_search import FAR, Bits
 from renzheng.images.duplicates.results import Link
 
-MOST_CANDIDATES = 500  # of one picture, the nearest
+MAX_CANDIDATES = 500  # of one picture, the nearest
 
 Near = Callable[[Sequence[int], int], Bits]
 Verify = Callable[[int, Sequence[tuple[int, int | None]]], list[Link | None]]
@@ -110,4 +110,4 @@ def _candidates(
     least = rows[0] if len(rows) == 1 else np.minimum.reduce(rows)
     found = np.flatnonzero((least != FAR) & ~tried)
     found = found[np.argsort(least[found], kind="stable")]
-    return found[:MOST_CANDIDATES], max(0, len(found) - MOST_CANDIDATES)
+    return found[:MAX_CANDIDATES], max(0, len(found) - MAX_CANDIDATES)

@@ -22,11 +22,11 @@ from renzheng.images.duplicates.results import Link
 from renzheng.images.similarity import LocalFeatures, regions
 
 # What is kept of a picture depends on these; entries with another revision are computed anew.
-REVISION = f"1.{similarity.REVISION}.{regions.MOST_FEATURES}"
+REVISION = f"1.{similarity.REVISION}.{regions.MAX_FEATURES}"
 # The links of a pair depend on these as well; a number, since there are many pairs.
 _RULE = zlib.crc32(
-    f"3 {regions.LEAST_INLIERS} {regions.LEAST_SHARE} {regions.DENSE_INLIERS} "
-    f"{regions.LEAST_DENSITY}".encode()
+    f"3 {regions.MIN_INLIERS} {regions.MIN_SHARE} {regions.DENSE_INLIERS} "
+    f"{regions.MIN_DENSITY}".encode()
 )
 
 _LAYOUT = 1

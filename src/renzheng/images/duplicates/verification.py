@@ -19,15 +19,15 @@ from renzheng.images.similarity.regions import Map
 from renzheng.types import Floats, Image
 
 # Local features judge where both pictures have this many; below, they cannot speak against a hash.
-FEW_FEATURES = 3 * regions.LEAST_INLIERS
+FEW_FEATURES = 3 * regions.MIN_INLIERS
 
 # Of the features in the common part, those that agree. Strangers under one watermark or in one
 # form agree in a small share of them.
-LEAST_SHARE = 0.15
+MIN_SHARE = 0.15
 
 # Of the blocks that both pictures show, those that agree: cards of one layout reach 85 % at most,
 # versions of one picture fall below only where much of it is written over.
-LEAST_AGREEMENT = 0.9
+MIN_AGREEMENT = 0.9
 # Side of the largest square, of the longer side, in which nothing agrees, from which on it is
 # another picture on the same ground: lines of text over a small picture reach 0.21 (with 0.19, 7 of
 # 100 were lost), two people's portraits on cards of one layout 0.25 in 33 of 40.
@@ -191,7 +191,7 @@ def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
     # |a - b|^2 = 2 - 2 a b; a little more than what counts, for rounding
     alike = nearest >= 1 - regions.ALIKE**2 / 2 - 1e-4
     most = alike.reshape(2, len(one.roots), -1).sum(axis=1).max(axis=0)
-    return [k for k, count in zip(whole, most, strict=True) if count >= regions.LEAST_INLIERS]
+    return [k for k, count in zip(whole, most, strict=True) if count >= regions.MIN_INLIERS]
 
 
 def tie(one: Image, other: Image) -> Link | None:
@@ -211,8 +211,8 @@ def tie(one: Image, other: Image) -> Link | None:
 
 
 def _is_stranger(link: Link) -> bool:
-    changed = link.agreement < LEAST_AGREEMENT and link.changed_side >= OTHER_PICTURE
-    return link.share < LEAST_SHARE or changed
+    changed = link.agreement < MIN_AGREEMENT and link.changed_side >= OTHER_PICTURE
+    return link.share < MIN_SHARE or changed
 
 
 def _link(match: RegionMatch, one: LocalFeatures, other: LocalFeatures) -> Link | None:

@@ -1,19 +1,18 @@
-"""Are two pictures alike as pictures, whatever they show?
+"""Similarity of two pictures as pictures, whatever they show.
 
-Three senses, from the narrow to the wide, each with a number and a decision of its own:
+There are three senses, from narrow to wide, each with a number and a decision of its own:
 
-1. *the same picture*: perceptual hashes agree (`hashes`), through coding, resizing, frames, mirrors
-   and small crops;
-2. *a near-duplicate*: local features agree and lie alike (`regions`), through larger crops, turns,
-   collages and parts that were changed; which region of each picture shows the other is known, and
-   where in it the two differ (`changes`);
-3. *look-alikes*: a network's features lie close (`features`).
+1. *the same picture*: the perceptual hashes agree (`hashes`), despite encoding, resizing, frames,
+   mirroring and small crops;
+2. *a near-duplicate*: local features agree in place and appearance (`regions`), despite larger
+   crops, turns, collages and changed parts. It is known which region of each picture shows the
+   other, and where in it the two differ (`changes`);
+3. *look-alikes*: the features of a network lie close together (`features`).
 
-`renzheng.verification.same_photo` is another thing and knows about faces. It asks whether a live
-picture is
-the photograph of a document, by bringing two heads onto each other: it finds the small printed
-portrait in a card again and has nothing to say where there is no face. Here faces play no part and
-whole pictures are compared: two photographs of one person are different pictures.
+Whole pictures are compared, and faces play no part: two photographs of one person are different
+pictures. `renzheng.verification.same_photo` is a different concept, about faces. It decides whether
+a live picture shows the very photo of a document, by registering the two heads: it finds the small
+printed portrait of a card, and says nothing about pictures without a face.
 """
 
 from __future__ import annotations

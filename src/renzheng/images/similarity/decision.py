@@ -1,8 +1,7 @@
-"""Two pictures, three senses of alike, one decision."""
+"""One decision about two pictures from three senses of similarity."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from renzheng import images
+from renzheng._support.timing import Clock
 from renzheng.images.similarity.changes import Changes, changes
 from renzheng.images.similarity.features import DEFAULT_FEATURES, Features
 from renzheng.images.similarity.hashes import (
@@ -25,32 +25,33 @@ from renzheng.images.similarity.regions import RegionMatch, local_features, matc
 from renzheng.models.packs import Pack
 from renzheng.types import Image
 
-# Crops, mirrors and other codings agree in 98 % and more, cards of one layout in 84 % at most.
+# Crops, mirror images and other encodings agree in at least 98 %; cards of one layout in at most
+# 84 %.
 _UNCHANGED = 0.9
 
 
 class Likeness(StrEnum):
-    """What two pictures are to each other, from the narrowest sense to none."""
+    """The likeness of two pictures, from the narrowest sense to none."""
 
     SAME_PICTURE = "same_picture"
     NEAR_DUPLICATE = "near_duplicate"
     LOOK_ALIKE = "look_alike"
     DIFFERENT = "different"
-    NOT_COMPARABLE = "not_comparable"  # there is nothing in one of them
+    NOT_COMPARABLE = "not_comparable"  # one of them is plain
 
 
 @dataclass(frozen=True)
 class HashMatch:
-    """How near two pictures' perceptual hashes come.
+    """The comparison of two pictures' perceptual hashes.
 
     Attributes
     ----------
     distance
-        Bits that differ, of 256.
+        Number of bits that differ, out of 256.
     confirmed
-        What the regions say: True for a near-duplicate of which at least 90 % agrees, False for one
-        of which less does, None where there is none. The hashes of two cards of one layout come as
-        near as 48 bits, and the cards agree in 84 % at most.
+        The verdict of the regions: True for a near-duplicate of which at least 90 % agrees, False
+        for one of which less agrees, None if it is no near-duplicate. The hashes of two cards of
+        one layout may differ in only 48 bits, and such cards agree in at most 84 %.
     same_picture
         The decision: at most 48 bits unless the regions contradict, or at most 82 and confirmed.
     """
@@ -60,13 +61,13 @@ class HashMatch:
 
     @property
     def same_picture(self) -> bool:
-        """Whether it is the same picture, perhaps coded again, resized, framed or cropped a bit."""
+        """True for the same picture, perhaps encoded again, resized, framed or slightly cropped."""
         if self.confirmed is None:
             return self.distance <= SAME_BITS
         return self.confirmed and self.distance <= CANDIDATE_BITS
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "same_picture": self.same_picture,
             "distance": self.distance,
@@ -79,16 +80,16 @@ class HashMatch:
 
 @dataclass(frozen=True, eq=False)
 class FeatureDistance:
-    """How near two pictures' features come.
+    """The comparison of two pictures' network features.
 
     Attributes
     ----------
     distance
-        Euclidean, between features of unit length: 0 to 2.
+        Euclidean distance between features of unit length, 0 to 2.
     threshold
-        The pack's; None where none was measured.
+        The threshold of the pack; None if none was measured.
     pack
-        Which features: name, version, digest, dimension and network.
+        The pack of the features: name, version, digest, dimension and network.
     """
 
     distance: float
@@ -97,11 +98,11 @@ class FeatureDistance:
 
     @property
     def look_alike(self) -> bool | None:
-        """The decision; None where no threshold is measured for the pack."""
+        """The decision; None if no threshold was measured for the pack."""
         return None if self.threshold is None else self.distance <= self.threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "look_alike": self.look_alike,
             "distance": round(self.distance, 6),
@@ -112,25 +113,25 @@ class FeatureDistance:
 
 @dataclass(frozen=True, eq=False)
 class PictureSimilarity:
-    """How alike two pictures are.
+    """The similarity of two pictures.
 
     Attributes
     ----------
     likeness
         The narrowest sense in which they are alike.
     reason
-        In words.
+        The reason for people.
     hashes, regions, features
-        The three senses; None for all where a picture has nothing in it, and for the last where
-        it was not asked.
+        The three senses. All are None if one of the pictures is plain, and the last is None if it
+        was not asked for.
     changes
-        Where the two differ; None unless they are near-duplicates.
+        The differences between the two; None unless they are near-duplicates.
     sources
-        What the two are called.
+        The names of the two pictures.
     images
         The two pictures, uint8 (H, W, 3) RGB; not part of `to_dict`.
     timings_ms
-        By step.
+        Milliseconds by step.
     """
 
     likeness: Likeness
@@ -144,7 +145,7 @@ class PictureSimilarity:
     timings_ms: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         parts = {
             "hashes": self.hashes,
             "regions": self.regions,
@@ -170,15 +171,15 @@ def similarity(
     *,
     features: str | PathLike[str] | Pack | Features | None = DEFAULT_FEATURES,
 ) -> PictureSimilarity:
-    """How alike are two pictures, as pictures?
+    """Compare two pictures as pictures, whatever they show.
 
     Parameters
     ----------
     a, b
         Anything that `renzheng.images.read` takes. Exchanging them changes no number.
     features
-        The pack of features for look-alikes: a name, a folder, a `Pack`, or a loaded `Features`,
-        which many comparisons share; None does not ask. The default is a face network's.
+        The pack of features for look-alikes: a name, a folder, a `Pack`, or a loaded `Features`
+        that many comparisons share; None skips this sense. The default are a face network's.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def similarity(
     See Also
     --------
     renzheng.images.similarity : the three senses one by one.
-    renzheng.verification.same_photo : whether a live picture is the photograph of a document.
+    renzheng.verification.same_photo : whether a live picture shows the photo of a document.
 
     Examples
     --------
@@ -200,70 +201,63 @@ def similarity(
     >>> result = renzheng.similarity("a.jpg", "b.jpg")  # doctest: +SKIP
     >>> result.likeness, result.hashes.distance, result.regions.region_a  # doctest: +SKIP
     """
-    start = time.perf_counter()
-    timings: dict[str, float] = {}
-
-    def done(step: str) -> None:
-        nonlocal start
-        now = time.perf_counter()
-        timings[step] = 1000 * (now - start)
-        start = now
-
-    pair = images.read(a), images.read(b)
-    sources = images.describe(a), images.describe(b)
-    done("read")
-    prints = fingerprint(pair[0]), fingerprint(pair[1])
-    done("hashes")
-    empty = [name for name, one in zip(sources, prints, strict=True) if not one.informative]
-    if empty:
-        reason = f"nothing in it to compare, it is plain: {' and '.join(dict.fromkeys(empty))}"
+    clock = Clock()
+    timings = clock.milliseconds
+    with clock("read"):
+        pair = images.read(a), images.read(b)
+        sources = images.describe(a), images.describe(b)
+    with clock("hashes"):
+        prints = fingerprint(pair[0]), fingerprint(pair[1])
+    plain = [name for name, one in zip(sources, prints, strict=True) if not one.informative]
+    if plain:
+        reason = f"nothing in it to compare, it is plain: {' and '.join(dict.fromkeys(plain))}"
         return PictureSimilarity(
             Likeness.NOT_COMPARABLE, reason, None, None, None, None, sources, pair, timings
         )
-    regions = match_regions(local_features(pair[0]), local_features(pair[1]))
-    done("regions")
+    with clock("regions"):
+        regions = match_regions(local_features(pair[0]), local_features(pair[1]))
     changed = None
     if regions.near_duplicate and regions.matrix is not None:
-        changed = changes(*pair, regions.matrix)
-        done("changes")
+        with clock("changes"):
+            changed = changes(*pair, regions.matrix)
     confirmed = None if changed is None else changed.agreement >= _UNCHANGED
     hashes = HashMatch(hash_distance(*prints), confirmed)
     found = None
     if features is not None:
-        network = features if isinstance(features, Features) else Features(features)
-        one, other = network.describe(pair).astype(np.float64)
-        distance = float(np.linalg.norm(one - other))
-        found = FeatureDistance(distance, network.threshold, network.to_dict())
-        done("features")
-    likeness, reason = _decided(hashes, regions, changed, found)
+        with clock("features"):
+            network = features if isinstance(features, Features) else Features(features)
+            one, other = network.describe(pair).astype(np.float64)
+            distance = float(np.linalg.norm(one - other))
+            found = FeatureDistance(distance, network.threshold, network.to_dict())
+    likeness, reason = _decide(hashes, regions, changed, found)
     return PictureSimilarity(
         likeness, reason, hashes, regions, changed, found, sources, pair, timings
     )
 
 
-def _decided(
+def _decide(
     hashes: HashMatch,
     regions: RegionMatch,
     changed: Changes | None,
     features: FeatureDistance | None,
 ) -> tuple[Likeness, str]:
-    agree = f"{regions.inliers} local features agree and lie alike"
-    how = ", mirrored" if regions.mirrored and regions.near_duplicate else ""
+    agree = f"{regions.inliers} local features agree in place and appearance"
+    addition = ", mirrored" if regions.mirrored and regions.near_duplicate else ""
     if changed is not None and changed.agreement < _UNCHANGED:
-        how += f"; {1 - changed.agreement:.0%} of what both show is changed"
+        addition += f"; {1 - changed.agreement:.0%} of the common part is changed"
     if hashes.same_picture:
-        why = f"the hashes differ in {hashes.distance} of {BITS} bits"
+        reason = f"the hashes differ in {hashes.distance} of {BITS} bits"
         if hashes.distance > SAME_BITS:
-            why += f", and {agree}"
-        return Likeness.SAME_PICTURE, f"{why}{how}"
+            reason += f", and {agree}"
+        return Likeness.SAME_PICTURE, f"{reason}{addition}"
     if regions.near_duplicate:
-        return Likeness.NEAR_DUPLICATE, f"a part of one is in the other: {agree}{how}"
+        return Likeness.NEAR_DUPLICATE, f"a part of one is in the other: {agree}{addition}"
     if features is not None and features.look_alike:
         return Likeness.LOOK_ALIKE, (
-            f"other pictures, but their features lie {features.distance:.3f} apart, within "
+            f"different pictures, but their features are {features.distance:.3f} apart, within "
             f"{features.threshold:.3f}"
         )
-    left_open = ""
+    undecided = ""
     if features is not None and features.threshold is None:
-        left_open = "; whether they look alike is left open: no threshold is measured for this pack"
-    return Likeness.DIFFERENT, f"neither hashes nor local features agree{left_open}"
+        undecided = "; look-alikes are undecided: no threshold is measured for this pack"
+    return Likeness.DIFFERENT, f"neither hashes nor local features agree{undecided}"

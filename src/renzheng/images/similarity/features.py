@@ -1,7 +1,7 @@
-"""What a network sees in a whole picture, its classifier removed: the widest sense of alike.
+"""Features of whole pictures from a network without its classifier: the widest sense of likeness.
 
-Two pictures are as far apart as the Euclidean distance between their features, brought to unit
-length: from 0 to 2, or to 1.41 where no feature is negative. Distances of different packs are not
+The distance between two pictures is the Euclidean distance between their features, scaled to unit
+length: 0 to 2, or to 1.41 if no feature is negative. Distances of different packs are not
 comparable, and without a threshold that was measured for the pack a distance decides nothing.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from renzheng.errors import InvalidInput, PackError
+from renzheng.errors import PackError
+from renzheng.images.pixels import check_rgb
 from renzheng.images.similarity.frames import unframed
 from renzheng.models import packs
 from renzheng.models.preprocessing import Preprocessing
@@ -26,7 +27,7 @@ _BATCH = 16  # pictures, mirror images not counted
 
 
 class Features:
-    """Turns whole pictures into features, by a pack of kind ``features``.
+    """An extractor of features from whole pictures, with a pack of kind ``features``.
 
     Parameters
     ----------
@@ -35,20 +36,20 @@ class Features:
     threads
         Threads per network call; by default the runtime decides.
     backend
-        As of `renzheng.models.runtime.Network`.
+        The library that runs the network, as for `renzheng.models.runtime.Network`.
 
     Attributes
     ----------
     pack
         The pack.
     dimension
-        How many features a picture has.
+        The number of features of a picture.
     threshold
-        Up to which distance two pictures count as look-alikes; None where nobody measured one.
+        The maximum distance of look-alikes; None if none was measured.
     measured_on
-        What pictures the threshold was measured on, in words; empty where that is not known.
+        A description of the pictures that the threshold was measured on; empty if unknown.
     network
-        Whose features they are and from which layer, in words.
+        A description of the network and the layer that give the features.
 
     Raises
     ------
@@ -76,18 +77,18 @@ class Features:
             self.dimension = int(self.pack.setting("features", "dimension"))
             self._mirror = bool(self.pack.setting("features", "mirror_average"))
             self._step = _BATCH if self.pack.setting("features", "batches") else 1
-            said = self.pack.manifest["features"]
-            self.network = f"{said['network']}; {said['layer']}"
-            threshold = said.get("threshold")
+            section = self.pack.manifest["features"]
+            self.network = f"{section['network']}; {section['layer']}"
+            threshold = section.get("threshold")
             self.threshold = None if threshold is None else float(threshold)
-            self.measured_on = str(said.get("measured_on", ""))
+            self.measured_on = str(section.get("measured_on", ""))
             if self._size < 1 or self.dimension < 1:
                 raise ValueError("size and dimension must be at least 1")
             if self.threshold is not None and not 0 < self.threshold < 2:
-                raise ValueError(f"a threshold lies between 0 and 2, not at {self.threshold}")
+                raise ValueError(f"the threshold must lie between 0 and 2, not at {self.threshold}")
         except (KeyError, TypeError, ValueError) as error:
             raise PackError(
-                f"its manifest does not describe a pack of features: {error}",
+                f"the manifest does not describe a pack of features: {error}",
                 source=str(self.pack.folder),
             ) from error
         self._network = Network(
@@ -95,25 +96,25 @@ class Features:
         )
 
     def describe(self, images: Sequence[Image]) -> Floats:
-        """The features of pictures.
+        """Return the features of pictures.
 
         Parameters
         ----------
         images
-            Each uint8 (H, W, 3) RGB of any size. A uniform frame is left out, and what remains is
-            brought to the network's square as a whole.
+            Pictures, uint8 (H, W, 3) RGB of any size. A uniform frame is cut off, and the rest is
+            scaled as a whole to the network's square.
 
         Returns
         -------
         float32 (n, d)
-            Rows of unit length.
+            A row of unit length for each picture.
 
         Raises
         ------
         InvalidInput
             If one is no such picture.
         PackError
-            If the network gives something else than its manifest says, or no direction.
+            If the network returns something else than its manifest says, or only zeros.
         """
         rows = np.empty((len(images), self.dimension), np.float32)
         for start in range(0, len(images), self._step):
@@ -124,12 +125,12 @@ class Features:
                 raw = (raw + self._run(squares[:, :, ::-1])) * np.float32(0.5)
             lengths = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
             if not (lengths > 0).all() or not np.isfinite(lengths).all():
-                raise PackError("the network gives features without direction")
+                raise PackError("the network returns features that have no direction")
             rows[start : start + len(part)] = raw / lengths
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Which features these are, for JSON."""
+        """Return the identity of the features, as plain values for JSON."""
         return {
             "name": self.pack.name,
             "version": self.pack.version,
@@ -140,22 +141,22 @@ class Features:
         }
 
     def _square(self, image: Image) -> Image:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise InvalidInput(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        check_rgb(image)
         top, bottom, left, right = unframed(image)
         inner = np.ascontiguousarray(image[top:bottom, left:right])
-        how = cv2.INTER_AREA if min(inner.shape[:2]) > self._size else cv2.INTER_LINEAR
-        square = cv2.resize(inner, (self._size, self._size), interpolation=how)
+        shrinks = min(inner.shape[:2]) > self._size
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        square = cv2.resize(inner, (self._size, self._size), interpolation=interpolation)
         return np.asarray(square, np.uint8)
 
     def _run(self, squares: Image) -> Floats:
         try:
             outputs = self._network(np.ascontiguousarray(self._preprocess(squares)))
-        except Exception as error:  # the runtimes' own families have no common root
+        except Exception as error:  # the runtimes' exceptions have no common base class
             reason = str(error).splitlines()[0]
-            raise PackError(f"its network does not run: {reason}", source=self.pack.name) from error
+            raise PackError(f"the network does not run: {reason}", source=self.pack.name) from error
         if not outputs or outputs[0].shape != (len(squares), self.dimension):
             raise PackError(
-                f"the network does not give {self.dimension} features", source=self.pack.name
+                f"the network does not return {self.dimension} features", source=self.pack.name
             )
         return np.asarray(outputs[0], np.float32)

@@ -1,4 +1,4 @@
-"""A uniform frame around a picture is no part of it: where does the picture begin?"""
+"""Uniform frames around pictures, which are not part of them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.errors import InvalidInput
+from renzheng.images.pixels import check_rgb
 from renzheng.types import Image
 
 Grey = npt.NDArray[np.uint8]  # (h, w)
 
 _WORKING = 160  # px of the longer side
-_FLAT = 12  # grey levels that a frame may vary within
-_LEAST_LEFT = 0.4  # of either side, once the frame is cut off
+_FLAT = 12  # grey levels by which a frame may vary
+_MIN_LEFT = 0.4  # share of either side that must be left when the frame is cut off
 
 
-def reduced(image: Image, longest: int = _WORKING) -> Grey:
-    """A picture in grey, its longer side at most so many pixels.
+def reduced(image: Image, max_side: int = _WORKING) -> Grey:
+    """Return a picture in grey, with a longer side of at most `max_side` pixels.
 
     Parameters
     ----------
     image
         uint8 (H, W, 3) RGB.
-    longest
+    max_side
         In px.
 
     Raises
@@ -31,11 +31,10 @@ def reduced(image: Image, longest: int = _WORKING) -> Grey:
     InvalidInput
         If it is no such picture.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise InvalidInput(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    check_rgb(image)
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
-    scale = longest / max(height, width)
+    scale = max_side / max(height, width)
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
@@ -43,9 +42,9 @@ def reduced(image: Image, longest: int = _WORKING) -> Grey:
 
 
 def within(grey: Grey) -> tuple[int, int, int, int]:
-    """Where the frame ends: top, bottom, left and right, as of a slice.
+    """Return the bounds of the picture within its frame: top, bottom, left, right, as in slices.
 
-    All of the picture where little else would be left.
+    They hold the whole picture if little would be left otherwise.
     """
     high, wide = grey.shape
     top, bottom, left, right = 0, high, 0, wide
@@ -54,18 +53,18 @@ def within(grey: Grey) -> tuple[int, int, int, int]:
         top, bottom = top + first, top + last
         first, last = _edges(grey[top:bottom, left:right].T)
         left, right = left + first, left + last
-    if bottom - top < _LEAST_LEFT * high or right - left < _LEAST_LEFT * wide:
+    if bottom - top < _MIN_LEFT * high or right - left < _MIN_LEFT * wide:
         return 0, high, 0, wide
     return top, bottom, left, right
 
 
 def unframed(image: Image) -> tuple[int, int, int, int]:
-    """As `within`, in the pixels of a picture of full size.
+    """Return the bounds as `within` does, in pixels of a picture of full size.
 
     Raises
     ------
     InvalidInput
-        As of `reduced`.
+        If it is not uint8 (H, W, 3).
     """
     grey = reduced(image)
     top, bottom, left, right = within(grey)

@@ -1,9 +1,9 @@
-"""Perceptual hashes that survive frames, mirrors and small crops: is it the same picture?
+"""Perceptual hashes that survive frames, mirroring and small crops.
 
-The hash is ImageHash's *phash*: whether each of the lowest 16 x 16 DCT coefficients of the grey
-picture lies above their median, 256 bits. It alone stands coding, resizing and brightness. The
-rest is in what gets hashed: a uniform frame is cut off first, and a picture is looked up under its
-mirror image and under nine crops as well.
+The hash is ImageHash's *phash*, 256 bits: whether each of the lowest 16 x 16 DCT coefficients of
+the grey picture lies above their median. By itself it survives encoding, resizing and brightness.
+The rest is due to the choice of what is hashed: a uniform frame is cut off first, and a picture is
+also looked up by its mirror image and by nine crops.
 """
 
 from __future__ import annotations
@@ -19,36 +19,35 @@ from renzheng.errors import RenzhengError
 from renzheng.images.similarity.frames import Grey, reduced, within
 from renzheng.types import Image
 
-REVISION = 1  # of the algorithm: fingerprints of different revisions are not comparable
+REVISION = 1  # the algorithm's: fingerprints of different revisions are not comparable
 
 BITS = 256
-# Of 1,999,000 pairs of different people in LFW none comes nearer than 56 bits, and one in 1,000 to
-# 82; the number of pairs falls tenfold with every 6 bits (benchmarks/picture_similarity.py).
+# Among 1,999,000 pairs of different people in LFW none is closer than 56 bits, and one in 1,000 is
+# within 82; the number of pairs falls tenfold with every 6 bits (benchmarks/picture_similarity.py).
 SAME_BITS = 48
 CANDIDATE_BITS = 82
 
 _SIDE = 16  # coefficients a side
 _CROP = 0.9  # side of the crops
-# Coefficients that differ from 0 by more than coding's noise: photographs have 227 and more of
-# 256, a square on white 79, a gradient from one side to the other 8.
-_LEAST_COEFFICIENTS, _LEAST_VALUE = 40, 4.0
+# Coefficients that differ from 0 by more than encoding noise: photographs have at least 227 of 256,
+# a square on white 79, a gradient from one side to the other 8.
+_MIN_COEFFICIENTS, _MIN_VALUE = 40, 4.0
 
 Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What is kept of a picture in order to find it again.
+    """The hashes by which a picture can be found again.
 
     Attributes
     ----------
     whole
-        uint64 (k, 4): the hashes under which it is stored: as it is, and without its frame.
+        uint64 (k, 4): hashes of the picture as it is and without its frame, by which it is stored.
     views
-        uint64 (m, 4): those under which it is looked up: `whole`, mirror images and crops.
+        uint64 (m, 4): `whole` and hashes of mirror images and crops, by which it is looked up.
     informative
-        Whether there is anything in the picture; a plain one, or a mere gradient, has no hash worth
-        comparing.
+        False for a plain picture or a mere gradient, whose hashes are not worth comparing.
     """
 
     whole: Words
@@ -56,7 +55,7 @@ class Fingerprint:
     informative: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "whole": [row.tobytes().hex() for row in self.whole],
             "informative": self.informative,
@@ -64,7 +63,7 @@ class Fingerprint:
 
 
 def fingerprint(image: Image) -> Fingerprint:
-    """The fingerprint of a picture.
+    """Compute the fingerprint of a picture.
 
     Parameters
     ----------
@@ -92,9 +91,9 @@ def fingerprint(image: Image) -> Fingerprint:
 
 
 def hash_distance(a: Fingerprint, b: Fingerprint) -> int:
-    """Bits, of 256, in which two pictures' closest views differ.
+    """Return the number of bits, out of 256, in which two pictures' closest views differ.
 
-    One side as it is, the other under any of its views; exchanging the two changes nothing.
+    One side is taken as it is, the other in any of its views; exchanging the two changes nothing.
     """
     return min(_nearest(a.views, b.whole), _nearest(b.views, a.whole))
 
@@ -109,11 +108,11 @@ _ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=
 
 
 def _informative(grey: Grey) -> bool:
-    how = cv2.INTER_AREA if min(grey.shape) > 64 else cv2.INTER_LINEAR
-    small = cv2.resize(np.ascontiguousarray(grey), (64, 64), interpolation=how)
+    interpolation = cv2.INTER_AREA if min(grey.shape) > 64 else cv2.INTER_LINEAR
+    small = cv2.resize(np.ascontiguousarray(grey), (64, 64), interpolation=interpolation)
     spectrum = np.abs(cv2.dct(small.astype(np.float32))[:_SIDE, :_SIDE])
     spectrum[0, 0] = 0  # the mean
-    return int((spectrum > _LEAST_VALUE).sum()) >= _LEAST_COEFFICIENTS
+    return int((spectrum > _MIN_VALUE).sum()) >= _MIN_COEFFICIENTS
 
 
 def _crops(grey: Grey) -> list[Grey]:

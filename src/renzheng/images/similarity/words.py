@@ -1,4 +1,4 @@
-"""What a similarity says, in words: the command, the page and the picture take it from here."""
+"""Similarity in words, for the command, the page and the picture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from renzheng.images.similarity.decision import Likeness, PictureSimilarity
 from renzheng.images.similarity.hashes import BITS, CANDIDATE_BITS, SAME_BITS
 from renzheng.images.similarity.regions import (
     DENSE_INLIERS,
-    LEAST_DENSITY,
-    LEAST_INLIERS,
-    LEAST_SHARE,
+    MIN_DENSITY,
+    MIN_INLIERS,
+    MIN_SHARE,
 )
 
 HEADLINE = {
@@ -29,13 +29,13 @@ class Sense:
     Attributes
     ----------
     name, title
-        For programs and for people.
+        Its name for programs, and for people.
     number
-        What was measured.
+        The measurement.
     decision
-        What that means here.
+        The meaning of the number.
     notes
-        What else is to be known.
+        Rules and further numbers.
     """
 
     name: str
@@ -46,17 +46,17 @@ class Sense:
 
 
 def senses(result: PictureSimilarity) -> list[Sense]:
-    """The senses that were measured, from the narrow to the wide."""
+    """Describe the senses that were measured, from narrow to wide."""
     found = []
     if result.hashes is not None:
         hashes = result.hashes
         if hashes.same_picture:
             agreed = hashes.distance > SAME_BITS
-            decision = f"the same picture{', as the regions agree' if agreed else ''}"
+            decision = f"the same picture{', since the regions agree' if agreed else ''}"
         elif hashes.confirmed is False and hashes.distance <= CANDIDATE_BITS:
-            decision = "near, but a part is changed"
+            decision = "close, but a part is changed"
         elif hashes.distance <= CANDIDATE_BITS:
-            decision = "near, but the regions do not agree enough"
+            decision = "close, but the regions do not agree enough"
         else:
             decision = "not the same picture"
         found.append(
@@ -65,26 +65,26 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                 "The same picture?",
                 f"{hashes.distance} of {BITS} bits differ",
                 decision,
-                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} where the regions agree in 90%",),
+                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} if 90% of the regions agrees",),
             )
         )
     if result.regions is not None:
         regions = result.regions
-        how = ", one being mirrored" if regions.mirrored and regions.near_duplicate else ""
+        mirrored = ", one being mirrored" if regions.mirrored and regions.near_duplicate else ""
         changed: tuple[str, ...] = ()
         if result.changes is not None:
-            changed = (f"{result.changes.agreement:.0%} of what both show agrees",)
+            changed = (f"{result.changes.agreement:.0%} of the common part agrees",)
         found.append(
             Sense(
                 "regions",
                 "A near-duplicate?",
                 f"{regions.inliers} features agree, {regions.share:.0%} of the common part",
-                f"a part of one is in the other{how}"
+                f"a part of one is in the other{mirrored}"
                 if regions.near_duplicate
                 else "no part of one is found in the other",
                 (
-                    f"near-duplicate from {LEAST_INLIERS} and {LEAST_SHARE:.0%} on, or "
-                    f"{DENSE_INLIERS} and {LEAST_DENSITY:.0%} of what lies between them, "
+                    f"near-duplicate from {MIN_INLIERS} and {MIN_SHARE:.0%} on, or from "
+                    f"{DENSE_INLIERS} and {MIN_DENSITY:.0%} of those between them, "
                     f"here {regions.density:.0%}",
                     *changed,
                 ),
@@ -95,10 +95,10 @@ def senses(result: PictureSimilarity) -> list[Sense]:
         if features.threshold is None:
             decision = "no threshold is measured for this pack"
         else:
-            word = "look-alikes" if features.look_alike else "no look-alikes"
-            on = features.pack["measured_on"]
-            where = f", measured on {on}" if on else ""
-            decision = f"{word} (up to {features.threshold:.3f}{where})"
+            likeness = "look-alikes" if features.look_alike else "not look-alikes"
+            measured_on = features.pack["measured_on"]
+            origin = f", measured on {measured_on}" if measured_on else ""
+            decision = f"{likeness} (up to {features.threshold:.3f}{origin})"
         pack = features.pack
         found.append(
             Sense(
