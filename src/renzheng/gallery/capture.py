@@ -100,4 +100,5 @@ def embedding_of(capture: Capture, verifier: Verifier) -> Floats | None:
         return None
     if capture.embedding is not None:
         return capture.embedding
-    return verifier.embed_crops(capture.crop[None])[0]
+    embedding: Floats = verifier.embed_crops(capture.crop[None])[0]
+    return embedding

@@ -41,7 +41,7 @@ class Begin(Enum):
 
 @dataclass(eq=False)
 class Progress:
-    """What one transaction writes.
+    """The content of one transaction.
 
     Attributes
     ----------

@@ -108,7 +108,7 @@ class Engine:
         Raises
         ------
         RenzhengError
-            As `run` does.
+            As in `run`, whose checks of the cluster it shares.
         """
         rest, size = iter(steps), self.pictures
         with Cluster(self.address, self.workers) as cluster:
