@@ -1,10 +1,10 @@
-"""How fast are pairs verified, and does a run that is killed end as one that is not?
+"""Measure how fast pairs are verified, and check that a killed run ends as any other.
 
     python benchmarks/batch.py FOLDER [--pictures 1200] [--rounds 3] [--kills 0]
 
 FOLDER holds pictures in folders of people, as LFW does. The pairs are neighbours in the order of
 names: every picture comes twice, once as a reference and once as a probe of the role `photo`, so
-that it is worked on once.
+that it is processed once.
 
 Without --kills the time of a whole command is taken, start and output included, in turn for
 `--workers 1`, `--workers 2` and a loop of `Verifier.verify` over the first tenth of the pairs, with
@@ -27,9 +27,9 @@ import time
 from pathlib import Path
 
 
-def write_pairs(folder: Path, most: int | None, table: Path) -> int:
-    """Pairs of neighbours, the last with the first; returns how many."""
-    pictures = sorted(folder.glob("*/*.jpg"))[:most]
+def write_pairs(folder: Path, max_pictures: int | None, table: Path) -> int:
+    """Write pairs of neighbours, the last with the first; return their number."""
+    pictures = sorted(folder.glob("*/*.jpg"))[:max_pictures]
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["reference", "probe"])
@@ -45,7 +45,7 @@ def command(table: Path, output: Path, workers: int, *more: str) -> list[str]:
 
 
 def run(table: Path, output: Path, workers: int) -> float:
-    """Seconds of a whole run."""
+    """Return the seconds of a whole run."""
     start = time.perf_counter()
     done = subprocess.run(
         command(table, output, workers, "--restart"), check=False, capture_output=True
@@ -73,7 +73,7 @@ print((time.perf_counter() - start) / len(rows))
 
 
 def naive(table: Path, threads: int) -> float:
-    """Seconds a pair of a loop of verify; 0 threads is the runtime's choice."""
+    """Return seconds per pair of a loop of verify; 0 threads is the runtime's choice."""
     words = [sys.executable, "-c", _NAIVE, str(table), str(threads)]
     return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 

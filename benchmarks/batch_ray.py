@@ -1,11 +1,11 @@
-"""What a batch costs step by step, and what Ray costs beside processes of one machine.
+"""Measure the steps of a batch, and the cost of Ray beside processes of one machine.
 
     python benchmarks/batch_ray.py --data LFW --pairs 1000
-    python benchmarks/batch_ray.py --data LFW --steps      seconds of a core, whoever else uses it
+    python benchmarks/batch_ray.py --data LFW --steps      processor time of the steps
 
 Pairs are of LFW's people, two pictures of one person each and every picture in one pair, so 1,000
 pairs are 2,000 pictures. The answers must be the same. A second table compares few pictures with
-each other, many times, in which case extracts travel and are compared.
+each other, many times, so that templates travel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from renzheng.apps.batch.run import run
 
 
 def once(folder: Path, count: int) -> list[tuple[Path, Path]]:
-    """Pairs of one person's pictures; no picture is in two."""
+    """Return pairs of one person's pictures; no picture is in two."""
     pairs = []
     for person in sorted(folder.iterdir()):
         pictures = sorted(person.glob("*.jpg"))
@@ -44,14 +44,14 @@ def once(folder: Path, count: int) -> list[tuple[Path, Path]]:
 
 
 def crossed(folder: Path, people: int) -> list[tuple[Path, Path]]:
-    """Everybody's first picture with everybody's second."""
+    """Return everybody's first picture with everybody's second."""
     both = [p for p in sorted(folder.iterdir()) if len(list(p.glob("*.jpg"))) > 1][:people]
     first, second = ([sorted(p.glob("*.jpg"))[k] for p in both] for k in (0, 1))
     return list(itertools.product(first, second))
 
 
 def sized(path: Path, side: int | None) -> bytes:
-    """A picture's bytes; scaled, since larger ones take longer to read and to search."""
+    """Return a picture's bytes, scaled if asked: larger ones take longer to read and search."""
     if side is None:
         return path.read_bytes()
     buffer = io.BytesIO()
@@ -61,9 +61,9 @@ def sized(path: Path, side: int | None) -> bytes:
 
 
 def steps(folder: Path, count: int, side: int | None) -> None:
-    """Processor time of each step, one thread, and bytes of what is kept of a picture."""
+    """Print processor time of each step, one thread, and the bytes of a template."""
     cv2.setNumThreads(1)
-    print("| roles | reference, ms | probe, ms | comparison, ms | an extract, KB |")
+    print("| roles | reference, ms | probe, ms | comparison, ms | a template, KB |")
     print("|---|---|---|---|---|")
     pairs = once(folder, count)
     for roles in (("document", "live"), ("photo", "photo")):

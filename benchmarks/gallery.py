@@ -4,10 +4,10 @@
     python benchmarks/gallery.py --million [--entries 1000000] [--folder FOLDER]
     python benchmarks/gallery.py --lfw ../shared/assets/lfw
 
-The first prints adds and searches a second, turn by turn in one run. The second adds made-up
-embeddings, lets the gallery make its index, and in a new process searches with embeddings at the
-distance of a false match rate of 1e-4 from their entries: how often is the nearest entry found that
-exact search finds, how long does it take, and how much memory? The third enrols everyone's first
+The first prints additions and searches a second, measured in turn in one run. The second adds
+synthetic embeddings, makes the index, and searches in a new process with embeddings at the distance
+of a false match rate of 1e-4 from their entries: it prints how often the nearest entry of exact
+search is found, how long that takes, and how much memory. The third enrols everyone's first
 picture of LFW and searches with all the others: the ranks must be those of `renzheng evaluate
 identification`.
 """
@@ -44,7 +44,7 @@ def unit(count: int, seed: int) -> Floats:
 
 
 def moved(rows: Floats, distance: float, seed: int) -> Floats:
-    """Probes at this distance from rows, in directions drawn by chance."""
+    """Return probes at this distance from rows, in random directions."""
     noise = unit(len(rows), seed)
     noise -= np.sum(noise * rows, axis=1, keepdims=True) * rows
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
@@ -153,10 +153,10 @@ def build_million(folder: Path, count: int) -> None:
     taken = time.perf_counter() - started
     print(f"added {count:,} in {taken:.0f} s ({count / taken:,.0f} a second); {peak()}", flush=True)
     taken = timed(gallery.optimize)
-    told = gallery.stats()
+    stats = gallery.stats()
     print(
-        f"optimized in {taken:.0f} s: {told.indexed:,} partitioned, recall by its own measure "
-        f"{told.recall if told.recall is None else format(told.recall, '.4f')}; {peak()}"
+        f"optimized in {taken:.0f} s: {stats.indexed:,} partitioned, recall by its own measure "
+        f"{stats.recall if stats.recall is None else format(stats.recall, '.4f')}; {peak()}"
     )
 
 
@@ -182,7 +182,7 @@ def search_million(folder: Path, count: int) -> None:
         gallery.nearest(probe[None], 1, exact=True)
     exact = (time.perf_counter() - started) / 20
     print(f"searched exactly: {1 / exact:,.1f} a second; {peak()}", flush=True)
-    # The truth by other means than the engine's: numpy, over all that was added.
+    # The truth without the engine: numpy, over all entries.
     best, truth = np.full(SEARCHES, -2.0, np.float32), np.zeros(SEARCHES, int)
     for start in range(0, count, 10_000):
         similarity = probes @ unit(min(10_000, count - start), start).T
@@ -199,7 +199,7 @@ def search_million(folder: Path, count: int) -> None:
 
 
 def of_lfw(folder: Path, data: Path) -> None:
-    """Ranks by the gallery, over the embeddings that `renzheng evaluate` keeps."""
+    """Print ranks by the gallery, from the embeddings that `renzheng evaluate` keeps."""
     everyone = people.read(lfw.images(data))
     verifier = Verifier()
     with Cache(default_path()) as cache:

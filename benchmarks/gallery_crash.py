@@ -1,12 +1,12 @@
-"""A writer to a gallery is killed (-9) at random: is all there that it was told is kept?
+"""Kill (-9) a writer to a gallery at random, and check that every acknowledged entry is kept.
 
     python benchmarks/gallery_crash.py [--entries 100000] [--seed 0] [--folder FOLDER]
 
-A process adds entries in transactions of 1 to 500, removes some, and now and then purges and
-optimizes; it says "begin" before and "done" after each. It is killed after a random time, again and
-again, and a new one goes on with what was not done. After every kill the gallery is opened and
+A process adds entries in transactions of 1 to 500, removes some, and sometimes purges and
+optimizes; it prints "begin" before and "done" after each step. It is killed after a random time,
+again and again, and a new one continues with the remaining steps. After every kill the gallery is
 compared with what was acknowledged: every acknowledged entry must be there bit for bit, nothing
-else may be, and the transaction under way must be there whole or not at all.
+else may be, and the interrupted transaction must be there in whole or not at all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SHORTEST, _LONGEST = 0.005, 0.5  # seconds from a writer's start of work to its
 
 
 def entry(k: int) -> Entry:
-    """The k-th entry, the same in every process."""
+    """Return the k-th entry, the same in every process."""
     row = np.random.default_rng(k).standard_normal(128)
     return Entry(
         f"e{k}",
@@ -41,7 +41,7 @@ def entry(k: int) -> Entry:
 
 
 def plan(entries: int, seed: int) -> Iterator[tuple[str, range]]:
-    """What the writers do: additions, removals of a part of what was added, and tidying up."""
+    """Yield the steps of the writers: additions, removals of a part of them, and maintenance."""
     rng = np.random.default_rng(seed)
     start = 0
     while start < entries:
@@ -59,7 +59,7 @@ def plan(entries: int, seed: int) -> Iterator[tuple[str, range]]:
 
 
 def write(folder: str, entries: int, seed: int, first: int) -> None:
-    """A writer: does the plan from one of its steps on."""
+    """Do the plan from one of its steps on."""
     gallery = Gallery.open(folder)
     print("ready", flush=True)
     for step, (action, numbers) in enumerate(plan(entries, seed)):
@@ -78,7 +78,7 @@ def write(folder: str, entries: int, seed: int, first: int) -> None:
 
 
 def apply(step: tuple[str, range], kept: set[int]) -> set[int]:
-    """What is kept after a step."""
+    """Return what is kept after a step."""
     action, numbers = step
     if action == "add":
         return kept | set(numbers)
@@ -86,7 +86,7 @@ def apply(step: tuple[str, range], kept: set[int]) -> set[int]:
 
 
 def examine(folder: str, allowed: list[set[int]]) -> int:
-    """Compare the gallery with what it may hold; returns how many entries it holds."""
+    """Compare the gallery with what it may hold; return the number of its entries."""
     found: set[int] = set()
     for each in Gallery.open(folder):
         k = int(each.id[1:])
@@ -154,7 +154,7 @@ def supervise(folder: str, entries: int, seed: int) -> None:
             in_transaction += 1
             by_action[steps[under_way][0]] += 1
             begun = under_way
-        # What one writer began, the next may not have come to again before it was killed.
+        # The next writer may have been killed before it came to the step that the last one began.
         allowed = [kept, *([apply(steps[begun], kept)] if begun == next_step else [])]
         count = examine(folder, allowed)
         print(f"kill {kills}: {next_step} of {len(steps)} steps, {count:,} entries", flush=True)

@@ -8,8 +8,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from renzheng._support.cpu import cores
 from renzheng.apps.batch.conditions import conditions
@@ -123,15 +122,10 @@ class Cluster:
         if self._ours:
             self._ray.shutdown()
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
