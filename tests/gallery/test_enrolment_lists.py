@@ -22,22 +22,22 @@ def test_a_folder_of_people_and_pictures(tmp_path: Path) -> None:
         *("Anna/2.jpg", "Anna/1.PNG", "Ben/1.jpg", "carl.jpeg", "notes.txt", ".hidden.jpg"),
         *("Anna/deeper/3.jpg", ".git/x.jpg"),
     )
-    roster = read_folder(tmp_path)
-    assert [(each.id, each.person) for each in roster.enrolments] == [
+    enrolment_list = read_folder(tmp_path)
+    assert [(each.id, each.person) for each in enrolment_list.enrolments] == [
         ("Anna/1", "Anna"),
         ("Anna/2", "Anna"),
         ("Ben/1", "Ben"),
         ("carl", "carl"),
     ]
-    assert roster.problems == ()
+    assert enrolment_list.problems == ()
     assert [each.id for each in read_folder(tmp_path, 1).enrolments] == ["Anna/1", "Ben/1", "carl"]
 
 
 def test_two_pictures_with_one_id_are_told(tmp_path: Path) -> None:
     _touch(tmp_path, "anna.jpg", "anna.png")
-    roster = read_folder(tmp_path)
-    assert len(roster.enrolments) == 1
-    assert "same name" in roster.problems[0]
+    enrolment_list = read_folder(tmp_path)
+    assert len(enrolment_list.enrolments) == 1
+    assert "same name" in enrolment_list.problems[0]
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
@@ -58,16 +58,16 @@ def test_a_table_with_metadata(tmp_path: Path) -> None:
         "007;bond.jpg;James;UK;007;no\n",
         encoding="utf-8",
     )
-    roster = read_table(path)
-    anna, ben, bond = roster.enrolments
+    enrolment_list = read_table(path)
+    anna, ben, bond = enrolment_list.enrolments
     assert (anna.id, anna.person, anna.picture) == ("a1", "Anna", tmp_path / "anna.jpg")
     assert anna.metadata == {"country": "CN", "age": 31, "member": True}
     assert (ben.id, ben.person, ben.metadata) == ("pictures/ben", "", {"country": "O'Neil"})
     assert bond.metadata == {"country": "UK", "age": "007", "member": "no"}
-    assert len(roster.problems) == 2
-    assert "row 4" in roster.problems[0]
-    assert "twice" in roster.problems[0]
-    assert "no picture" in roster.problems[1]
+    assert len(enrolment_list.problems) == 2
+    assert "row 4" in enrolment_list.problems[0]
+    assert "twice" in enrolment_list.problems[0]
+    assert "no picture" in enrolment_list.problems[1]
     [first, *_] = read_table(path, tmp_path / "root").enrolments
     assert first.picture == tmp_path / "root" / "anna.jpg"
 
