@@ -72,7 +72,7 @@ def test_of_several_faces_it_says_which_one(
     assert said["other_faces"] == 1
     assert said["face"]["box"][2] < alone.shape[1]
     assert main(["specimen", str(tmp_path / "two.png"), *words]) == 0
-    assert re.search(r"of 2 faces the one at \(.*; 1 other", capsys.readouterr().out)
+    assert re.search(r"chosen from 2 faces: \(.*; 1 other", capsys.readouterr().out)
     assert main(["specimen", str(picture), *words]) == 0
     assert "left out" not in capsys.readouterr().out
 
