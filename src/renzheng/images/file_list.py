@@ -1,4 +1,4 @@
-"""Which files to look at: those of folders, and those that a list names, each once."""
+"""Lists of picture files: those in folders, and those that a text file names, each once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
     ".heic", ".heif", ".avif",
 })  # fmt: skip
-MAX_FILES = 2_000_000  # what is kept in memory of each is some 3 KiB, hashes included
-_LONGEST_LIST = 256 << 20  # bytes
+MAX_FILES = 2_000_000  # each takes some 3 KiB of memory, including hashes
+_MAX_LIST = 256 << 20  # bytes
 
 HIDDEN, OTHER, LINK = "hidden", "not a picture by its name", "a link to what is listed already"
 
@@ -29,9 +29,9 @@ class Unread:
     Attributes
     ----------
     path
-        Where.
+        The file or folder.
     reason
-        What is wrong with it.
+        The reason for people.
     """
 
     path: Path
@@ -40,16 +40,16 @@ class Unread:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found.
+    """The picture files that were found.
 
     Attributes
     ----------
     paths
-        Files whose names are those of pictures, in the order of their bytes.
+        Files with names of pictures, sorted by the bytes of their paths.
     links
         Those of them that are symbolic links.
     skipped
-        How many entries were passed over, by reason.
+        Number of skipped entries, by reason.
     unread
         Folders that could not be read.
     """
@@ -61,28 +61,28 @@ class Listing:
 
 
 def find(sources: Sequence[Path], *, listed: Sequence[Path] = (), hidden: bool = False) -> Listing:
-    """Look for pictures in folders, and in the folders within.
+    """Find the pictures in folders and their subfolders.
 
     Parameters
     ----------
     sources
         Folders, and files, which are taken whatever their names are.
     listed
-        More of them, of which some may be gone.
+        More sources, some of which may no longer exist.
     hidden
-        Whether names that begin with a dot count too.
+        Whether to include names that begin with a dot.
 
     Raises
     ------
     InvalidInput
-        If there is nothing of one of the sources' names.
+        If one of `sources` does not exist.
     RenzhengError
         If there are too many files.
 
     Notes
     -----
     A folder or a file that is reached twice, by a link or because two sources overlap, is listed
-    once, and under the name that is no link. Hard links are files of their own.
+    once, by the name that is not a link. Hard links are separate files.
     """
     walk = _Walk(hidden)
     for source in sources:
@@ -99,20 +99,20 @@ def find(sources: Sequence[Path], *, listed: Sequence[Path] = (), hidden: bool =
 
 
 def read_list(path: Path) -> list[Path]:
-    """The files and folders that a text file names, one a line.
+    """Read a text file that names a file or folder on each line.
 
     Parameters
     ----------
     path
-        Relative names start at its folder. Empty lines are passed over; lines may end in NUL
-        instead (``find -print0``), as names can hold line breaks.
+        The text file. Relative names start at its folder. Empty lines are skipped; lines may end in
+        NUL instead (``find -print0``), since names can contain line breaks.
 
     Raises
     ------
     InvalidInput
         If it cannot be read, or names nothing.
     """
-    content = files.read(path, _LONGEST_LIST).removeprefix(b"\xef\xbb\xbf")  # Windows begins so
+    content = files.read(path, _MAX_LIST).removeprefix(b"\xef\xbb\xbf")  # a byte order mark
     lines = content.split(b"\0") if b"\0" in content else content.splitlines()
     named = [path.parent / os.fsdecode(line) for line in lines if line.strip()]
     if not named:
@@ -129,17 +129,17 @@ class _Walk:
         self.skipped: Counter[str] = Counter()
         self.unread: list[Unread] = []
         self._hidden = hidden
-        self._folders: set[tuple[int, int]] = set()  # device and inode of those that were entered
-        self._named: set[Path] = set()  # links that were asked for, whatever their names are
-        self._later: list[Path] = []  # links, so that what is no link comes first
+        self._folders: set[tuple[int, int]] = set()  # device and inode of visited folders
+        self._named: set[Path] = set()  # links among the sources, taken whatever their names are
+        self._later: list[Path] = []  # links, which are followed after all other files
 
     def begin(self, source: Path) -> None:
         try:
             status = source.stat()
         except (OSError, ValueError) as error:  # ValueError: no file has such a name
-            told = getattr(error, "strerror", None) or error
+            reason = getattr(error, "strerror", None) or error
             raise InvalidInput(
-                f"it cannot be read: {told}", source=str(source), remedy="check the path"
+                f"the file cannot be read: {reason}", source=str(source), remedy="check the path"
             ) from error
         if stat.S_ISDIR(status.st_mode):
             self._enter(source)
@@ -150,7 +150,7 @@ class _Walk:
             self._take(source)
 
     def finish(self) -> None:
-        """Follow the links, now that everything is listed that is none."""
+        """Follow the links, once all other files are listed."""
         while self._later:
             links, self._later = sorted(self._later, key=os.fsencode), []
             for link in links:
@@ -167,8 +167,8 @@ class _Walk:
                         self.linked.add(link)
                 except OSError as error:
                     if link.suffix.lower() in SUFFIXES or link in self._named:
-                        told = f"the link leads nowhere: {error.strerror}"
-                        self.unread.append(Unread(link, told))
+                        reason = f"the link is broken: {error.strerror}"
+                        self.unread.append(Unread(link, reason))
                     else:
                         self.skipped[OTHER] += 1
 
@@ -194,7 +194,7 @@ class _Walk:
             if entry.name.startswith(".") and not self._hidden:
                 self.skipped[HIDDEN] += 1
             elif entry.is_symlink():
-                # Where it leads is looked at later: one bad link must not cost the whole folder.
+                # followed later, since one bad link must not cost the whole folder
                 self._later.append(path)
             elif entry.is_dir():
                 within.append(path)

@@ -15,10 +15,10 @@ pytest.importorskip("imagehash", reason="needs ImageHash: pip install 'renzheng[
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve strangers; versions of a and b; copies of c; what is no picture."""
+    """Twelve unrelated pictures; versions of a and b; copies of c; files that are not pictures."""
     folder = tmp_path_factory.mktemp("collection")
     for seed in range(12):
-        save(paint(100 + seed), folder / "strangers" / f"{seed}.png")
+        save(paint(100 + seed), folder / "unrelated" / f"{seed}.png")
     a = paint(1)
     save(a, folder / "a.png")
     save(a, folder / "versions" / "a.jpg", quality=40)

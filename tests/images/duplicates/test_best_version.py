@@ -17,7 +17,11 @@ BASE = Item(Path("album/a.jpg"), b"0" * 32, 5000, 400, 300, 1000, (1, 1))
     ("better", "worse", "reason"),
     [
         (BASE, replace(BASE, width=300, size=9000), "the largest, 400 x 300 px"),
-        (BASE, replace(BASE, width=300, height=400, size=4999), "least compressed, 5,000 bytes"),
+        (
+            BASE,
+            replace(BASE, width=300, height=400, size=4999),
+            "least compressed of the largest, 5,000 bytes",
+        ),
         (BASE, replace(BASE, link=True, modified=1), "not a link"),
         (BASE, replace(BASE, modified=2000, path=Path("a")), "the oldest"),
         (BASE, replace(BASE, path=Path("album/aa.jpg")), "shortest path"),

@@ -108,8 +108,8 @@ def test_hashes_do_not_overrule_the_features(
 ) -> None:
     save(paint(1), tmp_path / "a.png")
     save(paint(1), tmp_path / "a.jpg", quality=60)
-    stranger = Link(None, 14, 0.5, False, 1.0, 1.0, 0.5, 0.5)
-    monkeypatch.setattr(verification, "_with_changes", lambda *_: stranger)
+    unrelated = Link(None, 14, 0.5, False, 1.0, 1.0, 0.5, 0.5)
+    monkeypatch.setattr(verification, "_with_changes", lambda *_: unrelated)
     monkeypatch.setattr(verification, "FEW_FEATURES", 10**6)
     assert duplicates.find([tmp_path]).groups == ()
 

@@ -59,7 +59,7 @@ def test_a_file_that_goes_between_listing_and_reading_is_named(tmp_path: Path) -
     (tmp_path / "1.png").unlink()
     came = look(found)
     assert len(came.items) == 2
-    assert "it is gone" in reasons(came)["1.png"]
+    assert "the file is gone" in reasons(came)["1.png"]
 
 
 def test_bytes_that_are_there_twice_are_computed_once(tmp_path: Path) -> None:

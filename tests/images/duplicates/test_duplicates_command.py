@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store") / "store"
 
 
-def test_every_kind_is_found_and_no_stranger(collection: Path, store: Path) -> None:
+def test_every_kind_is_found_and_no_unrelated_picture(collection: Path, store: Path) -> None:
     result = found(run(collection, "--json", "--store", store))
     groups = {Path(g["keep"]["path"]).name: g for g in result["groups"]}
     assert set(groups) == {"a.png", "b.png", "c.png"}
@@ -132,7 +132,7 @@ def test_the_page_is_bounded_and_says_so(collection: Path, store: Path, tmp_path
 def test_workers_stores_and_order_change_nothing(collection: Path, store: Path) -> None:
     expected = found(run(collection, "--json", "--store", store))
     assert found(run(collection, "--json", "--no-store", "--workers", 2)) == expected
-    parts = [collection / "versions", collection / "strangers", collection]
+    parts = [collection / "versions", collection / "unrelated", collection]
     again = found(run(*parts, "--json", "--store", store))
     assert again["groups"] == expected["groups"]
 

@@ -1,4 +1,4 @@
-"""How pictures are put into groups, on made-up ties."""
+"""How pictures are put into groups, on made-up links."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from renzheng.images.duplicates import groups as grouping
-from renzheng.images.duplicates.groups import group
+from renzheng.images.duplicates import groups
+from renzheng.images.duplicates.groups import group_around_best
 from renzheng.images.duplicates.hash_search import FAR
 from renzheng.images.duplicates.results import Link
 
@@ -37,7 +37,7 @@ class Made:
         ]
 
     def groups(self) -> list[tuple[int, list[int]]]:
-        found, _ = group(self.count, self.near, self.verify, 100)
+        found, _ = group_around_best(self.count, self.near, self.verify, 100)
         return [(best, sorted(members)) for best, members in found]
 
 
@@ -46,7 +46,7 @@ def test_what_is_near_and_no_version_stays_out() -> None:
     assert made.groups() == [(0, [2])]
 
 
-def test_a_chain_joins_no_strangers() -> None:
+def test_a_chain_joins_no_unrelated_pictures() -> None:
     """A collage, 1, shows both 0 and 2, which have nothing to do with each other."""
     made = Made(3, near={(0, 1), (1, 2)}, true={(0, 1), (1, 2)})
     assert made.groups() == [(0, [1])]
@@ -61,8 +61,10 @@ def test_a_version_is_found_through_another_one() -> None:
 
 def test_only_close_candidates_of_members_are_looked_at() -> None:
     made = Made(3, near={(0, 1), (1, 2)}, true={(0, 1), (1, 2), (0, 2)})
-    assert group(3, made.near, made.verify, 13)[0][0][1].keys() == {1, 2}
-    assert group(3, made.near, made.verify, 12)[0][0][1].keys() == {1}  # 1 and 2 are 13 bits apart
+    assert group_around_best(3, made.near, made.verify, 13)[0][0][1].keys() == {1, 2}
+    assert group_around_best(3, made.near, made.verify, 12)[0][0][1].keys() == {
+        1
+    }  # 1 and 2 are 13 bits apart
 
 
 def test_what_the_best_leaves_out_may_found_a_group() -> None:
@@ -80,9 +82,9 @@ def test_nothing_is_looked_at_twice() -> None:
 
 
 def test_too_many_candidates_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "MAX_CANDIDATES", 5)
+    monkeypatch.setattr(groups, "MAX_CANDIDATES", 5)
     made = Made(9, near={(0, k) for k in range(1, 9)}, true=set())
-    found, dropped = group(9, made.near, made.verify, 100)
+    found, dropped = group_around_best(9, made.near, made.verify, 100)
     assert found == []
     assert dropped == 3
     assert [k for _, k, _ in made.verified if _ is not None] == [1, 2, 3, 4, 5]  # the nearest

@@ -68,7 +68,7 @@ def test_exchanging_the_two_exchanges_the_answer(one: int, other: int, related: 
         np.testing.assert_array_equal(forth.points_b, back.points_a)
 
 
-def test_strangers_have_nothing_in_common() -> None:
+def test_unrelated_pictures_have_nothing_in_common() -> None:
     features = [local_features(picture(seed)) for seed in range(9)]
     for k, a in enumerate(features):
         assert not any(match_regions(a, b).near_duplicate for b in features[:k])

@@ -1,9 +1,9 @@
-"""Which pictures of a collection are there twice: same bytes, same picture, near-duplicates.
+"""Duplicates in a collection of pictures: same bytes, same picture, near-duplicates.
 
-Every picture is read once (`reading`), pictures whose hashes come near are found by counting bits
-(`hash_search`), local features look at each of these pairs (`verification`), and what belongs
-together is put around the best picture of each group (`grouping`). Nothing is ever deleted or
-moved: a plan is a list for people.
+Every picture is read once (`collection`), pairs with similar hashes are found by counting bits
+(`hash_search`), each of these pairs is verified by local features (`verification`), and pictures
+that belong together are grouped around the best one (`groups`). Nothing is ever deleted or moved: a
+plan is a list for people.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from renzheng import images
 from renzheng.errors import InvalidInput, UnreadableImage
 from renzheng.images import file_list, similarity
-from renzheng.images.duplicates import groups as grouping
 from renzheng.images.duplicates import verification
 from renzheng.images.duplicates.best_version import copies, order, why
 from renzheng.images.duplicates.collection import survey
+from renzheng.images.duplicates.groups import MAX_CANDIDATES, group_around_best
 from renzheng.images.duplicates.hash_search import HashIndex
 from renzheng.images.duplicates.results import (
     Duplicates,
@@ -47,7 +47,7 @@ __all__ = [
     "find",
 ]
 
-Progress = Callable[[str, int, int], None]  # what, done, of how many
+Progress = Callable[[str, int, int], None]  # the step, number done, number in all
 
 
 def find(
@@ -59,33 +59,33 @@ def find(
     hidden: bool = False,
     progress: Progress | None = None,
 ) -> Duplicates:
-    """Find the pictures that are there twice.
+    """Find the duplicates among pictures.
 
     Parameters
     ----------
     sources
-        Folders, searched with all that is in them, and picture files.
+        Folders, searched with their subfolders, and picture files.
     listed
-        More of them, of which some may be gone; these are told among what is unread.
+        More sources; those that no longer exist are reported as unread.
     store
-        What was computed before, and where to keep it; by default nowhere.
+        The store of earlier results, which also keeps the new ones; by default nothing is kept.
     workers
-        Processes that read pictures, and threads that compare them.
+        Number of processes that read pictures, and of threads that compare them.
     hidden
-        Whether files and folders count whose names begin with a dot.
+        Whether to include files and folders whose names begin with a dot.
     progress
-        Told what is done.
+        Called with the step and its progress.
 
     Raises
     ------
     InvalidInput
-        If a source is not there, or holds no picture.
+        If a source does not exist, or there is no picture.
     RenzhengError
         If the store cannot be used, or a library is missing.
 
     Notes
     -----
-    The answer does not depend on the number of workers, nor on what the store knows already.
+    The answer does not depend on the number of workers, nor on the content of the store.
     """
     found = file_list.find(
         [Path(source) for source in sources],
@@ -111,11 +111,11 @@ def _find(
     ranked = sorted(copies(read.items).values(), key=lambda same: order(same[0]))
     known = [read.known[same[0].digest] for same in ranked]
     stars, dropped = _compare(ranked, known, store, workers, progress)
-    # What was read is what is told of: not what has taken its place meanwhile.
+    # Only files that are still as they were read are reported.
     altered = {item.path for same in ranked for item in same if read.altered(item.path)}
     ranked = [[item for item in same if item.path not in altered] for same in ranked]
     groups = _groups(ranked, stars)
-    lost = [Unread(path, "it was changed or went away meanwhile") for path in altered]
+    lost = [Unread(path, "the file was changed or removed meanwhile") for path in altered]
     return Duplicates(
         groups=groups,
         pictures=len(read.items) - len(altered),
@@ -133,7 +133,7 @@ def _find(
             "least_share": verification.MIN_SHARE,
             "least_agreement": verification.MIN_AGREEMENT,
             "other_picture": verification.OTHER_PICTURE,
-            "most_candidates": grouping.MAX_CANDIDATES,
+            "most_candidates": MAX_CANDIDATES,
         },
     )
 
@@ -155,7 +155,7 @@ def _compare(
         store, known, lambda number: _image(ranked[number]), threads=workers
     )
     try:
-        return grouping.group(
+        return group_around_best(
             len(known),
             lambda asked, after: index.near(asked, after, similarity.CANDIDATE_BITS),
             verifier,
@@ -167,7 +167,7 @@ def _compare(
 
 
 def _image(same: Sequence[Item]) -> Image | None:
-    """A picture, from the first of its copies that still has its bytes."""
+    """Read a picture from the first of its copies that still has the same bytes."""
     for item in same:
         try:
             content = images.read_bytes(item.path)
@@ -181,7 +181,7 @@ def _image(same: Sequence[Item]) -> Image | None:
 def _groups(
     ranked: Sequence[Sequence[Item]], stars: Sequence[tuple[int, dict[int, Link]]]
 ) -> tuple[Group, ...]:
-    """Groups of files, of groups of contents."""
+    """Turn groups of different contents into groups of files."""
     around = dict(stars)
     inside = {k for members in around.values() for k, link in members.items() if not link.changed}
     groups = []
@@ -190,10 +190,10 @@ def _groups(
             continue
         keep = same[0]
         seen = {keep.node}
-        # Copies of what is in a group of others have a group of their own.
+        # Copies of a picture that is a member of another group have a group of their own.
         members = [_member(item, None, Relation.IDENTICAL, seen) for item in same[1:]]
-        ties = {} if best in inside else around.get(best, {})
-        for other, link in ties.items():
+        links = {} if best in inside else around.get(best, {})
+        for other, link in links.items():
             kind = relation(link)
             members += [_member(item, link, kind, seen) for item in ranked[other][:1]]
         if members:
@@ -205,7 +205,7 @@ def _groups(
 
 
 def _member(item: Item, link: Link | None, kind: Relation, seen: set[tuple[int, int]]) -> Member:
-    # A link, or another name of a file that is counted already, frees nothing.
+    # Removing a link, or another name of a file that is already counted, frees nothing.
     frees = 0 if item.link or item.node in seen else item.size
     seen.add(item.node)
     return Member(item, kind, link, frees)

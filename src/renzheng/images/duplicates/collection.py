@@ -1,4 +1,4 @@
-"""One pass over the pictures: each is read once, and what is needed of it is kept."""
+"""One pass over a collection: each picture is read once, and what the search needs is kept."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from renzheng.images.duplicates.results import Item
 from renzheng.images.duplicates.store import Entry, Known, Stamp, Store
 from renzheng.images.file_list import Listing, Unread
 
-Progress = Callable[[str, int, int], None]  # what, pictures done, pictures wanted
+Progress = Callable[[str, int, int], None]  # the step, number of pictures done, number in all
 
-_PART = 512  # files that are asked of the store at a time
-_EVERY = 0.25  # seconds between two commits: what a killed run loses
-_WORTH_A_POOL = 64  # pictures; below, starting processes takes longer than it saves
+_PART = 512  # files that are looked up in the store at a time
+_EVERY = 0.25  # seconds between two commits, which is what a killed run loses
+_WORTH_A_POOL = 64  # pictures; with fewer, starting processes takes longer than it saves
 
 
 @dataclass(eq=False)
 class Survey:
-    """What came of it.
+    """The result of a pass over a collection.
 
     Attributes
     ----------
     items
         Every file that was read as a picture.
     known
-        By digest, what is known of the picture.
+        What is known of the pictures, by digest.
     unread
-        Files that could not be read, and why.
+        Files that could not be read, with the reason.
     computed
-        Pictures that were not in the store.
+        Number of pictures that were not in the store.
     stamps
-        How the files were when they were read.
+        The sizes and times of the files when they were read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Survey:
     stamps: dict[Path, Stamp | None] = field(default_factory=dict)
 
     def altered(self, path: Path) -> bool:
-        """Whether a file is gone, or another one than was read."""
+        """Return whether a file is gone, or is no longer the one that was read."""
         return self.stamps.get(path) is None or _stamp(path) != self.stamps[path]
 
 
@@ -66,20 +66,20 @@ class _Read:
 def survey(
     listing: Listing, store: Store, *, workers: int = 1, progress: Progress | None = None
 ) -> Survey:
-    """Read what is not known yet.
+    """Read the pictures that are not known yet.
 
     Parameters
     ----------
     listing
         The files.
     store
-        Written every moment, so that an interrupted call is continued by the next. A file
-        whose size and times are as they were is not read again; a picture whose bytes are known is
-        not computed again, wherever it lies.
+        The store of earlier results. It is written continually, so that the next call continues an
+        interrupted one. A file with the same size and times as before is not read again; a picture
+        whose bytes are known is not computed again, wherever it lies.
     workers
-        Processes; 1 stays in this one.
+        Number of processes; 1 stays in this one.
     progress
-        Told how many are done.
+        Called with the number of pictures done.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def survey(
             progress("reading", done, len(listing.paths))
 
     def read() -> Iterator[_Read]:
-        """Files whose pictures have to be computed; the others are dealt with on the way."""
+        """Yield the files whose pictures must be computed; the others are handled on the way."""
         nonlocal done
         underway: set[bytes] = set()
         for path in new:
@@ -145,7 +145,7 @@ def survey(
             continue
         known = found.known.get(digests[path])
         if known is None:
-            reason = waiting.failed.get(digests[path], "it has changed while it was read")
+            reason = waiting.failed.get(digests[path], "the file changed while it was read")
             found.unread.append(Unread(path, reason))
             continue
         try:
@@ -156,7 +156,7 @@ def survey(
 
 
 class _Waiting:
-    """What is to be written soon."""
+    """Results that wait to be written to the store."""
 
     def __init__(self, store: Store) -> None:
         self.failed: dict[bytes, str] = {}
@@ -179,7 +179,7 @@ class _Waiting:
 
 
 def _as_before(part: tuple[Path, ...], store: Store) -> list[bytes | None]:
-    """By file, the digest that it had when it was read, if it has not been touched since."""
+    """Return the digest of every file that has not been touched since it was read, else None."""
     stamps = store.stamps([_key(path) for path in part])
     present = store.has([digest for _, digest in stamps.values()])
     found: list[bytes | None] = []
@@ -191,7 +191,7 @@ def _as_before(part: tuple[Path, ...], store: Store) -> list[bytes | None]:
 
 
 def _key(path: Path) -> bytes:
-    return os.path.abspath(os.fsencode(path))  # noqa: PTH100 - of bytes; links stay
+    return os.path.abspath(os.fsencode(path))  # noqa: PTH100 - bytes; links are kept
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -203,7 +203,7 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def _read(path: Path) -> _Read:
-    # Taken before the bytes are: a file that is written meanwhile is read again next time.
+    # Taken before the bytes, so that a file that is written meanwhile is read again next time.
     stamp = _stamp(path)
     if stamp is None:
         try:
@@ -216,8 +216,8 @@ def _read(path: Path) -> _Read:
 
 def _gone(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "it is gone: it was there when the folder was listed"
-    return f"it cannot be read: {error.strerror}"
+        return "the file is gone: it was there when the folder was listed"
+    return f"the file cannot be read: {error.strerror}"
 
 
 def _item(path: Path, digest: bytes, known: Known, link: bool) -> Item:
@@ -238,7 +238,7 @@ def _item(path: Path, digest: bytes, known: Known, link: bool) -> Item:
 
 
 def compute(content: bytes, name: str) -> Entry | str:
-    """What is kept of a picture, or why there is nothing to keep."""
+    """Compute what the store keeps of a picture, or return why it cannot be read."""
     try:
         image = images.read(content, name=name)
     except RenzhengError as error:

@@ -1,4 +1,4 @@
-"""Which pictures belong together: around the best of each group, never along a chain."""
+"""Groups of pictures that belong together: around the best of each group, never along a chain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from renzheng.images.duplicates.hash_search import FAR, Bits
 from renzheng.images.duplicates.results import Link
 
-MAX_CANDIDATES = 500  # of one picture, the nearest
+MAX_CANDIDATES = 500  # for one picture, the nearest
 
 Near = Callable[[Sequence[int], int], Bits]
 Verify = Callable[[int, Sequence[tuple[int, int | None]]], list[Link | None]]
@@ -19,41 +19,41 @@ Progress = Callable[[int, int], None]
 _AT_A_TIME = 16  # pictures whose hashes are looked up together
 
 
-def group(
+def group_around_best(
     count: int, near: Near, verify: Verify, close: int, progress: Progress | None = None
 ) -> tuple[list[tuple[int, dict[int, Link]]], int]:
-    """Put pictures into groups.
+    """Group pictures around the best of each group.
 
     Parameters
     ----------
     count
-        Pictures, numbered from the one that is best kept to the one that is least.
+        Number of pictures; picture 0 is the best one to keep, the last one the worst.
     near
-        Distances of some pictures' hashes to those of all pictures from a number on; `FAR` for no
-        candidates (`HashIndex.near`).
+        Returns the distances of some pictures' hashes to those of all pictures from a number on,
+        `FAR` for no candidates (`HashIndex.near`).
     verify
-        Looks at a picture and its candidates, which come with their distances (None where only
-        another member's hashes meet them), and gives their ties, None for strangers.
+        Returns the links of candidates to a picture, None for unrelated ones. Candidates come with
+        the distances of their hashes, None if they are near only to another member's hashes.
     close
-        The distance up to which the candidates of members count as well.
+        The maximum distance at which the candidates of members are candidates as well.
     progress
-        Told how many pictures are done.
+        Called with the number of pictures done.
 
     Returns
     -------
     groups
-        The best picture of each, and the ties of the others to it.
+        The best picture of each group, and the links of the others to it.
     int
-        Candidates that were not looked at, because there were more than 500 for a picture.
+        Number of candidates that were not verified, since a picture had more than 500.
 
     Notes
     -----
-    The best picture that is in no group yet takes in every candidate that is verified against
-    itself. Close candidates of those are candidates, too, but they as well must be verified against
-    the best: so a picture may find its crop through its copy, and two strangers are not joined
+    The best picture that is in no group yet takes in every candidate that is verified against it.
+    Close candidates of its members are candidates, too, but they must also be verified against the
+    best: so a picture may find its crop through its copy, and two unrelated pictures are not joined
     because a collage shows both. Each group is a star. A version that agrees with another version
-    and not with the best stays outside, and may found a group of its own. A member that is changed
-    stays free: it may be the best of its own versions, or changed in another group, too.
+    but not with the best stays outside, and may start a group of its own. A changed member stays
+    free: it may be the best of its own versions, or a changed member of another group, too.
     """
     taken = np.zeros(count, np.bool_)
     groups: list[tuple[int, dict[int, Link]]] = []
@@ -78,8 +78,8 @@ def group(
             dropped += over
             tried[chosen] = True
             asked = [(int(k), None if own[k] == FAR else int(own[k])) for k in chosen]
-            ties = zip(asked, verify(best, asked), strict=True)
-            joined = {k: tie for (k, _), tie in ties if tie is not None}
+            links = zip(asked, verify(best, asked), strict=True)
+            joined = {k: link for (k, _), link in links if link is not None}
             members |= joined
             waiting = [
                 np.where(row <= close, row, FAR) for row in _rows_of(list(joined), best, rows, near)
@@ -95,7 +95,7 @@ def group(
 def _rows_of(
     members: list[int], best: int, rows: dict[int, npt.NDArray[np.uint16]], near: Near
 ) -> list[npt.NDArray[np.uint16]]:
-    """The members' own distances, which may be at hand already."""
+    """Return the members' own distances, of which some may be known already."""
     found = [rows[m] for m in members if m in rows]
     unknown = [m for m in members if m not in rows]
     for start in range(0, len(unknown), _AT_A_TIME):
@@ -106,8 +106,8 @@ def _rows_of(
 def _candidates(
     rows: list[npt.NDArray[np.uint16]], tried: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.intp], int]:
-    """The nearest untried pictures, nearest first, and how many more there are."""
-    least = rows[0] if len(rows) == 1 else np.minimum.reduce(rows)
-    found = np.flatnonzero((least != FAR) & ~tried)
-    found = found[np.argsort(least[found], kind="stable")]
+    """Return the nearest untried pictures, nearest first, and the number of further ones."""
+    distances = rows[0] if len(rows) == 1 else np.minimum.reduce(rows)
+    found = np.flatnonzero((distances != FAR) & ~tried)
+    found = found[np.argsort(distances[found], kind="stable")]
     return found[:MAX_CANDIDATES], max(0, len(found) - MAX_CANDIDATES)

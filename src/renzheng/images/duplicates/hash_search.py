@@ -1,8 +1,8 @@
-"""Which pictures' hashes come near: by counting, in blocks that stay in the processor's cache.
+"""Search for near hashes by counting bits, in blocks that stay in the processor's cache.
 
 For 50,000 pictures of 20 views and 256 bits numpy takes two minutes of one core, faiss's flat index
-half a minute, and reading the pictures ten (docs/duplicates.md): no reason for another dependency.
-faiss's hashed indices lose pairs, or take longer, at the radii that are needed here.
+half a minute, and reading the pictures ten minutes (docs/duplicates.md), so another dependency is
+not justified. faiss's hashed indices lose pairs, or take longer, at the radii that are needed here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.uint16]
 
-FAR = np.uint16(0xFFFF)  # farther than was asked for
+FAR = np.uint16(0xFFFF)  # a distance beyond the radius of the search
 _QUERIES, _BLOCK = 16, 4096  # words of a block: 512 KiB, a second-level cache
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Hashes of all pictures, those of one picture after each other."""
+    """The hashes of all pictures, those of one picture next to each other."""
 
     rows: Words  # (n, w)
     columns: Words  # (w, n), contiguous
@@ -45,17 +45,17 @@ class _Table:
 
 
 class HashIndex:
-    """Answers which later pictures come near a picture.
+    """An index that finds the later pictures near a picture.
 
     Parameters
     ----------
     whole
-        By picture, uint64 (k, w): the hashes that it is stored under.
+        For each picture, uint64 (k, w): the hashes by which it is stored.
     views
-        By picture, uint64 (m, w): those that it is looked up under. A picture with none of either
-        is near to nothing.
+        For each picture, uint64 (m, w): the hashes by which it is looked up. A picture without
+        hashes is near to nothing.
     threads
-        That count at a time.
+        Number of threads that count.
     """
 
     def __init__(self, whole: Sequence[Words], views: Sequence[Words], threads: int = 1):
@@ -64,23 +64,23 @@ class HashIndex:
         self._threads = threads
 
     def near(self, pictures: Sequence[int], after: int, bits: int) -> Bits:
-        """Least distances of some pictures to all those from `after` on.
+        """Return the minimum distances of some pictures to all those from `after` on.
 
         Parameters
         ----------
         pictures
-            Whose.
+            Indices of the pictures to look up.
         after
-            Index of the first picture that is compared with.
+            Index of the first picture to compare with.
         bits
-            Larger distances are not told apart.
+            The radius of the search.
 
         Returns
         -------
         uint16 (len(pictures), all)
-            `FAR` where the least Hamming distance of the views of one to the stored hashes of the
-            other, whichever is which, is larger than `bits`, or where the other lies before
-            `after`.
+            The minimum Hamming distances of the views of one picture to the stored hashes of the
+            other, whichever is which; `FAR` if it is larger than `bits`, or if the other picture
+            comes before `after`.
         """
         best = np.full((len(pictures), self._count), FAR, np.uint16)
         for asked, stored in ((self._views, self._whole), (self._whole, self._views)):
@@ -89,9 +89,9 @@ class HashIndex:
             who = np.repeat(np.arange(len(pictures)), [s.stop - s.start for s in spans])
             if not len(rows) or stored.start[after] == len(stored.rows):
                 continue
-            # Cut between pictures, so that no two threads write to one place.
+            # Cut between pictures, so that no two threads write to the same place.
             edges = stored.start[np.linspace(after, self._count, self._threads + 1).astype(int)]
-            tasks = [partial(_least, rows, who, stored, int(first), int(last), bits, best)
+            tasks = [partial(_minimise, rows, who, stored, int(first), int(last), bits, best)
                      for first, last in pairwise(edges)]  # fmt: skip
             if self._threads == 1:
                 tasks[0]()
@@ -103,7 +103,7 @@ class HashIndex:
 
 
 def count_ones(words: Words, out: npt.NDArray[np.uint8]) -> None:
-    """Bits that are set in each word."""
+    """Count the bits that are set in each word."""
     if hasattr(np, "bitwise_count"):
         np.bitwise_count(words, out=out)
         return
@@ -116,7 +116,7 @@ def count_ones(words: Words, out: npt.NDArray[np.uint8]) -> None:
     out[...] = (sums * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-def _least(
+def _minimise(
     rows: Words,
     who: npt.NDArray[np.intp],
     stored: _Table,
@@ -125,7 +125,7 @@ def _least(
     bits: int,
     best: Bits,
 ) -> None:
-    """Lower `best` by what the rows come near to among the stored hashes from first to last."""
+    """Lower `best` to the distances of the rows to the stored hashes from `first` to `last`."""
     words = rows.shape[1]
     shape = _QUERIES, _BLOCK
     mixed, count = np.empty(shape, np.uint64), np.empty(shape, np.uint8)

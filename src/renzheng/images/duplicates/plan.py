@@ -1,4 +1,4 @@
-"""What could be removed, written down for a person. A plan does nothing, and nothing reads it."""
+"""The plan: a list of removable files for a person. It does nothing, and no program reads it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("remove", "keep", "kind", "reason", "bytes_freed")
 
 
 def check(path: Path) -> None:
-    """Make sure that a plan can have this name.
+    """Check that a plan can be written to a file of this name.
 
     Raises
     ------
@@ -28,14 +28,16 @@ def check(path: Path) -> None:
     """
     if path.suffix.lower() not in (".csv", ".json"):
         raise InvalidInput(
-            "a plan is written as .csv or .json", source=str(path), remedy="name it so"
+            "a plan is written as .csv or .json",
+            source=str(path),
+            remedy="give a name that ends in one of them",
         )
     if not path.parent.is_dir():
         raise InvalidInput(
             "there is no such folder", source=str(path.parent), remedy="make it first"
         )
     if path.exists() and not path.is_file():
-        raise InvalidInput("what is there is no file", source=str(path), remedy="name a file")
+        raise InvalidInput("this is not a regular file", source=str(path), remedy="name a file")
 
 
 def save(found: Duplicates, path: Path) -> None:
@@ -44,11 +46,11 @@ def save(found: Duplicates, path: Path) -> None:
     Parameters
     ----------
     found
-        What is there twice.
+        The duplicates.
     path
-        ``.csv``: a comment, a header, a line for every file with the same bytes as one to keep.
-        ``.json``: the same.
-        Names that are no UTF-8 keep their bytes in the first, and are escaped in the second.
+        ``.csv``: a comment, a header, and a line for every file with the same bytes as one to keep.
+        ``.json``: the same. Names that are not UTF-8 keep their bytes in CSV and are escaped in
+        JSON.
 
     Raises
     ------
@@ -60,8 +62,8 @@ def save(found: Duplicates, path: Path) -> None:
     check(path)
     rows = [
         {
-            # Whole paths: they mean the same anywhere, and no spreadsheet takes one for a formula.
-            "remove": os.path.abspath(member.item.path),  # noqa: PTH100 - links stay
+            # Absolute paths mean the same anywhere, and no spreadsheet takes one for a formula.
+            "remove": os.path.abspath(member.item.path),  # noqa: PTH100 - links are kept
             "keep": os.path.abspath(group.keep.path),  # noqa: PTH100
             "kind": member.relation.value,
             "reason": f"{member.reason}; the other is {group.why}",
@@ -72,7 +74,7 @@ def save(found: Duplicates, path: Path) -> None:
     ]
     if path.suffix.lower() == ".json":
         plan = {"note": NOTHING_DONE, "bytes_freed": found.frees, "files": rows}
-        # ASCII, since names may hold what no encoding takes
+        # ASCII, since names may hold bytes that no encoding accepts
         files.write(path, json.dumps(plan, indent=1).encode("ascii"))
         return
     text = io.StringIO(newline="")

@@ -1,4 +1,4 @@
-"""What the search for duplicates finds: groups of pictures, and which of each to keep."""
+"""The results of the search for duplicates: groups of pictures, and which of each to keep."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from renzheng.images.file_list import Unread
 
 
 class Relation(StrEnum):
-    """What a picture has to do with the one to keep, the closest first."""
+    """The relation of a picture to the one to keep, the closest first."""
 
     IDENTICAL = "identical"  # the same bytes
-    SAME = "same_picture"  # all of it, perhaps scaled, coded or toned anew
+    SAME = "same_picture"  # all of it, perhaps scaled, encoded again or with other tones
     NEAR = "near_duplicate"  # a part of it, its mirror image, or it with something around it
-    CHANGED = "changed"  # some of what both show differs: written over, retouched
+    CHANGED = "changed"  # a part of the common part differs: written over, retouched
 
 
 _ORDER = tuple(Relation)
@@ -31,19 +31,19 @@ class Item:
     Attributes
     ----------
     path
-        Where it lies.
+        The path.
     digest
-        SHA-256 of its bytes.
+        The SHA-256 of its bytes.
     size
-        Bytes.
+        The size in bytes.
     width, height
-        Pixels, upright.
+        The size of the upright picture in pixels.
     modified
-        Nanoseconds since 1970.
+        The time of the last change of its content, in nanoseconds since 1970.
     node
-        Device and inode: files that share them are one file under two names.
+        Device and inode: names that share them are names of the same file.
     link
-        Whether the name is a symbolic link.
+        Whether the path is a symbolic link.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Item:
     link: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "path": str(self.path),
             "bytes": self.size,
@@ -68,28 +68,28 @@ class Item:
 
 @dataclass(frozen=True)
 class Link:
-    """How a picture is tied to the one to keep.
+    """The evidence that links a picture to the one to keep.
 
     Attributes
     ----------
     bits
-        Least distance of the hashes; None where the bytes are the same, or where the hashes of the
-        two do not meet and only those of another member do.
+        The minimum distance of the hashes; None if the bytes are the same, or if the hashes of the
+        two are far apart and only those of another member are near.
     inliers
-        Local features that agree on one geometry; 0 where there are too few to be asked, and the
+        Number of local features that agree on one geometry; 0 if there are too few, so that the
         hashes decided.
     share
-        The same, of the features in the part that both show, 0 to 1.
+        The inliers over the features in the common part, 0 to 1.
     mirrored
         Whether it is the mirror image.
     shown
-        Which share of the picture to keep is seen in it, 0 to 1.
+        The share of the picture to keep that it shows, 0 to 1.
     filled
-        Which share of itself that is.
+        The share of itself that this takes, 0 to 1.
     agreement
-        Share of what both show that agrees, 0 to 1.
+        The share of the common part that agrees, 0 to 1.
     changed_side
-        Side of the largest square in which nothing agrees, of the longer side of a picture.
+        The side of the largest square in which nothing agrees, over the longer side of the picture.
     """
 
     bits: int | None
@@ -103,24 +103,24 @@ class Link:
 
     @property
     def changed(self) -> bool:
-        """Whether some of what both show differs."""
+        """True if a part of what both show differs."""
         return self.agreement < _UNCHANGED
 
 
 @dataclass(frozen=True)
 class Member:
-    """One that a group could do without.
+    """A member of a group, besides the picture to keep.
 
     Attributes
     ----------
     item
         The file.
     relation
-        To the picture to keep.
+        Its relation to the picture to keep.
     link
-        How that is known; None for identical bytes.
+        The evidence of the relation; None for identical bytes.
     frees
-        Bytes that its removal would free.
+        The bytes that its removal would free.
     """
 
     item: Item
@@ -130,16 +130,16 @@ class Member:
 
     @property
     def has_its_own(self) -> bool:
-        """Whether something could be lost with it: whenever its bytes are not the same.
+        """True if something could be lost with it: whenever its bytes are not the same.
 
-        What is compared tells versions from strangers, and not a form from the same form with
-        another entry: small text, colour, fine detail and further frames are not looked at.
+        The comparison distinguishes versions from unrelated pictures, but not a form from the same
+        form with another entry: it ignores small text, colour, fine detail and further frames.
         """
         return self.link is not None
 
     @property
     def reason(self) -> str:
-        """Its tie to the picture to keep, in words."""
+        """The relation to the picture to keep, in words."""
         if self.link is None:
             return "the same bytes" + ("" if self.frees else ", by a link or another name")
         words = []
@@ -148,7 +148,7 @@ class Member:
         if self.link.shown < _WHOLE:
             words.append(f"shows {self.link.shown:.0%} of it")
         if self.link.filled < _WHOLE:
-            words.append(f"{1 - self.link.filled:.0%} of its own is not from there")
+            words.append(f"{1 - self.link.filled:.0%} of it is not from there")
         if self.relation is Relation.CHANGED:
             words.append(f"{1 - self.link.agreement:.0%} of what both show differs")
         known = []
@@ -156,11 +156,11 @@ class Member:
             known.append(f"hashes {self.link.bits} bits apart")
         if self.link.inliers:
             known.append(f"{self.link.inliers} features agree")
-        what = "the same picture" if self.relation is Relation.SAME else ", ".join(words)
-        return f"{what or 'a near-duplicate'}; {', '.join(known)}"
+        relation = "the same picture" if self.relation is Relation.SAME else ", ".join(words)
+        return f"{relation or 'a near-duplicate'}; {', '.join(known)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         link = self.link
         return {
             **self.item.to_dict(),
@@ -178,12 +178,12 @@ class Member:
         }
 
 
-_UNCHANGED = 0.97  # of what both show; crops, mirror images and other codings reach 98 %
-_WHOLE = 0.93  # share of a picture from which all of it is meant: corners are found to 1 or 2 %
+_UNCHANGED = 0.97  # of the common part; crops, mirror images and other encodings reach 98 %
+_WHOLE = 0.93  # share of a picture that counts as all of it: corners are found to 1 or 2 %
 
 
 def relation(link: Link) -> Relation:
-    """What a tie amounts to."""
+    """Return the relation that a link means."""
     if link.changed:
         return Relation.CHANGED
     whole = min(link.shown, link.filled) >= _WHOLE
@@ -192,14 +192,14 @@ def relation(link: Link) -> Relation:
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures that are versions of one.
+    """A group of versions of one picture.
 
     Attributes
     ----------
     keep
-        The best of them, which every other one was compared with.
+        The best of them, with which every other one was compared.
     why
-        Why it is the best.
+        The reason why it is the best.
     members
         The others, the closest first.
     """
@@ -210,7 +210,7 @@ class Group:
 
     @property
     def kind(self) -> Relation:
-        """The loosest relation in it."""
+        """The loosest relation in the group."""
         return max((member.relation for member in self.members), key=_ORDER.index)
 
     @property
@@ -220,11 +220,11 @@ class Group:
 
     @property
     def frees(self) -> int:
-        """Bytes that the removable members take."""
+        """The bytes that the removable members take."""
         return sum(member.frees for member in self.removable)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "kind": self.kind.value,
             "keep": {**self.keep.to_dict(), "reason": self.why},
@@ -235,28 +235,28 @@ class Group:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What is there twice.
+    """The duplicates of a collection.
 
     Attributes
     ----------
     groups
-        Those that would free most bytes first.
+        The groups, those that would free the most bytes first.
     pictures
-        Files that were read as pictures.
+        Number of files that were read as pictures.
     contents
-        How many different ones they are, byte by byte.
+        Number of different contents among them, byte by byte.
     plain
-        Pictures of one colour, which are told by their bytes only.
+        Number of pictures of one colour, which are compared only by their bytes.
     skipped
-        Entries that were passed over, by reason.
+        Number of skipped entries, by reason.
     unread
         Files and folders that could not be used.
     dropped
-        Candidates that were not looked at, being too many for one picture.
+        Number of candidates that were not verified, since there were too many for one picture.
     rule
-        The settings that decided, by name.
+        The settings of the decision, by name.
     files
-        All that was listed.
+        All listed files.
     """
 
     groups: tuple[Group, ...]
@@ -271,21 +271,21 @@ class Duplicates:
 
     @property
     def removable(self) -> int:
-        """Files with the same bytes as one that is kept."""
+        """The number of files with the same bytes as one that is kept."""
         return sum(len(group.removable) for group in self.groups)
 
     @property
     def frees(self) -> int:
-        """Bytes that these take."""
+        """The bytes that the removable files take."""
         return sum(group.frees for group in self.groups)
 
     def counts(self) -> dict[str, int]:
-        """Groups by kind."""
+        """Count the groups by kind."""
         found = [group.kind for group in self.groups]
         return {kind.value: found.count(kind) for kind in Relation}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "pictures": self.pictures,
             "different_contents": self.contents,
@@ -302,12 +302,12 @@ class Duplicates:
 
 
 def name(path: Path) -> str:
-    """A path as a terminal can show it."""
+    """Return a path as a terminal can show it."""
     return describe(path)
 
 
 def sized(count: int) -> str:
-    """Bytes as people say them.
+    """Return a number of bytes for people.
 
     Examples
     --------

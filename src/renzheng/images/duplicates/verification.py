@@ -1,4 +1,4 @@
-"""Is a candidate a version of the picture? Local features on one geometry say so, hashes hardly."""
+"""Verification that a candidate is a version of a picture, by local features on one geometry."""
 
 from __future__ import annotations
 
@@ -18,40 +18,41 @@ from renzheng.images.similarity import LocalFeatures, RegionMatch, regions
 from renzheng.images.similarity.regions import Map
 from renzheng.types import Floats, Image
 
-# Local features judge where both pictures have this many; below, they cannot speak against a hash.
+# Local features decide if both pictures have this many; with fewer, they cannot contradict a hash.
 FEW_FEATURES = 3 * regions.MIN_INLIERS
 
-# Of the features in the common part, those that agree. Strangers under one watermark or in one
-# form agree in a small share of them.
+# The features that agree, over those in the common part: small for unrelated pictures with the same
+# watermark or in the same form.
 MIN_SHARE = 0.15
 
-# Of the blocks that both pictures show, those that agree: cards of one layout reach 85 % at most,
-# versions of one picture fall below only where much of it is written over.
+# The blocks that agree, over those that both pictures show: cards of one layout reach 85 % at most,
+# versions of one picture fall below only if much of it is written over.
 MIN_AGREEMENT = 0.9
-# Side of the largest square, of the longer side, in which nothing agrees, from which on it is
-# another picture on the same ground: lines of text over a small picture reach 0.21 (with 0.19, 7 of
-# 100 were lost), two people's portraits on cards of one layout 0.25 in 33 of 40.
+# The side of the largest square in which nothing agrees, over the longer side, from which on it is
+# another picture on the same background: lines of text over a small picture reach 0.21 (with a
+# limit of 0.19, 7 of 100 were lost), portraits of two people on cards of one layout 0.25 in 33
+# of 40.
 OTHER_PICTURE = 0.22
 
-_CANVAS = 240  # px of the longer side that changed blocks are painted on
-_KEPT = 1024  # pictures whose features are held: some 160 MB
+_CANVAS = 240  # px of the longer side at which changed blocks are painted
+_KEPT = 1024  # pictures whose features are kept in memory: some 160 MB
 _AT_A_TIME = 64  # candidates
-_EVERY = 4096  # ties between two commits
+_EVERY = 4096  # links between two commits
 
 
 class Verifier:
-    """Looks at pairs, and remembers in the store what it saw.
+    """A verifier of pairs, which remembers its results in the store.
 
     Parameters
     ----------
     store
-        Holds the local features.
+        The store, which holds the local features.
     ordered
-        The pictures by the numbers that pairs are given in.
+        The pictures; pairs are given as indices of it.
     read
-        Gives a picture by that number, None if it cannot be read any more.
+        Returns a picture by its index, None if it can no longer be read.
     threads
-        That match at a time.
+        Number of threads that match features.
     """
 
     def __init__(
@@ -72,17 +73,17 @@ class Verifier:
     def __call__(
         self, best: int, candidates: Sequence[tuple[int, int | None]]
     ) -> list[Link | None]:
-        """The ties of candidates, with the distances of their hashes, to a picture."""
+        """Return the links of candidates, which come with hash distances, to a picture."""
         if not candidates:
             return []
         one = self._ordered[best]
         others = [self._ordered[k] for k, _ in candidates]
         seen = self._store.links(one, others)
         missing = [k for k, _ in candidates if self._ordered[k].number not in seen]
-        ties, unseen = self._look(best, missing)
-        for k, link in zip(missing, ties, strict=True):
+        links, unseen = self._look(best, missing)
+        for k, link in zip(missing, links, strict=True):
             seen[self._ordered[k].number] = link
-            # Nothing is known of a file that is away, and so nothing is kept for the next time.
+            # Nothing is known of a file that is gone, so nothing is kept for the next time.
             if k not in unseen:
                 self._fresh.append((one.number, self._ordered[k].number, link))
         if len(self._fresh) >= _EVERY:
@@ -93,30 +94,30 @@ class Verifier:
             near = bits is not None and bits <= similarity.SAME_BITS
             if link is None and near and k not in unseen:
                 link = self._by_hash(one, other)
-            elif link is not None and _is_stranger(link):
-                link = None  # whatever the hashes say: the features have spoken
+            elif link is not None and _is_unrelated(link):
+                link = None  # the features decide, whatever the hashes say
             found.append(None if link is None else replace(link, bits=bits))
         return found
 
     def flush(self) -> None:
-        """Write what was seen."""
+        """Write new results to the store."""
         if self._fresh:
             self._store.put_links(self._fresh)
         self._fresh = []
 
     def close(self) -> None:
-        """Write what was seen, and end the threads."""
+        """Write new results to the store, and end the threads."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self.flush()
 
     def _look(self, best: int, others: Sequence[int]) -> tuple[list[Link | None], set[int]]:
-        """The ties, and the pictures that could not be looked at, since a file was away."""
+        """Return the links, and the pictures that could not be compared since a file was gone."""
         self.looked_at += len(others)
         mine = self._of(self._ordered[best])
         found: list[Link | None] = []
         unseen: set[int] = set()
-        # A part at a time, so that no more features are held than may be.
+        # a part at a time, which limits the features in memory
         for start in range(0, len(others), _AT_A_TIME):
             part = others[start : start + _AT_A_TIME]
             theirs = [self._of(self._ordered[k]) for k in part]
@@ -128,7 +129,7 @@ class Verifier:
                 matches = list(
                     self._pool.map(lambda its: similarity.match_regions(mine.features, its), chosen)
                 )
-            ties: list[Link | None] = [None] * len(part)
+            links: list[Link | None] = [None] * len(part)
             image = None
             for k, its, match in zip(hopeful, chosen, matches, strict=True):
                 link = _link(match, mine.features, its)
@@ -139,8 +140,8 @@ class Verifier:
                 if image is None or other is None:
                     unseen.add(part[k])
                 else:
-                    ties[k] = _with_changes(link, match, image, other)
-            found += ties
+                    links[k] = _with_changes(link, match, image, other)
+            found += links
         return found, unseen
 
     def _of(self, known: Known) -> _Seen:
@@ -153,10 +154,10 @@ class Verifier:
         return seen
 
     def _by_hash(self, one: Known, other: Known) -> Link | None:
-        """A tie of two pictures of which one has too few features to be told by them."""
+        """Link two pictures by their hashes if one of them has too few features."""
         if min(len(self._of(k).roots) for k in (one, other)) >= FEW_FEATURES:
             return None
-        # As they are, not one's crop or mirror image: this is the only witness.
+        # The pictures as they are, no crops or mirror images, since this is the only evidence.
         if _distance(one.whole, other.whole) > similarity.SAME_BITS:
             return None
         return Link(None, 0, 0.0, False, 1.0, 1.0, 1.0, 0.0)
@@ -175,10 +176,10 @@ class _Seen:
 
 
 def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
-    """Which pictures have as many features like the one's as a near-duplicate must have at least.
+    """Return the pictures with at least as many similar features as a near-duplicate must have.
 
-    One large product tells strangers, who are most of the candidates, in a third of the time that
-    it takes to match each of them.
+    One large product excludes unrelated pictures, which are most of the candidates, in a third of
+    the time that it takes to match each of them.
     """
     counts = [len(other.roots) for other in others]
     whole = [k for k, count in enumerate(counts) if count]
@@ -188,14 +189,14 @@ def _hopeful(one: _Seen, others: Sequence[_Seen]) -> list[int]:
     products = np.concatenate([one.roots, mirrored]) @ np.concatenate([o.roots for o in others]).T
     starts = np.cumsum([0, *counts])[:-1][whole]
     nearest = np.maximum.reduceat(products, starts, axis=1)  # (2 n, pictures)
-    # |a - b|^2 = 2 - 2 a b; a little more than what counts, for rounding
+    # |a - b|^2 = 2 - 2 a b; the limit is a little wider, because of rounding
     alike = nearest >= 1 - regions.ALIKE**2 / 2 - 1e-4
-    most = alike.reshape(2, len(one.roots), -1).sum(axis=1).max(axis=0)
-    return [k for k, count in zip(whole, most, strict=True) if count >= regions.MIN_INLIERS]
+    similar = alike.reshape(2, len(one.roots), -1).sum(axis=1).max(axis=0)
+    return [k for k, count in zip(whole, similar, strict=True) if count >= regions.MIN_INLIERS]
 
 
-def tie(one: Image, other: Image) -> Link | None:
-    """How a picture lies on another; None for a stranger.
+def link_between(one: Image, other: Image) -> Link | None:
+    """Return the link of a picture to another, None if they are unrelated.
 
     Parameters
     ----------
@@ -207,16 +208,16 @@ def tie(one: Image, other: Image) -> Link | None:
     link = _link(match, *features)
     if link is not None:
         link = _with_changes(link, match, one, other)
-    return None if link is None or _is_stranger(link) else link
+    return None if link is None or _is_unrelated(link) else link
 
 
-def _is_stranger(link: Link) -> bool:
+def _is_unrelated(link: Link) -> bool:
     changed = link.agreement < MIN_AGREEMENT and link.changed_side >= OTHER_PICTURE
     return link.share < MIN_SHARE or changed
 
 
 def _link(match: RegionMatch, one: LocalFeatures, other: LocalFeatures) -> Link | None:
-    """What local features say; None where too few agree."""
+    """Return the link that local features prove; None if too few agree."""
     if not match.near_duplicate or match.matrix is None:
         return None
     shares = _shares(match, one.size, other.size)
@@ -224,7 +225,7 @@ def _link(match: RegionMatch, one: LocalFeatures, other: LocalFeatures) -> Link 
 
 
 def _with_changes(link: Link, match: RegionMatch, one: Image, other: Image) -> Link:
-    """A tie, with how much of what both show differs."""
+    """Return a link with the differences in what both pictures show."""
     assert match.matrix is not None
     found = similarity.changes(one, other, match.matrix)
     side = _largest_square(found.boxes, (one, other)[found.side].shape[:2])
@@ -232,7 +233,7 @@ def _with_changes(link: Link, match: RegionMatch, one: Image, other: Image) -> L
 
 
 def _largest_square(boxes: Floats, shape: tuple[int, ...]) -> float:
-    """Side of the largest square that boxes cover, of the longer side of their picture."""
+    """Return the side of the largest square that boxes cover, over the picture's longer side."""
     scale = _CANVAS / max(shape)
     canvas = np.zeros([round(side * scale) + 2 for side in shape], np.uint8)
     for x1, y1, x2, y2 in np.rint(boxes * scale).clip(0).astype(int) + 1:
@@ -245,17 +246,17 @@ def _largest_square(boxes: Floats, shape: tuple[int, ...]) -> float:
 def _shares(
     match: RegionMatch, one: tuple[int, int], other: tuple[int, int]
 ) -> tuple[float, float]:
-    """Which share of the first picture the second shows, and of the second the first."""
+    """Return the share of the first picture that the second shows, and the other way round."""
     assert match.matrix is not None
     forth = _seen(match.matrix, one, other)
     return _seen(np.linalg.inv(match.matrix), other, one), forth
 
 
 def _seen(matrix: Map, one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Which share of the second picture the first one fills, brought there by a homography."""
+    """Return the share of the second picture that the first one fills under a homography."""
     corners = _corners(one)
     depth = corners @ matrix[2, :2] + matrix[2, 2]
-    if not (depth * depth[0] > 0).all():  # a corner behind the horizon: no view of a picture
+    if not (depth * depth[0] > 0).all():  # a corner beyond the horizon: not a view of a picture
         return 0.0
     there = regions.mapped(matrix, corners)
     if not cv2.isContourConvex(there):
