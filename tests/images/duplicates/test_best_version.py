@@ -20,7 +20,7 @@ BASE = Item(Path("album/a.jpg"), b"0" * 32, 5000, 400, 300, 1000, (1, 1))
         (
             BASE,
             replace(BASE, width=300, height=400, size=4999),
-            "least compressed of the largest, 5,000 bytes",
+            "of the largest, 5,000 bytes",
         ),
         (BASE, replace(BASE, link=True, modified=1), "not a link"),
         (BASE, replace(BASE, modified=2000, path=Path("a")), "the oldest"),

@@ -33,7 +33,7 @@ class Survey:
     items
         Every file that was read as a picture.
     known
-        What is known of the pictures, by digest.
+        The known pictures by digest.
     unread
         Files that could not be read, with the reason.
     computed
