@@ -5,12 +5,12 @@
 
 Each crop is embedded once on every side, without the mirror image that renzheng averages by
 default. All runs of a table take turns in one process, and the fastest counts. The peers are
-OpenCV's `FaceRecognizerSF`, which cannot read the file in 8 bits and is given the float file
-rebuilt from it, and the file as it comes in onnxruntime, which takes one crop a call. The share is
-that of the matrix rate that this machine was seen to reach between the rounds, in as many threads.
+OpenCV's `FaceRecognizerSF`, which cannot read the file in 8 bits and gets the float file rebuilt
+from it, and the original file in onnxruntime, which takes one crop per call. The share is that of
+the matrix rate that this machine reaches between the rounds with as many threads.
 
 A second table does the same for `dlib-resnet` beside dlib, which runs its network in one thread,
-and a third looks for the number of pictures that a call had best be given.
+and a third shows the time per picture by the number of pictures in a call.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Embed = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Run:
-    """One side in one number of threads, and the seconds that it took each time."""
+    """One side with one number of threads, and the seconds of each turn."""
 
     name: str
     threads: int | None
@@ -60,7 +60,7 @@ class Run:
 
     @property
     def ms(self) -> float:
-        """The fastest: whatever else the machine does makes all slower and none faster."""
+        """The fastest turn: whatever else the machine does makes all slower and none faster."""
         return 1e3 * min(self.seconds)
 
 
@@ -124,7 +124,7 @@ def by_dlib() -> Embed:
 
 
 def some_crops(number: int, side: int) -> np.ndarray:
-    """Smooth noise: of what a picture shows, a network's time does not depend."""
+    """Make smooth noise: the time of a network does not depend on the content."""
     rng = np.random.default_rng(1)
     noise = [cv2.GaussianBlur(rng.normal(size=(side, side, 3)), (0, 0), 6) for _ in "123"]
     made = [np.clip(128 + 50 * each / each.std(), 0, 255).astype(np.uint8) for each in noise]

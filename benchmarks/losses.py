@@ -1,13 +1,13 @@
-"""What each loss does to the distances, under one budget: same network, data, batches, steps.
+"""The effect of each loss on distances under one budget: same network, data, batches and steps.
 
     renzheng train prepare LFW CROPS/lfw
     python benchmarks/losses.py --train CROPS/train --test CROPS/test --lfw LFW \\
         --crops CROPS/lfw --out OUT
 
-TEST shows the people of TRAIN on other pictures: there a loss must show what it asks for. LFW View
-2 shows other people. Both are measured without mirror images, with the network that the last
-step leaves. Every method runs with three seeds; what is done already in OUT is not done again. The
-plot shows TEST's distances before training (the network's first weights) and after it.
+TEST has other pictures of the people of TRAIN, on which a loss must reach its aim. LFW View 2 shows
+other people. Both are measured without mirror images, with the network after the last step. Every
+method runs with three seeds; runs whose results are in OUT are not repeated. The plot shows TEST's
+distances before training (the network's first weights) and after it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def recipe(method: str, seed: int, sources: list[str], steps: int, workers: int)
 
 
 def lfw_crops(pairs: Pairs, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The crops that there are, and which pictures they are of."""
+    """Return the available crops, and the indices of their pictures."""
     import cv2
 
     crops, known = [], []

@@ -243,7 +243,7 @@ def test_documents_by_channel(few_crops: Path) -> None:
         (["evaluate", "identification", ".", "--held-out", "1"], "between 0 and 1"),
         (["evaluate", "identification", ".", "--references", "best"], "invalid choice"),
         (["evaluate", "documents", ".", "--channels", "fax"], "there are: none, chip"),
-        (["evaluate", "people", ".", "--aligned", "arc"], "there are: arcface-112"),
+        (["evaluate", "people", ".", "--aligned", "arc"], "use one of arcface-112"),
         (["calibrate", "-o", "mine"], "required"),
         (["calibrate", "--people", ".", "-o", "mine", "--hold-out", "1"], "below 1"),
     ],

@@ -43,7 +43,7 @@ def compare_all(
         int (r,), int (p,): the pictures on either side; by default all, each pair once. A picture
         is never compared with itself.
     keep
-        The least number of the nearest impostors to keep.
+        The number of nearest impostors to keep at least.
     progress
         Called after each block.
 

@@ -91,7 +91,7 @@ def fit(
         if count < _MIN_COMPARISONS[kind]:
             raise InvalidInput(
                 f"{count} {kind} comparisons are too few to calibrate on; "
-                f"{_MIN_COMPARISONS[kind]} at least are needed",
+                f"at least {_MIN_COMPARISONS[kind]} are needed",
                 remedy="give more pairs, or let everyone be compared with everyone (--people)",
             )
     resolution = _resolution(scores, "the impostor comparisons")
@@ -170,7 +170,7 @@ def _rounded_up(rate: float) -> float:
 
 
 class _LogLikelihoodRatio:
-    """Natural logarithm of the ratio of densities by distance, never rising.
+    """The natural logarithm of the ratio of densities by distance, never rising.
 
     Parameters
     ----------

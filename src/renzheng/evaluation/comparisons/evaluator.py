@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]  # name of the step, done so far, in 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """The settings that a protocol is carried out with.
+    """The settings of an evaluation.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Evaluator:
     settings
         The settings of all protocols.
     progress
-        Called with the name of a step and how far it is.
+        Called with the name of a step, the number of items done and the number in all.
     """
 
     def __init__(
@@ -299,7 +299,7 @@ class Evaluator:
         return people, embedded
 
     def progress_of(self, step: str) -> Callable[[int, int], None] | None:
-        """Return the function that tells the progress of a step; None if nobody wants to know."""
+        """Return the function to call as a step proceeds; None without a progress function."""
         if self._progress is None:
             return None
         tell = self._progress

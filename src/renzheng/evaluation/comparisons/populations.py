@@ -155,9 +155,9 @@ def check_sizes(samples: Sequence[Sample], hold_out: float, seed: int) -> None:
             raise InvalidInput(
                 f"the population {each.name!r} has too few people: {fitted} to fit on"
                 + (f" and {held} to test on" if hold_out else "")
-                + f", where {_MIN_FITTED}"
+                + f"; at least {_MIN_FITTED}"
                 + (" and 2" if hold_out else "")
-                + " at least are needed",
+                + " are needed",
                 source=each.people.name,
                 remedy="give pictures of more people",
             )

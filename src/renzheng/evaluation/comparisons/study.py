@@ -1,4 +1,4 @@
-"""The outcome of a protocol that was carried out, with all that a report needs."""
+"""The outcome of a protocol, with everything that a report needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trials carried out: documents made, captured and searched."""
+"""Trials: documents made, captured and searched."""
 
 from __future__ import annotations
 

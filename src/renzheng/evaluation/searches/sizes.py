@@ -24,7 +24,7 @@ _MAX_DRAWS = 200  # each weighs every search in every database
 
 @dataclass(frozen=True)
 class GalleryPromise:
-    """A promised FPIR held against databases of one size.
+    """A promised FPIR beside the observed one, in databases of one size.
 
     Attributes
     ----------
