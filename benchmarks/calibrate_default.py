@@ -5,7 +5,7 @@
 The promise is held to LFW's people, East Asian women and East Asian men (SCUT-FBP5500): half of
 each are fitted on, the other half tested on. The rates of children and of people over 60
 (All-Age-Faces) are stated and not covered. Writes ``calibration.json`` and the manifest's tables
-``[calibration]`` in src/renzheng/packs/definitions; what the pack is otherwise stays.
+``[calibration]`` in src/renzheng/models/packs/definitions; what the pack is otherwise stays.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from renzheng import Verifier, images
+from renzheng import Verifier
 from renzheng._support.cpu import cores
 from renzheng.apps.cli import terminal
 from renzheng.datasets import people
-from renzheng.datasets.types import People, Picture
+from renzheng.datasets.types import People
 from renzheng.evaluation.cache import default_path
 from renzheng.evaluation.comparisons import recalibration
 from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
@@ -34,26 +34,26 @@ COMMAND = "python benchmarks/calibrate_default.py --assets ASSETS"
 MARK = "\n[calibration]\n"
 
 
-def one_picture_each(name: str, folder: Path, youngest: int = 0, oldest: int = 999) -> People:
-    """Everyone in a folder of one picture each; of All-Age-Faces, those of some ages."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in images.SUFFIXES)
+def population(name: str, folder: Path, youngest: int = 0, oldest: int = 999) -> People:
+    """Read a folder of one picture each; of All-Age-Faces, the people of some ages."""
+    pictures = people.read_any(folder).pictures
     if oldest < 999:
-        paths = [p for p in paths if youngest <= int(p.stem[-2:]) <= oldest]
-    return People(name, [Picture(p.name, p) for p in paths], np.arange(len(paths)))
+        pictures = [p for p in pictures if youngest <= int(Path(p.name).stem[-2:]) <= oldest]
+    return People(name, pictures, np.arange(len(pictures)))
 
 
 def samples(assets: Path) -> list[Sample]:
     asian, ages = assets / "asian", assets / "ages"
     scut, all_ages = "SCUT-FBP5500, one picture each", "All-Age-Faces, every eighth"
     covered = {
-        "East Asian women": one_picture_each(f"{scut}, women", asian / "AF"),
-        "East Asian men": one_picture_each(f"{scut}, men", asian / "AM"),
+        "East Asian women": population(f"{scut}, women", asian / "AF"),
+        "East Asian men": population(f"{scut}, men", asian / "AM"),
     }
     stated = {
-        "Chinese girls to 12": one_picture_each(f"{all_ages}, girls", ages / "F", 0, 12),
-        "Chinese boys to 12": one_picture_each(f"{all_ages}, boys", ages / "M", 0, 12),
-        "Chinese women over 60": one_picture_each(f"{all_ages}, women", ages / "F", 61, 998),
-        "Chinese men over 60": one_picture_each(f"{all_ages}, men", ages / "M", 61, 998),
+        "Chinese girls to 12": population(f"{all_ages}, girls", ages / "F", 0, 12),
+        "Chinese boys to 12": population(f"{all_ages}, boys", ages / "M", 0, 12),
+        "Chinese women over 60": population(f"{all_ages}, women", ages / "F", 61, 998),
+        "Chinese men over 60": population(f"{all_ages}, men", ages / "M", 61, 998),
     }
     return [
         *(Sample(name, each, covered=True) for name, each in covered.items()),

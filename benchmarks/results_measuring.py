@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from renzheng import Verifier, images
+from renzheng import Verifier
 from renzheng.datasets import lfw, people
 from renzheng.datasets.types import People, Picture
 from renzheng.errors import InvalidInput
@@ -250,18 +250,18 @@ def _held_out(evaluator: Evaluator, everyone: People) -> People:
     return everyone.select(split_people(everyone.person, 0.5, seed=0))
 
 
-def _populations(assets: Path) -> Iterable[tuple[str, str, list[Picture], bool]]:
+def _populations(assets: Path) -> Iterable[tuple[str, str, Sequence[Picture], bool]]:
     """Name, folder, pictures, and whether the half that was not calibrated on is taken."""
     for name in ("AF", "AM"):
-        yield name, f"asian/{name}", _flat(assets / "asian" / name), True
+        yield name, f"asian/{name}", people.read_any(assets / "asian" / name).pictures, True
     for name in ("F", "M"):
-        everyone = _flat(assets / "ages" / name)
+        everyone = people.read_any(assets / "ages" / name).pictures
         yield f"ages-{name}", f"ages/{name}", everyone, False
         for ages, (youngest, oldest) in AGES.items():
             some = [p for p in everyone if youngest <= int(Path(p.name).stem[-2:]) <= oldest]
             if len(some) > 1:
                 yield f"ages-{name}-{ages}", f"ages/{name}", some, False
-    everyone = _flat(assets / "train" / "utk")
+    everyone = people.read_any(assets / "train" / "utk").pictures
     for name, code in RACES.items():
         some = [
             picture
@@ -272,15 +272,6 @@ def _populations(assets: Path) -> Iterable[tuple[str, str, list[Picture], bool]]
         ]
         step = max(1, len(some) // MOST_OF_UTK)
         yield f"utk-{name}", "train/utk", some[::step][:MOST_OF_UTK], False
-
-
-def _flat(folder: Path) -> list[Picture]:
-    """The pictures of a folder, by name."""
-    return [
-        Picture(path.name, path)
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in images.SUFFIXES
-    ]
 
 
 def documents(channels: Sequence[str], persons: int) -> Callable[[Bench], Values]:

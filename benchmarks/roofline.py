@@ -20,7 +20,7 @@ from renzheng import Verifier
 from renzheng._support.cpu import cores
 from renzheng.evaluation.speed.rates import Rates
 from renzheng.evaluation.speed.scenes import scene
-from renzheng.models.runtime import installed
+from renzheng.models.runtime import is_installed
 
 SIZES = ((640, 480), (1280, 720))
 
@@ -40,7 +40,7 @@ def main() -> None:
     console = Console()
     scenes = [scene(*size) for size in SIZES]
     console.print(f"pictures: {scenes[0].what}")
-    for backend in filter(installed, arguments.backend.split(",")):
+    for backend in filter(is_installed, arguments.backend.split(",")):
         for threads in sorted({int(n) for n in arguments.threads.split(",")}):
             verifier = Verifier(threads=threads, backend=backend)
             rates = Rates(threads)

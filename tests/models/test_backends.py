@@ -21,14 +21,14 @@ from renzheng.models.runtime import (
     BACKENDS,
     VARIABLE,
     Network,
-    chosen,
+    choose_backend,
     compiled,
-    installed,
+    is_installed,
     network,
 )
 
 without_openvino = pytest.mark.skipif(
-    not installed("openvino"), reason="needs OpenVINO: pip install 'renzheng[openvino]'"
+    not is_installed("openvino"), reason="needs OpenVINO: pip install 'renzheng[openvino]'"
 )
 each_backend = pytest.mark.parametrize(
     "backend", ["onnxruntime", pytest.param("openvino", marks=without_openvino)]
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_network_is_said_to_be_none(backend: str, tmp_path: Pa
             Network(source, backend=backend)
         named = "<bytes>" if isinstance(source, bytes) else str(source)
         assert caught.value.source == named
-    with pytest.raises(PackError, match="this one has 2"):
+    with pytest.raises(PackError, match="one input, not 2"):
         Network(model(2), backend=backend)
 
 
@@ -166,14 +166,14 @@ def test_a_file_that_is_no_network_is_said_to_be_none(backend: str, tmp_path: Pa
 def test_the_choice_is_the_argument_then_the_variable_then_onnxruntime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(network, "installed", lambda name: True)
-    assert chosen() == chosen("") == BACKENDS[0] == "onnxruntime"
+    monkeypatch.setattr(network, "is_installed", lambda name: True)
+    assert choose_backend() == choose_backend("") == BACKENDS[0] == "onnxruntime"
     monkeypatch.setenv(VARIABLE, "openvino")
-    assert chosen() == "openvino"
-    assert chosen("onnxruntime") == "onnxruntime"
+    assert choose_backend() == "openvino"
+    assert choose_backend("onnxruntime") == "onnxruntime"
     monkeypatch.setenv(VARIABLE, "abacus")
-    with pytest.raises(InvalidInput, match="RENZHENG_BACKEND: no backend is called 'abacus'"):
-        chosen()
+    with pytest.raises(InvalidInput, match="RENZHENG_BACKEND: unknown backend 'abacus'"):
+        choose_backend()
     with pytest.raises(InvalidInput, match="there are: onnxruntime, openvino"):
         Network(model(1), backend="tensorflow")
 
@@ -181,7 +181,7 @@ def test_the_choice_is_the_argument_then_the_variable_then_onnxruntime(
 def test_a_backend_that_is_not_installed_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(network, "installed", lambda name: name == "onnxruntime")
+    monkeypatch.setattr(network, "is_installed", lambda name: name == "onnxruntime")
     assert main(["verify", "a.png", "b.png", "--backend", "openvino"]) == 2
     assert "pip install 'renzheng[openvino]'" in capsys.readouterr().err
     monkeypatch.setenv(VARIABLE, "openvino")
@@ -238,11 +238,12 @@ def test_an_embedding_that_is_kept_is_kept_for_its_backend(
 
 @without_openvino
 def test_other_processes_are_told_which_it_is(portrait: np.ndarray) -> None:
-    from renzheng.apps.batch import settings as batch
+    from renzheng.apps.batch.conditions import conditions
+    from renzheng.verification.config import VerifierConfig
 
     verifier = Verifier(threads=1, backend="openvino")
-    assert batch.Settings.of(verifier).verifier().backend == "openvino"
-    assert batch.conditions(verifier)["backend"] == "openvino"
+    assert VerifierConfig.of(verifier).verifier().backend == "openvino"
+    assert conditions(verifier)["backend"] == "openvino"
     pytest.importorskip("pydantic", reason="needs renzheng[serve]")
     from renzheng.apps.service import tasks
     from renzheng.apps.service.settings import Settings

@@ -25,7 +25,7 @@ from renzheng.errors import InvalidInput, PackError
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.models.preprocessing import Preprocessing
-from renzheng.models.runtime import Network, chosen
+from renzheng.models.runtime import Network, choose_backend
 from renzheng.types import Crops, Face, Floats, Image, LivenessScore
 
 DEFAULT_LIVENESS = "minifasnet"
@@ -124,7 +124,7 @@ class Liveness:
             pack's weights have to be added first (`renzheng packs add minifasnet`).
         """
         found = packs.of_kind("liveness", pack)
-        backend = chosen(backend)
+        backend = choose_backend(backend)
         try:
             liveness = cls(
                 {

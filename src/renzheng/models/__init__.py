@@ -1,1 +1,1 @@
-"""Networks as files: the runtimes that run them, the packs they live in, how packs are made."""
+"""Networks as files: the runtimes that run them, the packs that hold them, their conversion."""

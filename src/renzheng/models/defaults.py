@@ -1,6 +1,6 @@
-"""The packs that are used where nobody names one.
+"""Names of the default packs.
 
-A module of its own, because options tell them and must not load what makes packs.
+They are apart because command-line help shows them and must not load the code of packs.
 """
 
 DEFAULT_DETECTOR = "mtcnn"

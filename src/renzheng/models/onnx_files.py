@@ -1,25 +1,25 @@
-"""Which files of weights an ONNX network names, read without onnx: importing that takes longer."""
+"""Weight files of an ONNX network, found without importing onnx, which takes longer."""
 
 from __future__ import annotations
 
 import os
 
-_LOCATION = b"\n\x08location\x12"  # in ONNX's encoding: a tensor's key for where its values lie
+_LOCATION = b"\n\x08location\x12"  # in ONNX's encoding: a tensor's key for the file of its values
 
 
 def weights(network: bytes) -> list[str] | None:
-    """The names of the files that hold weights of a network, as it writes them.
+    """Return the names of the files that hold a network's weights.
 
     Parameters
     ----------
     network
-        An ONNX file's content.
+        The content of an ONNX file.
 
     Returns
     -------
     list of str or None
-        In order, each once. None where it cannot be told: where the word stands in the file for
-        something else as well.
+        In order, each once. None if the names cannot be told, because the key's text stands in the
+        file for something else as well.
     """
     pieces = network.split(_LOCATION)[1:]
     if network.count(b"location") != len(pieces):

@@ -24,7 +24,7 @@ from renzheng.evaluation.speed.arithmetic import count
 from renzheng.evaluation.speed.inputs import by_network, record
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.throughput import Throughput, counts
-from renzheng.models.runtime import BACKENDS, VARIABLE, installed, watched
+from renzheng.models.runtime import BACKENDS, VARIABLE, is_installed, watch_calls
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_every_call_of_a_network_is_recorded_and_then_no_more(verifier: Verifier
     again = record(lambda: verifier.detect(image))
     assert [call.batch.shape for call in again] == [call.batch.shape for call in calls]
     seen: list[object] = []
-    with watched(seen.append):
+    with watch_calls(seen.append):
         verifier.detect(image)
     assert len(seen) == len(calls)
     verifier.detect(image)
@@ -180,7 +180,7 @@ def test_the_command_end_to_end(capsys: pytest.CaptureFixture[str], painted: Non
         "machine", "backends", "missing", "picture", "rates", "timings", "throughputs", "advice",
     }  # fmt: skip
     assert list(told["backends"]) == ["onnxruntime"]
-    assert told["missing"] == [name for name in BACKENDS if not installed(name)]
+    assert told["missing"] == [name for name in BACKENDS if not is_installed(name)]
     assert "painted" in told["picture"]
     assert [row["task"] for row in told["timings"]] == list(latency.TASKS)
     for row in told["timings"]:

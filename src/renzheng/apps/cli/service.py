@@ -134,7 +134,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         )
     from renzheng.apps.service import Settings, serve
     from renzheng.apps.service.settings import LOOPBACK
-    from renzheng.models.runtime import chosen
+    from renzheng.models.runtime import choose_backend
     from renzheng.verification.policy import Policy
 
     _check_place(arguments)
@@ -146,7 +146,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         liveness=arguments.liveness,
         policy=Policy(max_fmr=arguments.max_fmr),
         min_face_size=arguments.min_face_size,
-        backend=chosen(arguments.backend),
+        backend=choose_backend(arguments.backend),
         workers=arguments.workers or 0,
         queue=arguments.queue,
         max_upload=_whole(arguments.max_upload, "--max-upload", 1 << 20),

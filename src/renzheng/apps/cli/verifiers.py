@@ -44,10 +44,10 @@ def load(
     # embedding network comes first: it takes longest and does not need OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
         built = [early.submit(packs.built, each) for each in (name, packs.DEFAULT_DETECTOR)]
-        from renzheng.models.runtime import computing
+        from renzheng.models.runtime import load_backend
 
         with _uninterrupted():
-            computing(backend)
+            load_backend(backend)
         from renzheng.faces.embedding import Embedder
 
         def embedder_of(pack: packs.Pack) -> Embedder:

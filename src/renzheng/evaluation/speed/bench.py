@@ -16,7 +16,7 @@ from renzheng.evaluation.speed.advice import Advice
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.rates import Rate, Rates
 from renzheng.evaluation.speed.throughput import Throughput
-from renzheng.models.runtime import BACKENDS, chosen, installed
+from renzheng.models.runtime import BACKENDS, choose_backend, is_installed
 
 Progress = Callable[[str, int, int], None]  # name of the step, done so far, in all
 
@@ -95,7 +95,7 @@ def run(
     seconds
         About how long to measure; everything is measured at least briefly.
     progress
-        Called with the name of a step and how far it is.
+        Called with the name of a step, the number of rounds done and the number in all.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def run(
         If a backend is not installed, or a number is out of range.
     """
     cores = cpu.cores()
-    names = [chosen(name) for name in backends or filter(installed, BACKENDS)]
+    names = [choose_backend(name) for name in backends or filter(is_installed, BACKENDS)]
     many = sorted(set(threads or {1, min(4, cores), cores}))
     max_workers = cores if workers is None else workers
     if many[0] < 1 or max_workers < 0 or not 0 <= seconds < 86_400:
@@ -134,7 +134,7 @@ def run(
             "renzheng": renzheng.__version__,
         },
         backends={each.backend: each.face_models.backend_version for _, each in variants},
-        missing=tuple(name for name in BACKENDS if not installed(name)),
+        missing=tuple(name for name in BACKENDS if not is_installed(name)),
         picture=latency.scenes()[0].what,
         rates={number: (each.floating, each.integer) for number, each in rates.items()},
         timings=tuple(timings),

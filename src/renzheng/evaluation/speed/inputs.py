@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from renzheng.models.runtime import Call, Network, watched
+from renzheng.models.runtime import Call, Network, watch_calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def record(work: Callable[[], object]) -> list[Recorded]:
         with lock:
             found.append(Recorded(call.network, call.batch.copy(), call.seconds))
 
-    with watched(tell):
+    with watch_calls(tell):
         work()
     return found
 

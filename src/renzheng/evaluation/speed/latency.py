@@ -17,7 +17,7 @@ from renzheng.evaluation.speed.arithmetic import Count, Step, count
 from renzheng.evaluation.speed.inputs import record
 from renzheng.evaluation.speed.rates import Rates
 from renzheng.evaluation.speed.scenes import Scene, scene
-from renzheng.models.runtime import Call, watched
+from renzheng.models.runtime import Call, watch_calls
 from renzheng.types import Image
 from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
@@ -154,7 +154,7 @@ def measure(
             each.measure()
         for times, shares, (_, _, _, work) in zip(taken, inside, works, strict=True):
             calls: list[tuple[float, float]] = []
-            with watched(partial(_note, calls)):
+            with watch_calls(partial(_note, calls)):
                 start = time.perf_counter()
                 work()
                 times.append(time.perf_counter() - start)

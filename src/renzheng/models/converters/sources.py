@@ -81,7 +81,7 @@ class Source:
         return self.in_package
 
     def is_good(self, folder: Path) -> bool:
-        """Whether what is installed and kept is also what is wanted, by its SHA-256.
+        """Return whether the installed or kept files are the wanted ones, by their SHA-256.
 
         Another version of a package may carry another file, which is no reason to fetch nothing.
         """

@@ -1,4 +1,4 @@
-"""PReLU as a convolution, a ReLU and a sum: exact, and what onnxruntime runs fast.
+"""PReLU as a convolution, a ReLU and a sum: exact, and fast in onnxruntime.
 
 onnxruntime keeps pictures in blocks of 16 channels between convolutions, and its PReLU takes plain
 pictures and a slow, broadcasting way through them: in MobileFaceNet it costs three times as much as
@@ -7,7 +7,7 @@ all convolutions together. With slopes ``a``
     PReLU(x) = x + s * relu(c * x),    c = -|1 - a|,  s = 1 where a <= 1 and -1 elsewhere
 
 for every slope: where x >= 0 the second term is 0, and where x < 0 it is s * |1 - a| * |x|, which
-is (a - 1) * x. A factor for each channel is a depthwise 1 x 1 convolution; it takes the ReLU with
+is (a - 1) * x. A factor for each channel is a depthwise 1 x 1 convolution; the ReLU is fused into
 it, and both stay in blocks.
 
 The other exact ways were measured and are slower: two convolutions [W; -W] cost twice the
@@ -24,9 +24,9 @@ from renzheng.models.graph.onnx_graph import Graph
 
 
 def rewrite(graph: Graph) -> int:
-    """Rewrite every PReLU with constant slopes, in place; returns how many.
+    """Rewrite every PReLU with constant slopes, in place, and return the number.
 
-    A slope that all channels share makes a LeakyRelu or a Relu, which convolutions take with them.
+    A slope that all channels share becomes a LeakyRelu or a Relu, which convolutions absorb.
     """
     done = 0
     for node in [each for each in graph.nodes if each.op_type == "PRelu"]:
@@ -77,7 +77,7 @@ def _per_channel(graph: Graph, node: NodeProto, slopes: np.ndarray) -> list[Node
     more = graph.fresh(f"{made}.more")
     nodes.append(helper.make_node("Relu", [negative], [more], name=more))
     if not below.all():
-        # Costs nothing more: the sum goes into this convolution.
+        # This costs nothing more: the sum goes into this convolution.
         more = scaled(more, np.where(below, 1, -1), f"{made}.signed")
     nodes.append(helper.make_node("Add", [given, more], [made], name=node.name or made))
     return nodes

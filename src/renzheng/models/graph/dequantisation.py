@@ -1,7 +1,7 @@
-"""Weights kept in 8 bits by blocks, computed back to float once instead of at every start.
+"""Weights in 8 bits by blocks, converted to float once instead of at every start.
 
-Such a file is small, and what it computes is float all the same: nothing is gained by keeping the
-integers when a network is loaded, and the other rewrites see no weights behind them.
+Such a file is small but computes in float all the same: a loaded network gains nothing from the
+integers, and the other rewrites see no weights behind them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def as_float(model: ModelProto) -> ModelProto:
     Parameters
     ----------
     model
-        Any ONNX network; it is left as it is.
+        Any ONNX network; it is not changed.
     """
     one = ModelProto()
     one.CopyFrom(model)

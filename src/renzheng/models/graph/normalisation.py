@@ -18,8 +18,8 @@ from onnx import NodeProto, helper
 
 from renzheng.models.graph.onnx_graph import Graph, attributes, padded
 
-# Standard deviations by which a tensor may move; rounding grows by as much.
-_FARTHEST = 30.0
+# Standard deviations by which a tensor may move; rounding errors grow as much.
+_MAX_MOVE = 30.0
 
 Vector = npt.NDArray[np.float64]
 Change = tuple[NodeProto, Vector]
@@ -27,10 +27,9 @@ Change = tuple[NodeProto, Vector]
 
 @dataclass(frozen=True, eq=False)
 class _Affine:
-    """``factor * x + shift`` of every channel; `move` is shift over factor where that is safe.
+    """The map ``factor * x + shift`` of every channel; `move` is shift over factor.
 
-    `move` is None where a factor is nearly nothing beside its shift: adding the quotient to x would
-    round x away.
+    `move` is None if a factor is tiny beside its shift: adding the quotient would round x away.
     """
 
     factor: Vector
@@ -39,7 +38,7 @@ class _Affine:
 
 
 def fold(graph: Graph) -> int:
-    """Fold every normalisation and constant factor that can be, in place; returns how many."""
+    """Fold all normalisations and constant factors that can be, in place; return the number."""
     done = 0
     for node in list(graph.nodes):
         if node.op_type == "BatchNormalization":
@@ -71,12 +70,12 @@ def _affine(graph: Graph, node: NodeProto) -> _Affine | None:
         return None
     factor = gamma / np.sqrt(variance + given.get("epsilon", 1e-5))
     shift = beta - mean * factor
-    safe = bool((np.abs(beta) <= _FARTHEST * np.abs(gamma)).all() and factor.all())
+    safe = bool((np.abs(beta) <= _MAX_MOVE * np.abs(gamma)).all() and factor.all())
     return _Affine(factor, shift, shift / factor if safe else None)
 
 
 def _factor(graph: Graph, node: NodeProto) -> _Affine | None:
-    """A convolution's output times a constant, for each channel or for all."""
+    """Return the affine map of a convolution's output times a constant, per channel or for all."""
     source = graph.producer(node.input[0])
     values = graph.constant(node, 1)
     if values is None or source is None or source.op_type != "Conv":
@@ -104,7 +103,7 @@ def _into_producer(graph: Graph, node: NodeProto, affine: _Affine) -> bool:
 
 
 def _into_product(graph: Graph, node: NodeProto, affine: _Affine) -> bool:
-    """Into the matrix product behind, with nothing or a Flatten between."""
+    """Fold into the matrix product behind, with nothing or a Flatten between."""
     through = graph.only_consumer(node.output[0])
     product = through
     if through is not None and through.op_type == "Flatten":
@@ -155,7 +154,7 @@ def _into_convolutions(graph: Graph, node: NodeProto, affine: _Affine) -> bool:
 
 
 def _moved(graph: Graph, tensor: str, move: Vector, but: NodeProto) -> list[Change] | None:
-    """What to add to whose bias so that `tensor` moves and nobody but one node notices."""
+    """Return the additions to biases that move `tensor` so that only one node sees it."""
     source = graph.producer(tensor)
     if source is None or tensor in graph.outputs:
         return None
@@ -167,7 +166,7 @@ def _moved(graph: Graph, tensor: str, move: Vector, but: NodeProto) -> list[Chan
         if summand is not None:
             changes.append((summand, move))
         else:
-            # PReLU's sum: what it is the PReLU of moves with it.
+            # PReLU's sum: its input moves with it.
             deeper = (_moved(graph, each, move, source) for each in source.input)
             found = next((each for each in deeper if each is not None), None)
             if found is None:
@@ -193,7 +192,7 @@ def _moved(graph: Graph, tensor: str, move: Vector, but: NodeProto) -> list[Chan
 
 
 def _own_summand(graph: Graph, node: NodeProto) -> NodeProto | None:
-    """A convolution that nobody but this sum takes."""
+    """Return a convolution whose output goes into this sum alone."""
     for name in node.input:
         source = graph.producer(name)
         if source is None or source.op_type != "Conv" or not _adjustable(graph, source):
@@ -204,7 +203,7 @@ def _own_summand(graph: Graph, node: NodeProto) -> NodeProto | None:
 
 
 def _adjustable(graph: Graph, node: NodeProto) -> bool:
-    """Whether a node is linear with weights and bias that may be changed."""
+    """Return whether a node is linear with weights and bias that may be changed."""
     weight = graph.constant(node, 1)
     if weight is None or (len(node.input) > 2 and graph.constant(node, 2) is None):
         return False
@@ -218,7 +217,7 @@ def _adjustable(graph: Graph, node: NodeProto) -> bool:
 
 
 def _weight(graph: Graph, node: NodeProto) -> npt.NDArray[np.float64]:
-    """A convolution's weights (out, in, h, w) or a product's (in, out), in double precision."""
+    """Return a convolution's weights (out, in, h, w) or a product's (in, out), in float64."""
     weight = graph.constant(node, 1)
     assert weight is not None
     turned = node.op_type == "Gemm" and attributes(node).get("transB", 0)
@@ -233,9 +232,9 @@ def _bias(graph: Graph, node: NodeProto, length: int) -> Vector:
 
 
 def _set(graph: Graph, node: NodeProto, weight: np.ndarray, bias: Vector | None) -> None:
-    """Give a linear node other weights, and another bias if there is one to give."""
+    """Give a linear node other weights, and another bias unless that is None."""
     if node.op_type != "Conv":
-        # Whatever it was, it becomes a Gemm with plain weights.
+        # Any product becomes a Gemm with plain weights.
         node.op_type = "Gemm"
         del node.attribute[:]
         node.attribute.extend([helper.make_attribute("transB", 0)])
@@ -255,14 +254,14 @@ def _shift(graph: Graph, node: NodeProto, difference: Vector) -> None:
 
 
 def _through(graph: Graph, node: NodeProto, move: Vector) -> Vector:
-    """What an unpadded convolution makes of the same vector everywhere."""
+    """Return the output of an unpadded convolution of the same vector at every place."""
     weight = _weight(graph, node)
     moved: Vector = (weight * _of_inputs(node, weight, move)).sum(axis=(1, 2, 3))
     return moved
 
 
 def _of_inputs(node: NodeProto, weight: np.ndarray, values: Vector) -> np.ndarray:
-    """Values of input channels, (out, in, 1, 1) as the convolution's groups take them."""
+    """Return values of input channels as (out, in, 1, 1), by the convolution's groups."""
     groups = attributes(node).get("group", 1)
     rows = np.repeat(values.reshape(groups, -1), len(weight) // groups, axis=0)
     return rows[:, :, None, None]

@@ -33,12 +33,12 @@ class Graph:
     Parameters
     ----------
     model
-        Is left as it is.
+        The model; it is not changed.
 
     Attributes
     ----------
     nodes
-        In an order in which they can run.
+        The nodes, in an order in which they can run.
     constants
         Weights and other constants by name.
     """
@@ -68,7 +68,7 @@ class Graph:
         }
 
     def _constant_of(self, node: NodeProto) -> Array | None:
-        """What a node always gives; torch's exporter shares equal weights through Identity."""
+        """Return a node's constant output; torch's exporter shares weights through Identity."""
         if node.op_type == "Identity":
             return self.constants.get(node.input[0])
         if node.op_type == "Constant" and node.attribute[0].name == "value":
@@ -77,51 +77,51 @@ class Graph:
         return None
 
     def constant(self, node: NodeProto, place: int) -> Array | None:
-        """A node's input, if it is there and constant."""
+        """Return a node's input if it exists and is constant."""
         if place >= len(node.input):
             return None
         return self.constants.get(node.input[place])
 
     def add_constant(self, value: Array, hint: str) -> str:
-        """Keep a constant under a name that nothing bears."""
+        """Add a constant under a new name, and return the name."""
         name = self.fresh(hint)
         self.constants[name] = np.ascontiguousarray(value)
         return name
 
     def fresh(self, hint: str) -> str:
-        """A tensor's name that nothing bears."""
+        """Return a new name for a tensor."""
         self._fresh += 1
         return f"{hint}#{self._fresh}"
 
     def rank(self, tensor: str) -> int | None:
-        """How many axes a tensor of the model as given has; None where that is not known."""
+        """Return the number of a tensor's axes in the original model; None if it is unknown."""
         return self._ranks.get(tensor)
 
     def producer(self, tensor: str) -> NodeProto | None:
-        """The node that gives a tensor; None for inputs and constants."""
+        """Return the node that produces a tensor; None for inputs and constants."""
         return next((node for node in self.nodes if tensor in node.output), None)
 
     def consumers(self, tensor: str) -> list[NodeProto]:
-        """The nodes that take a tensor, once each."""
+        """Return the nodes that consume a tensor, once each."""
         return [node for node in self.nodes if tensor in node.input]
 
     def only_consumer(self, tensor: str) -> NodeProto | None:
-        """The one node that takes a tensor, where there is one and no output shows it."""
+        """Return the only node that consumes a tensor; None if there are others or it is output."""
         found = self.consumers(tensor)
         once = len(found) == 1 and tensor not in self.outputs
         return found[0] if once and list(found[0].input).count(tensor) == 1 else None
 
     def replace(self, node: NodeProto, others: Sequence[NodeProto]) -> None:
-        """Put other nodes in a node's place."""
+        """Replace a node with other nodes."""
         place = next(i for i, each in enumerate(self.nodes) if each is node)
         self.nodes[place : place + 1] = others
 
     def bypass(self, node: NodeProto) -> None:
-        """Take a node of one input and one output out: who took its output takes its input."""
+        """Remove a node of one input and one output: its consumers take its input."""
         given, made = node.input[0], node.output[0]
         self.replace(node, [])
         if made in self.outputs:
-            # The output's name is a promise; the tensor before bears it from here on.
+            # The output keeps its name; the tensor before gets it.
             given, made = made, given
             source = self.producer(made)
             assert source is not None
@@ -132,12 +132,12 @@ class Graph:
                     other.input[i] = given
 
     def model(self) -> ModelProto:
-        """The model as edited, checked.
+        """Return the edited model, checked.
 
         Raises
         ------
         PackError
-            If it is no valid ONNX.
+            If it is not valid ONNX.
         """
         used = {name for node in self.nodes for name in node.input} | self.outputs
         model = ModelProto()
@@ -157,7 +157,7 @@ class Graph:
 
 
 def branches(model: ModelProto) -> bool:
-    """Whether nodes hold graphs of their own (If, Loop), whose use of tensors is not looked at."""
+    """Return whether nodes hold graphs (If, Loop), whose use of tensors is not tracked."""
     return any(
         each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
         for node in model.graph.node
@@ -171,7 +171,7 @@ def read(path: Path) -> ModelProto:
     Raises
     ------
     PackError
-        If it is none.
+        If the file cannot be read as ONNX.
     """
     try:
         return onnx.load(path)
@@ -180,10 +180,10 @@ def read(path: Path) -> ModelProto:
 
 
 def write(model: ModelProto, path: Path) -> None:
-    """Write a network to a file, and its weights to one beside it, of the suffix ``.weights``.
+    """Write a network to a file, and its weights to one beside it with the suffix ``.weights``.
 
-    onnxruntime maps a file of weights into memory as it is. Weights inside the network it reads,
-    parses and copies: for dlib's ResNet that took a comparison 16 ms more, and its process 24 MB.
+    onnxruntime maps a file of weights into memory. Weights inside the network it reads, parses and
+    copies: for dlib's ResNet that cost a comparison 16 ms and its process 24 MB.
     """
     weights = path.with_suffix(".weights")
     weights.unlink(missing_ok=True)  # onnx appends to what is there
@@ -192,12 +192,12 @@ def write(model: ModelProto, path: Path) -> None:
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
-    """A node's attributes by name."""
+    """Return a node's attributes by name."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
 
 def padded(convolution: NodeProto) -> bool:
-    """Whether a convolution sees anything beyond the edge of its input."""
+    """Return whether a convolution pads its input."""
     given = attributes(convolution)
     return given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or any(
         given.get("pads", ())

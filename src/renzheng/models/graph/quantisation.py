@@ -1,9 +1,9 @@
-"""A network in 8 bits: activations as unsigned, weights as signed integers, scales from real crops.
+"""Networks in 8 bits: activations as unsigned, weights as signed integers, scales from real crops.
 
 Static quantisation in the QDQ form of ONNX, which onnxruntime runs in integers throughout and any
-runtime can run. What was measured, and why it is done so (docs/quantising.md):
+runtime can run. The choices, with the measurements in docs/quantising.md:
 
-- Ranges are the least and the greatest that a few hundred crops give. A range that clips the tails
+- Ranges are the least and the greatest values on a few hundred crops. A range that clips the tails
   has a smaller mean error and a greater one on the odd picture, and the odd picture decides.
 - Activations are unsigned: a ReLU then costs nothing, and x86's instruction multiplies unsigned by
   signed. Signed ones are up to five times as slow.
@@ -49,24 +49,21 @@ def quantise(model: ModelProto, batches: Batches, *, full_range: bool = False) -
     Parameters
     ----------
     model
-        One input of float32 (n, ...), one output of float32 (n, d).
+        A network with one input, float32 (n, ...), and one output, float32 (n, d); it is not
+        changed.
     batches
-        Gives, each time it is called, what the network will see: a few hundred crops, prepared.
+        A function that returns the network's typical inputs at each call: a few hundred crops,
+        prepared.
     full_range
-        Whether weights use all 8 bits: a little more exact, and wrong on processors that have no
+        Whether weights use all 8 bits: a little more exact, and wrong on processors without an
         8-bit dot product (x86 before VNNI).
-
-    Returns
-    -------
-    ModelProto
-        Another model; the one given is left as it is.
 
     Raises
     ------
     PackError
         If onnxruntime cannot quantise the network.
     InvalidInput
-        If the network is quantised already, too old a file, or `batches` gives none.
+        If the network is quantised already or too old a file, or `batches` returns none.
     """
     check(model)
     with tempfile.TemporaryDirectory() as scratch, _quiet():
@@ -101,19 +98,19 @@ def quantise(model: ModelProto, batches: Batches, *, full_range: bool = False) -
 
 
 def measure(model: ModelProto, batches: Batches) -> dict[str, Range]:
-    """The least and the greatest value of every tensor, 0 included.
+    """Return the least and the greatest value of every tensor, 0 included.
 
     Parameters
     ----------
     model
-        With the shapes of its tensors.
+        A network with the shapes of its tensors.
     batches
-        As for `quantise`.
+        See `quantise`.
 
     Raises
     ------
     InvalidInput
-        If there is no batch, or a tensor is not finite.
+        If there are no batches, or a tensor is not finite.
     """
     shown = ModelProto()
     shown.CopyFrom(shape_inference.infer_shapes(model))
@@ -131,7 +128,7 @@ def measure(model: ModelProto, batches: Batches) -> dict[str, Range]:
         greatest = np.maximum(greatest, [value.max() for value in values])
         seen += len(batch)
     if not seen:
-        raise InvalidInput("quantising needs crops to measure ranges on")
+        raise InvalidInput("there are no crops to measure ranges on")
     if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
         raise InvalidInput("the network gives values that are not finite")
     return {
@@ -141,7 +138,7 @@ def measure(model: ModelProto, batches: Batches) -> dict[str, Range]:
 
 
 def is_quantised(model: ModelProto) -> bool:
-    """Whether a network has 8-bit operators already."""
+    """Return whether a network has 8-bit operators already."""
     return any(
         "QuantizeLinear" in node.op_type or node.op_type.startswith(("QLinear", "ConvInteger"))
         for node in model.graph.node
@@ -149,7 +146,7 @@ def is_quantised(model: ModelProto) -> bool:
 
 
 def check(model: ModelProto) -> None:
-    """Refuse, before any work, what cannot be quantised.
+    """Make sure, before any work, that a network can be quantised.
 
     Raises
     ------
@@ -161,20 +158,20 @@ def check(model: ModelProto) -> None:
     if branches(model):
         raise InvalidInput(
             "the network has branches (If, Loop)",
-            remedy="export it anew for a fixed size of pictures",
+            remedy="export it again for a fixed size of pictures",
         )
     if len(model.graph.input) != 1 and len(model.graph.input) != 1 + len(model.graph.initializer):
-        raise InvalidInput(f"a network of one input is wanted, not of {len(model.graph.input)}")
+        raise InvalidInput(f"the network must have one input, not {len(model.graph.input)}")
     version = max((each.version for each in model.opset_import if each.domain == ""), default=0)
     if version < _OPSET:
         raise InvalidInput(
             f"the network is written in ONNX operator set {version}; 8 bits need {_OPSET} or later",
-            remedy=f"export it anew with opset_version={_OPSET} or more",
+            remedy=f"export it again with opset_version={_OPSET} or more",
         )
 
 
 def _linear_only(model: ModelProto) -> ModelProto:
-    """Normalisations that no neighbour took become depthwise convolutions, which have 8 bits."""
+    """Turn normalisations that no neighbour absorbed into depthwise convolutions for 8 bits."""
     graph = Graph(model)
     for node in [each for each in graph.nodes if each.op_type == "BatchNormalization"]:
         values = [graph.constant(node, i) for i in range(1, 5)]
@@ -202,7 +199,7 @@ def _linear_only(model: ModelProto) -> ModelProto:
 
 
 def _kept(model: ModelProto) -> list[str]:
-    """The nodes that stay in float: the last product and what leads from a pooling to it."""
+    """Return the nodes that stay in float: the last product, back to the pooling before it."""
     graph = Graph(model)
     whole = sum(value.size for value in graph.constants.values())
     tensor, nodes = model.graph.output[0].name, []
@@ -222,7 +219,7 @@ def _kept(model: ModelProto) -> list[str]:
 
 
 def _bare_output(model: ModelProto) -> ModelProto:
-    """Without the rounding of the output to 8 bits, which saves nothing."""
+    """Remove the rounding of the output to 8 bits, which saves nothing."""
     graph = Graph(model)
     for name in list(graph.outputs):
         last = graph.producer(name)
@@ -243,7 +240,7 @@ def _overrides(ranges: dict[str, Range]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _reader(quantization: Any, model: ModelProto, batches: Batches) -> Any:
-    """One crop: onnxruntime wants to measure for itself before it is told otherwise."""
+    """Return a reader of one crop: onnxruntime insists on measuring something itself."""
     first = next(iter(batches()))[:1]
     name = model.graph.input[0].name
 
@@ -259,7 +256,7 @@ def _reader(quantization: Any, model: ModelProto, batches: Batches) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """onnxruntime's quantiser tells the root logger what it thinks of every file."""
+    """Silence onnxruntime's quantiser, which logs remarks on every file at the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

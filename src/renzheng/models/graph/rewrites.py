@@ -1,4 +1,4 @@
-"""All exact rewrites of a network, in the order in which each helps the next."""
+"""All exact rewrites of a network, in an order in which each helps the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from renzheng.models.graph.onnx_graph import Graph, branches
 
 
 def faster(model: ModelProto) -> ModelProto:
-    """The same function as plain ONNX that onnxruntime runs faster.
+    """Return an equivalent network that onnxruntime runs faster.
 
     Weights in blocks of 8 bits become floats, PReLU becomes operators that stay in onnxruntime's
     blocked layout, and batch normalisation goes into its neighbours. Outputs differ by rounding
@@ -18,17 +18,13 @@ def faster(model: ModelProto) -> ModelProto:
     Parameters
     ----------
     model
-        Any ONNX network; what is not understood is left as it is, as is one with If or Loop.
-
-    Returns
-    -------
-    ModelProto
-        The one given is left as it is.
+        Any ONNX network; it is not changed. Unknown parts stay, and so does a network with If or
+        Loop.
 
     Raises
     ------
     PackError
-        If the result is no valid ONNX: a defect.
+        If the result is not valid ONNX, which is a defect.
     """
     if branches(model):
         return model

@@ -1,8 +1,7 @@
-"""One network file behind a runtime of the user's choice. No vision here.
+"""Networks behind a runtime of the user's choice, without any vision.
 
-Each runtime is a module of its own, and loads only where it is asked for: onnxruntime is the
-default, OpenVINO an extra. They compute the same to about 1e-6; which one is faster depends on the
-processor.
+Each runtime is a module of its own and loads only on demand: onnxruntime is the default, OpenVINO
+an extra. Their outputs agree to about 1e-6; which one is faster depends on the processor.
 """
 
 from renzheng.models.runtime.network import (
@@ -10,10 +9,10 @@ from renzheng.models.runtime.network import (
     VARIABLE,
     Call,
     Network,
-    chosen,
-    computing,
-    installed,
-    watched,
+    choose_backend,
+    is_installed,
+    load_backend,
+    watch_calls,
 )
 
 __all__ = [
@@ -21,8 +20,8 @@ __all__ = [
     "VARIABLE",
     "Call",
     "Network",
-    "chosen",
-    "computing",
-    "installed",
-    "watched",
+    "choose_backend",
+    "is_installed",
+    "load_backend",
+    "watch_calls",
 ]

@@ -1,6 +1,6 @@
 """Networks as a runtime has compiled them, kept so that the next process starts sooner.
 
-Nothing here is needed: what is missing, damaged, old or cannot be written is compiled again.
+Nothing depends on these files: a missing, damaged or old one is compiled again.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from renzheng.models import onnx_files
 
 _LAYOUT = b"renzheng compiled 1\n"
 _DIGEST = hashlib.sha256().digest_size
-_UNUSED_FOR_S = 60 * 86400.0  # then the network or the runtime is another one by now
+_UNUSED_FOR_S = 60 * 86400.0  # by then the network or the runtime has been replaced
 
 
 def folder() -> Path:
-    """Beside the built packs; ``$RENZHENG_CACHE`` overrides the platform's cache folder."""
+    """Return the folder of compiled networks; ``$RENZHENG_CACHE`` overrides the platform's."""
     return files.cache_folder() / "compiled"
 
 
 def place(model: Path, *conditions: str) -> Path | None:
-    """Where a network is kept; None if its weights lie in other files that cannot be told.
+    """Return a compiled network's path; None if its weights lie in unknown files.
 
     Parameters
     ----------
     model
         The ONNX file; files of weights that it names are part of it.
     conditions
-        What the compiled network depends on besides.
+        Everything else that the compiled network depends on.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def place(model: Path, *conditions: str) -> Path | None:
     digest = hashlib.sha256(hashlib.sha256(content).digest())
     for name in names:
         weights = model.parent / name
-        # A pipe or a device would be read without end, and runtimes read beside the network alone.
+        # A pipe or a device has no end, and runtimes only read files beside the network.
         if Path(name).name != name or not weights.is_file():
             return None
         digest.update(bytes.fromhex(files.sha256(weights)))
@@ -57,7 +57,7 @@ def place(model: Path, *conditions: str) -> Path | None:
 
 
 def read(path: Path) -> bytes | None:
-    """What is kept there, or None if that is nothing or not what was written."""
+    """Return the compiled network; None if the file is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -71,7 +71,7 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, kept: bytes) -> None:
-    """Keep it, whole or not at all, readable by its owner only."""
+    """Write a compiled network, whole or not at all, readable by its owner only."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -86,7 +86,7 @@ def write(path: Path, kept: bytes) -> None:
 
 
 def _sweep(kept: Path) -> None:
-    """Remove what nothing uses any more, and what killed processes left."""
+    """Remove files that are no longer used, and those that killed processes left."""
     for path in kept.glob("*.bin"):
         with contextlib.suppress(OSError):
             age = time.time() - path.stat().st_mtime

@@ -1,4 +1,4 @@
-"""A network, whatever computes it."""
+"""A network, independent of the runtime that computes it."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ BACKENDS = ("onnxruntime", "openvino")  # the default first
 VARIABLE = "RENZHENG_BACKEND"
 
 
-def chosen(backend: str | None = None) -> str:
-    """The backend of this name; by default ``$RENZHENG_BACKEND``, and onnxruntime without it.
+def choose_backend(backend: str | None = None) -> str:
+    """Return the backend's name; by default ``$RENZHENG_BACKEND``, or else onnxruntime.
 
     Raises
     ------
     InvalidInput
-        If there is none of that name, or it is not installed.
+        If the name is unknown, or the backend is not installed.
     """
     source = None if backend else VARIABLE
     name = backend or os.environ.get(VARIABLE) or BACKENDS[0]
     if name not in BACKENDS:
         raise InvalidInput(
-            f"no backend is called {name!r}",
+            f"unknown backend {name!r}",
             source=source,
             remedy=f"there are: {', '.join(BACKENDS)}",
         )
-    if not installed(name):
+    if not is_installed(name):
         raise InvalidInput(
             f"the backend {name} is not installed",
             source=source,
@@ -52,27 +52,27 @@ def chosen(backend: str | None = None) -> str:
     return name
 
 
-def installed(backend: str) -> bool:
-    """Whether a backend's package is there; nothing is loaded."""
+def is_installed(backend: str) -> bool:
+    """Return whether a backend's package is installed; nothing is loaded."""
     return importlib.util.find_spec(backend) is not None
 
 
-def computing(backend: str | None = None) -> ModuleType:
-    """The module of a backend, loaded.
+def load_backend(backend: str | None = None) -> ModuleType:
+    """Load a backend's module.
 
     Raises
     ------
     InvalidInput
-        As `chosen`.
+        See `choose_backend`.
     """
-    # Each takes a moment to load and megabytes to keep: only the one that is asked for.
-    return importlib.import_module(f"renzheng.models.runtime.with_{chosen(backend)}")
+    # Each takes a moment to load and megabytes to keep: only the one in use is loaded.
+    return importlib.import_module(f"renzheng.models.runtime.with_{choose_backend(backend)}")
 
 
 class Network:
     """An ONNX network with one input.
 
-    Calls are safe from several threads at once, and repeat bit for bit.
+    Calls are safe from several threads at once, and repeatable bit for bit.
 
     Parameters
     ----------
@@ -81,26 +81,26 @@ class Network:
     threads
         Threads per call; by default the runtime takes one per core.
     calls
-        How many calls are to run at a time where `threads` is given; more than that may wait.
+        The number of calls to run at a time where `threads` is given; further ones may wait.
     backend
-        What computes it, one of `BACKENDS`; by default as `chosen` says.
+        The runtime, one of `BACKENDS`; see `choose_backend` for the default.
     wait
-        Whether it is loaded before anything else goes on; otherwise the first call waits, and
-        raises what loading it raised.
+        Whether to load the network now; otherwise it loads in the background, the first call
+        waits for it and raises its errors.
 
     Attributes
     ----------
     backend, version
-        What computes it.
+        The runtime's name and version.
     path
-        The file, or None where there was none.
+        The file, or None for a network given as bytes.
 
     Raises
     ------
     PackError
-        If the file is no network that the runtime can run.
+        If the runtime cannot run the file.
     InvalidInput
-        If there is no such backend, or it is not installed.
+        If the backend is unknown, or not installed.
     """
 
     def __init__(
@@ -112,9 +112,9 @@ class Network:
         backend: str | None = None,
         wait: bool = True,
     ):
-        self.backend = chosen(backend)
+        self.backend = choose_backend(backend)
         self.path = None if isinstance(model, bytes) else model
-        module = computing(self.backend)
+        module = load_backend(self.backend)
         self.version: str = module.VERSION
         if wait:
             self._run: Run = module.load(model, threads, calls)
@@ -122,7 +122,7 @@ class Network:
             self._run = _later(lambda: module.load(model, threads, calls))
 
     def __call__(self, batch: Array) -> list[Array]:
-        """All outputs for one batch, in the network's order; arrays of the caller's own."""
+        """Return all outputs for one batch, in the network's order, in arrays of the caller's."""
         if not _watchers:
             return self._run(np.ascontiguousarray(batch))
         start = time.perf_counter()
@@ -147,11 +147,11 @@ class Call:
     Attributes
     ----------
     network
-        Which.
+        The network that was called.
     batch
-        What it was given; to be copied by whoever keeps it.
+        Its input; copy it to keep it.
     seconds
-        How long it took, where other threads may have been at work as well.
+        The duration; other threads may have been working as well.
     """
 
     network: Network
@@ -164,8 +164,8 @@ _watchers_lock = threading.Lock()
 
 
 @contextmanager
-def watched(tell: Callable[[Call], None]) -> Iterator[None]:
-    """Be told of every call of every network, from the thread that makes it: to measure."""
+def watch_calls(tell: Callable[[Call], None]) -> Iterator[None]:
+    """Call `tell` after every call of every network, in the calling thread: to measure."""
     global _watchers
     with _watchers_lock:
         _watchers = (*_watchers, tell)
