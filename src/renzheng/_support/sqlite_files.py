@@ -18,7 +18,7 @@ _MAX_VARIABLES = 500  # in one SQL statement; SQLite's own limit was 999 for lon
 class SqliteFile:
     """An open SQLite file, closed at the end of a ``with`` statement.
 
-    A subclass says in `_failure` what an error of SQLite means.
+    A subclass turns SQLite's errors into its own in `_failure`.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class SqliteFile:
         self._base.close()
 
     def _failure(self, error: Exception) -> RenzhengError:
-        """Return the error that tells the user of one of SQLite's."""
+        """Return the error to raise for an error of SQLite."""
         raise NotImplementedError
 
     @contextmanager

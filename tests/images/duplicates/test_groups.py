@@ -62,9 +62,8 @@ def test_a_version_is_found_through_another_one() -> None:
 def test_only_close_candidates_of_members_are_looked_at() -> None:
     made = Made(3, near={(0, 1), (1, 2)}, true={(0, 1), (1, 2), (0, 2)})
     assert group_around_best(3, made.near, made.verify, 13)[0][0][1].keys() == {1, 2}
-    assert group_around_best(3, made.near, made.verify, 12)[0][0][1].keys() == {
-        1
-    }  # 1 and 2 are 13 bits apart
+    # 1 and 2 are 13 bits apart
+    assert group_around_best(3, made.near, made.verify, 12)[0][0][1].keys() == {1}
 
 
 def test_what_the_best_leaves_out_may_found_a_group() -> None:

@@ -7,6 +7,7 @@ landmarks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from renzheng.faces.quality.interface import Measure, clamped, sigmoid
@@ -52,39 +53,33 @@ _room = partial(
     document_remedy="take in the whole portrait, with its frame",
 )
 
+
+def _to_the(side: str, value: Callable[[View], float]) -> Measure:
+    return _room(
+        name=f"{side}ward_crop_of_the_face_image",
+        title=f"Room on the {side}",
+        standard=True,
+        explanation=f"Room on the picture's {side}, in distances between the eyes; 0.9 is just "
+        "enough.",
+        value=value,
+        component=partial(component, centre=0.9),
+    )
+
+
+def _vertical(side: str, value: Callable[[View], float], enough: float) -> Measure:
+    return _room(
+        name=f"margin_{side}_of_the_face_image",
+        title=f"Room {side}",
+        explanation=f"Room {side} the eyes, in distances from the eyes to the chin; {enough} is "
+        "just enough for a portrait, and comparing does not need that.",
+        value=value,
+        component=partial(component, centre=enough),
+    )
+
+
 MEASURES = (
-    _room(
-        name="leftward_crop_of_the_face_image",
-        title="Room on the left",
-        standard=True,
-        explanation="Room on the picture's left, in distances between the eyes; 0.9 is just "
-        "enough.",
-        value=leftward,
-        component=partial(component, centre=0.9),
-    ),
-    _room(
-        name="rightward_crop_of_the_face_image",
-        title="Room on the right",
-        standard=True,
-        explanation="Room on the picture's right, in distances between the eyes; 0.9 is just "
-        "enough.",
-        value=rightward,
-        component=partial(component, centre=0.9),
-    ),
-    _room(
-        name="margin_above_of_the_face_image",
-        title="Room above",
-        explanation="Room above the eyes, in distances from the eyes to the chin; 1.4 is just "
-        "enough for a portrait, and comparing does not need that.",
-        value=above,
-        component=partial(component, centre=1.4),
-    ),
-    _room(
-        name="margin_below_of_the_face_image",
-        title="Room below",
-        explanation="Room below the eyes, in distances from the eyes to the chin; 1.8 is just "
-        "enough for a portrait, and comparing does not need that.",
-        value=below,
-        component=partial(component, centre=1.8),
-    ),
+    _to_the("left", leftward),
+    _to_the("right", rightward),
+    _vertical("above", above, 1.4),
+    _vertical("below", below, 1.8),
 )

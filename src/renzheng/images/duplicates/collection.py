@@ -139,9 +139,9 @@ def survey(
         waiting.flush()
     tell()
     found.known = store.known(list(dict.fromkeys(digests.values())))
-    told = {unread.path for unread in found.unread}
+    reported = {unread.path for unread in found.unread}
     for path in listing.paths:
-        if path not in digests or path in told:
+        if path not in digests or path in reported:
             continue
         known = found.known.get(digests[path])
         if known is None:
