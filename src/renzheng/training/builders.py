@@ -35,11 +35,12 @@ def build_sampler(recipe: Recipe, source: Source) -> Sampler:
     InvalidInput
         If the source has too few pictures, or batches cannot be shared among the processes.
     """
-    labels, batch, sampler = np.asarray(source.labels), recipe.batch, None
+    labels, batch, seed = np.asarray(source.labels), recipe.batch, recipe.run.seed
+    sampler: Sampler
     if batch.people:
-        sampler = PKSampler(labels, batch.people, batch.pictures, recipe.run.seed, batch.singles)
+        sampler = PKSampler(labels, batch.people, batch.pictures, seed, batch.singles)
     else:
-        sampler = ShuffledSampler(len(labels), batch.size, recipe.run.seed)
+        sampler = ShuffledSampler(len(labels), batch.size, seed)
     if sampler.batch % distributed.world_size():
         raise InvalidInput(
             f"a batch of {sampler.batch} pictures cannot be divided among "

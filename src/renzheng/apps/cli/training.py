@@ -10,9 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renzheng.apps.cli import options, terminal
+
+if TYPE_CHECKING:
+    from renzheng.training.prepare import PreparedCrops, Settings
+    from renzheng.training.recipe import Recipe
 
 _TRAIN = """\
 Train a network on your own pictures, from folders of faces to a pack that `renzheng verify` uses:
@@ -21,7 +25,7 @@ Train a network on your own pictures, from folders of faces to a pack that `renz
 
 does all of it; step by step it is
 
-  renzheng train prepare RAW CROPS                  find, align and cut the faces
+  renzheng train prepare RAW CROPS                  detect, align and cut the faces
   renzheng train run recipes/resnet-softmax-center.toml --out RUN 'data.sources=["CROPS"]'
   renzheng train export RUN --pack MY-PACK          a pack, calibrated and checked
   renzheng verify --pack MY-PACK ID_PHOTO LIVE_PHOTO
@@ -29,43 +33,42 @@ does all of it; step by step it is
 It needs torch: pip install 'renzheng[train]'.
 """
 _PREPARE = """\
-Find, align and cut the face of every picture of RAW (one folder for each person, or a CSV table
-with `picture` and `person`), in parallel. An interrupted run goes on where it stopped. What gave no
-crop is listed with its reason in CROPS/dropped.csv.
+Detect, align and cut the face of every picture of RAW (one folder for each person, or a CSV table
+with `picture` and `person`), in parallel. An interrupted run goes on where it stopped. Pictures
+that gave no crop are listed with the reason in CROPS/dropped.csv.
 """
 _RUN = """\
 Train as a recipe says. Any key of the recipe can be set here: optimiser.learning_rate=0.01,
 loss.0.margin=0.3, 'data.sources=["crops"]'. Checkpoints are written whole or not at all; --resume
-takes a run up at exactly the step where it stopped. With several processes:
+goes on at exactly the step where the run stopped. With several processes:
 
   torchrun --nproc-per-node 2 -m renzheng train run RECIPE --out RUN
 """
 _PACK = """\
 Cut the faces of PEOPLE and OTHERS (one folder for each person in either), train on PEOPLE as the
-recipe says, measure on OTHERS, and write the pack, its false match rates fitted on half of OTHERS
+recipe says, measure on OTHERS, and write the pack, with false match rates fitted on half of OTHERS
 and tested on the other half. The same command goes on where an interrupted one stopped.
 """
 _EXPORT = """\
-Write the best network of a run as a pack: exported to ONNX, held against torch on real crops, its
+Write the best network of a run as a pack: exported to ONNX, compared with torch on real crops, with
 false match rates fitted on people whom it was not trained on, half of whom are held out to test on.
 """
 
 
 def register(commands: Any) -> None:
-    """Add the command and its parts."""
-    train = commands.add_parser(
-        "train",
-        help="train a network on your own pictures",
-        description=_TRAIN,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Add the command and its steps."""
+    train = options.add_command(
+        commands, "train", "train a network on your own pictures", description=_TRAIN
     )
-    parts = train.add_subparsers(title="steps", metavar="STEP", required=True)
+    steps = train.add_subparsers(title="steps", metavar="STEP", required=True)
 
-    shown = parts.add_parser("backbones", help="the networks to choose from, and what they cost")
-    options.add_json(shown)
-    shown.set_defaults(run=_backbones)
+    listing = options.add_command(
+        steps, "backbones", "the networks to choose from, and what they cost"
+    )
+    options.add_json(listing)
+    listing.set_defaults(run=_backbones)
 
-    prepare = _part(parts, "prepare", "cut aligned faces out of pictures", _PREPARE)
+    prepare = options.add_command(steps, "prepare", "cut aligned faces out of pictures", _PREPARE)
     prepare.add_argument("raw", type=Path, metavar="RAW")
     prepare.add_argument("crops", type=Path, metavar="CROPS")
     prepare.add_argument(
@@ -74,26 +77,24 @@ def register(commands: Any) -> None:
     prepare.add_argument(
         "--size", type=int, default=0, metavar="PX", help="side of the crops (default: template's)"
     )
-    prepare.add_argument(
-        "--min-face-size", type=int, default=20, metavar="PX", help="default: %(default)s"
-    )
-    prepare.add_argument("--root", type=Path, metavar="FOLDER", help="where a table's paths start")
-    prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    options.add_min_face_size(prepare, 20)
+    options.add_root(prepare)
+    options.add_workers(prepare)
     options.add_json(prepare)
     prepare.set_defaults(run=_prepare)
 
-    run = _part(parts, "run", "train as a recipe says", _RUN)
+    run = options.add_command(steps, "run", "train as a recipe says", _RUN)
     run.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     run.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="keys of the recipe")
     run.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     run.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    run.add_argument(
-        "--cache", type=Path, metavar="FILE", help="where a teacher's embeddings are kept"
-    )
+    run.add_argument("--cache", type=Path, metavar="FILE", help="file of a teacher's embeddings")
     options.add_json(run)
     run.set_defaults(run=_run)
 
-    whole = _part(parts, "pack", "all of it: from two folders of pictures to a pack", _PACK)
+    whole = options.add_command(
+        steps, "pack", "all steps, from two folders of pictures to a pack", _PACK
+    )
     whole.add_argument("people", type=Path, metavar="PEOPLE")
     whole.add_argument("others", type=Path, metavar="OTHERS")
     whole.add_argument("--pack", type=Path, required=True, metavar="FOLDER", help="must not exist")
@@ -105,17 +106,15 @@ def register(commands: Any) -> None:
         "--work",
         type=Path,
         metavar="FOLDER",
-        help="where crops and the run go (default: beside the pack)",
+        help="folder of the crops and the run (default: beside the pack)",
     )
     whole.add_argument("--aligned", action="store_true", help="the pictures are crops already")
-    whole.add_argument(
-        "--min-face-size", type=int, default=20, metavar="PX", help="default: %(default)s"
-    )
+    options.add_min_face_size(whole, 20)
     whole.add_argument("--terms", default="", help="the terms of the pictures, for the manifest")
     options.add_json(whole)
     whole.set_defaults(run=_pack)
 
-    export = _part(parts, "export", "write a run's network as a pack", _EXPORT)
+    export = options.add_command(steps, "export", "write a run's network as a pack", _EXPORT)
     export.add_argument("folder", type=Path, metavar="RUN")
     export.add_argument("--pack", type=Path, required=True, metavar="FOLDER", help="must not exist")
     export.add_argument("--name", help="the pack's name (default: the folder's)")
@@ -126,7 +125,7 @@ def register(commands: Any) -> None:
         help="aligned crops of people who were not trained on (default: the recipe's validation)",
     )
     export.add_argument(
-        "--terms", default="", help="the terms of the pictures it was trained on, for the manifest"
+        "--terms", default="", help="the terms of the training pictures, for the manifest"
     )
     export.add_argument(
         "--int8",
@@ -139,30 +138,21 @@ def register(commands: Any) -> None:
     export.set_defaults(run=_export)
 
 
-def _part(parts: Any, name: str, summary: str, more: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(
-        name,
-        help=summary,
-        description=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    return parser
-
-
-def _torch() -> None:
+def _check_installed() -> None:
     from importlib.util import find_spec
 
     from renzheng.errors import RenzhengError
 
-    if find_spec("torch") is None:
-        raise RenzhengError(
-            "training needs torch, which is not installed",
-            remedy="pip install 'renzheng[train]'",
-        )
+    for library in ("torch", "pydantic"):
+        if find_spec(library) is None:
+            raise RenzhengError(
+                f"training needs {library}, which is not installed",
+                remedy="pip install 'renzheng[train]'",
+            )
 
 
 def _backbones(arguments: argparse.Namespace) -> int:
-    _torch()
+    _check_installed()
     from renzheng.training.backbones import BACKBONES
 
     rows: list[dict[str, Any]] = []
@@ -200,140 +190,169 @@ def _backbones(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(arguments: argparse.Namespace, quiet: bool = False) -> int:
-    from renzheng.training import prepare
+def _prepare(arguments: argparse.Namespace) -> int:
+    from renzheng.training.prepare import Settings
 
-    workers = options.workers(arguments)
-    with terminal.progress() as tell:
-        done = prepare.prepare(
-            arguments.raw,
-            arguments.crops,
-            prepare.Settings(
-                template=arguments.template,
-                size=arguments.size,
-                min_face_size=arguments.min_face_size,
-            ),
-            root=arguments.root,
-            workers=workers,
-            progress=lambda now, whole: tell("cutting", now, whole),
-        )
-    if quiet:
-        return 0
+    crops, workers = arguments.crops, options.workers(arguments)
+    settings = Settings(arguments.template, arguments.size, arguments.min_face_size)
+    done = _cut_crops(arguments.raw, crops, settings, arguments.root, workers)
     if arguments.json:
         options.print_json({"kept": done.kept, "dropped": done.dropped})
-        return 0
-    print(f"{done.kept} crops in {arguments.crops}")
-    for reason, count in done.dropped.items():
-        print(f"dropped {count}: {reason}")
-    if done.dropped:
-        print(f"which: {arguments.crops / prepare.DROPPED}")
+    else:
+        _print_crops(done, crops)
     return 0
 
 
-def _run(arguments: argparse.Namespace, quiet: bool = False) -> int:
-    _torch()
-    from renzheng.errors import InvalidInput
-    from renzheng.training import distributed, recipe
-    from renzheng.training.trainer import LAST, Trainer
+def _cut_crops(
+    raw: Path, crops: Path, settings: Settings, root: Path | None, workers: int
+) -> PreparedCrops:
+    from renzheng.training import prepare
 
-    read = recipe.load(arguments.recipe, arguments.overrides)
-    last = arguments.out / LAST
-    if arguments.resume and not last.exists():
+    with terminal.progress() as report:
+        return prepare.prepare(
+            raw,
+            crops,
+            settings,
+            root=root,
+            workers=workers,
+            progress=lambda done, count: report("cutting", done, count),
+        )
+
+
+def _print_crops(done: PreparedCrops, crops: Path) -> None:
+    from renzheng.training.prepare import DROPPED
+
+    print(f"{done.kept} crops in {crops}")
+    for reason, count in done.dropped.items():
+        print(f"dropped {count}: {reason}")
+    if done.dropped:
+        print(f"which: {crops / DROPPED}")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    _check_installed()
+    from renzheng.errors import InvalidInput
+    from renzheng.training import recipe as recipes
+    from renzheng.training.trainer import LAST
+
+    recipe = recipes.load(arguments.recipe, arguments.overrides)
+    exists = (arguments.out / LAST).exists()
+    if arguments.resume and not exists:
         raise InvalidInput("there is no run to go on with", source=str(arguments.out))
-    if not arguments.resume and last.exists():
+    if exists and not arguments.resume:
         raise InvalidInput(
             "there is a run already",
             source=str(arguments.out),
             remedy="go on with it (--resume), or name another --out",
         )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with _shown() as (progress, tell):
-        try:
-            trainer = Trainer(
-                read, arguments.out, progress=progress, tell=tell, cache=arguments.cache
-            )
-            if distributed.rank() == 0:
-                text = json.dumps(read.to_dict(), indent=1)
-                (arguments.out / "recipe.json").write_text(text, encoding="utf-8")
-            if arguments.resume:
-                trainer.resume()
-                tell(f"going on at step {trainer.step} of {trainer.steps}")
-            done = trainer.run()
-        except KeyboardInterrupt:
-            print(
-                f"renzheng: stopped; `--resume` goes on from {last}"
-                if last.exists()
-                else "renzheng: stopped before the first checkpoint",
-                file=sys.stderr,
-            )
-            raise
-        finally:
-            distributed.stop()
-    if distributed.rank() == 0 and not quiet:
-        if arguments.json:
-            options.print_json(done)
-        else:
-            print(f"{done['steps']} steps, {done['pictures_a_second']:.0f} pictures a second")
-            if done["best_eer"] is not None:
-                print(f"best equal error rate on the people left out: {done['best_eer']:.2%}")
-            print(f"next: renzheng train export {arguments.out} --pack MY-PACK")
+    results = _train(recipe, arguments.out, resume=arguments.resume, cache=arguments.cache)
+    if not results:
+        return 0
+    if arguments.json:
+        options.print_json(results)
+        return 0
+    print(f"{results['steps']} steps, {results['pictures_a_second']:.0f} pictures a second")
+    if results["best_eer"] is not None:
+        print(f"best equal error rate on the people left out: {results['best_eer']:.2%}")
+    print(f"next: renzheng train export {arguments.out} --pack MY-PACK")
     return 0
 
 
+def _train(
+    recipe: Recipe, out: Path, *, resume: bool, cache: Path | None = None
+) -> dict[str, Any] | None:
+    """Train in a folder and return the results; None in every process but the first."""
+    from renzheng.training import distributed
+    from renzheng.training.trainer import LAST, Trainer
+
+    def interrupted() -> str:
+        if (out / LAST).exists():
+            return f"stopped; `--resume` goes on from {out / LAST}"
+        return "stopped before the first checkpoint"
+
+    out.mkdir(parents=True, exist_ok=True)
+    with _training_progress() as (progress, tell), terminal.explain_interrupt(interrupted):
+        try:
+            trainer = Trainer(recipe, out, progress=progress, tell=tell, cache=cache)
+            is_first = distributed.rank() == 0
+            if is_first:
+                text = json.dumps(recipe.to_dict(), indent=1)
+                (out / "recipe.json").write_text(text, encoding="utf-8")
+            if resume:
+                trainer.resume()
+                tell(f"going on at step {trainer.step} of {trainer.steps}")
+            results = trainer.run()
+        finally:
+            distributed.stop()
+    return results if is_first else None
+
+
 def _pack(arguments: argparse.Namespace) -> int:
-    _torch()
+    _check_installed()
+    from renzheng._support.cpu import cores
     from renzheng.datasets.training import open_source
     from renzheng.evaluation.comparisons.recalibration import check
-    from renzheng.training import backbones, recipe
+    from renzheng.training import backbones
+    from renzheng.training import recipe as recipes
+    from renzheng.training.prepare import Settings
     from renzheng.training.trainer import LAST
 
     check(arguments.pack, 0.5)
-    read = recipe.load(arguments.recipe, arguments.overrides)
     work = arguments.work or arguments.pack.with_name(f"{arguments.pack.name}-work")
-    kind = backbones.get(read.model.backbone)
-    sources = {"train": arguments.people, "validation": arguments.others}
+    pictures = {"train": arguments.people, "validation": arguments.others}
+    crops = pictures if arguments.aligned else {part: work / part for part in pictures}
+    recipe = recipes.load(
+        arguments.recipe,
+        [
+            *arguments.overrides,
+            f"data.sources=[{json.dumps(str(crops['train']))}]",
+            f"validation.source={json.dumps(str(crops['validation']))}",
+        ],
+    )
     if not arguments.aligned:
-        for part, raw in list(sources.items()):
-            sources[part] = work / part
-            arguments.raw, arguments.crops, arguments.root = raw, sources[part], None
-            arguments.template, arguments.size, arguments.workers = kind.template, 0, None
+        template = backbones.get(recipe.model.backbone).template
+        settings = Settings(template, min_face_size=arguments.min_face_size)
+        for part, raw in pictures.items():
             if not arguments.json:
                 print(f"cutting the faces of {raw}")
-            _prepare(argparse.Namespace(**{**vars(arguments), "json": False}), quiet=arguments.json)
-    both = set.intersection(*(set(open_source(path).people) for path in sources.values()))
+            done = _cut_crops(raw, crops[part], settings, None, cores())
+            if not arguments.json:
+                _print_crops(done, crops[part])
+    both = set.intersection(*(set(open_source(path).people) for path in crops.values()))
     if both:
         print(
             f"renzheng: {len(both)} names are in both folders ({min(both)} ...): if they are the "
             "same people, the measured rates are too good to be true",
             file=sys.stderr,
         )
-    arguments.overrides = [
-        *arguments.overrides,
-        f"data.sources=[{json.dumps(str(sources['train']))}]",
-        f"validation.source={json.dumps(str(sources['validation']))}",
-    ]
-    arguments.out, arguments.cache = work / "run", None
-    arguments.resume = (arguments.out / LAST).exists()
-    _run(argparse.Namespace(**vars(arguments)), quiet=True)
-    arguments.folder, arguments.name = arguments.out, None
-    arguments.calibrate, arguments.int8 = None, False
-    return _export(arguments)
+    out = work / "run"
+    _train(recipe, out, resume=(out / LAST).exists())
+    return _write_pack(out, arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    _torch()
+    _check_installed()
+    return _write_pack(
+        arguments.folder,
+        arguments,
+        name=arguments.name,
+        calibrate=arguments.calibrate,
+        int8=arguments.int8,
+    )
+
+
+def _write_pack(run: Path, arguments: argparse.Namespace, **more: Any) -> int:
+    """Write the pack of a run, and print what it is worth."""
     from renzheng.training import export
 
-    with terminal.progress() as tell:
+    with terminal.progress() as report:
         done = export.export(
-            arguments.folder,
+            run,
             arguments.pack,
-            name=arguments.name,
-            calibrate=arguments.calibrate,
             terms=arguments.terms,
-            int8=arguments.int8,
             command=terminal.command_line(),
-            progress=tell,
+            progress=report,
+            **more,
         )
     held_out = None if done.held_out is None else done.held_out.held_out
     if arguments.json:
@@ -358,22 +377,22 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _shown() -> Iterator[
+def _training_progress() -> Iterator[
     tuple[Callable[[int, int, Mapping[str, float]], None], Callable[[str], None]]
 ]:
-    """A bar and words where a person looks, a line now and then elsewhere; rank 0 alone speaks."""
+    """Show a bar on a terminal, an occasional line elsewhere; process 0 alone prints."""
     from rich.console import Console
 
     from renzheng.training import distributed
 
     console = Console(stderr=True)
-    speaks = distributed.rank() == 0 and os.environ.get("RANK", "0") == "0"
+    prints = distributed.rank() == 0 and os.environ.get("RANK", "0") == "0"
 
     def tell(words: str) -> None:
-        if speaks:
+        if prints:
             console.print(words, markup=False, highlight=False)
 
-    if speaks and console.is_terminal:
+    if prints and console.is_terminal:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.progress import TimeRemainingColumn as Remaining
 
@@ -397,7 +416,7 @@ def _shown() -> Iterator[
 
     def line(step: int, steps: int, values: Mapping[str, float]) -> None:
         nonlocal last
-        if speaks and time.monotonic() - last >= 15:
+        if prints and time.monotonic() - last >= 15:
             last = time.monotonic()
             print(
                 f"renzheng: step {step} of {steps}: loss {values['loss']:.4f}",
