@@ -34,7 +34,7 @@ def scored_boxes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def overlap(a: np.ndarray, b: np.ndarray, one: float = 0.0) -> float:
-    """Intersection over union; `one` is added to sides where both corner pixels count."""
+    """Return the intersection over union; `one` is added to sides if both corner pixels count."""
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]) + one
     shared = float(np.prod(np.maximum(sides, 0)))
     areas = [float(np.prod(box[2:] - box[:2] + one)) for box in (a, b)]
@@ -384,7 +384,7 @@ def test_a_face_over_the_edge_is_found_or_not_but_never_breaks(
 
 
 def distance_of_landmarks(face: Face, wanted: np.ndarray) -> float:
-    """Root mean square over the five, in distances between the eyes."""
+    """Return the root mean square over the five landmarks, in distances between the eyes."""
     apart = float(np.hypot(*(wanted[1] - wanted[0])))
     return float(np.sqrt(((face.landmarks - wanted) ** 2).sum(axis=1).mean())) / apart
 

@@ -1,4 +1,4 @@
-"""Whatever file is handed in: the right picture or a clear error, soon and quietly."""
+"""Hostile files give the right picture or a clear error, soon and quietly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
 
 
 def outcome(case: Case) -> str | None:
-    """What is wrong with how the case is read, or None."""
+    """Return what is wrong with the result of reading a case, or None."""
     start = time.perf_counter()
     try:
         picture = read(case.path)

@@ -13,7 +13,7 @@ from renzheng._support.cpu import cores, limited
 
 @pytest.fixture
 def eight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of eight processors; where its control groups lie."""
+    """Simulate a machine of eight processors; return the folder of its control groups."""
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     groups = tmp_path / "groups"

@@ -1,4 +1,4 @@
-"""L*a*b* beside its definition and OpenCV."""
+"""CIELAB compared with its definition and with OpenCV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from renzheng.faces.documents.colour import lab
 
 
 def defined(colours: np.ndarray) -> np.ndarray:
-    """CIE 15 and IEC 61966-2-1, in double precision; L*, a*, b*."""
+    """Compute L*, a*, b* by CIE 15 and IEC 61966-2-1 in double precision."""
     value = colours / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     x, y, z = np.moveaxis(

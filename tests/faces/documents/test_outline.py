@@ -15,7 +15,7 @@ SIZE = (900, 700)
 
 
 def card(ratio: float, rng: np.random.Generator) -> Image:
-    """Light paper with a dark band, a portrait and lines of writing."""
+    """Paint light paper with a dark band, a portrait and lines of writing."""
     width = 640
     height = round(width / ratio)
     paper = np.full((height, width, 3), rng.uniform(200, 245, 3), np.uint8)
@@ -27,7 +27,7 @@ def card(ratio: float, rng: np.random.Generator) -> Image:
 
 
 def lay(paper: Image, corners: np.ndarray, ground: tuple[int, int, int]) -> Image:
-    """The paper on a ground, its corners where said, with a little noise and blur."""
+    """Lay the paper on a background with its corners at given places, with some noise and blur."""
     height, width = paper.shape[:2]
     ends = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     there = cv2.getPerspectiveTransform(ends, corners.astype(np.float32))

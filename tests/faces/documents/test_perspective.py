@@ -1,4 +1,4 @@
-"""Perspective taken out of flat documents, against cameras that are simulated here."""
+"""Rectification of flat documents, compared with cameras that are simulated here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = (1280, 960)
 def seen(
     ratio: float, about_x: float, about_y: float, roll: float, focal: float = 1.1
 ) -> np.ndarray:
-    """The corners of a rectangle before a camera whose axis goes through its middle: (4, 2)."""
+    """Return the corners (4, 2) of a rectangle in front of a camera that looks at its centre."""
     a, b, c = np.radians((about_x, about_y, roll))
     pitch = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     yaw = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])

@@ -1,4 +1,4 @@
-"""The search for a document's faces, with a detector whose sight is known."""
+"""The search for a document's faces, with a made-up detector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EYES, MOUTH = (250, 20, 20), (20, 20, 250)
 
 
 def paint(width: int = 600, height: int = 400, at: tuple[int, int] = (150, 200)) -> Image:
-    """A grey picture with two red eyes above a blue mouth."""
+    """Paint a grey picture with two red eyes above a blue mouth."""
     picture = np.full((height, width, 3), 120, np.uint8)
     x, y = at
     for left in (x - 30, x + 30):
@@ -32,7 +32,7 @@ def centre(picture: Image, colour: tuple[int, int, int]) -> np.ndarray | None:
 
 
 def sighted(upright: float, otherwise: float) -> Callable[[Image], list[Face]]:
-    """A detector that is this sure of the painted face where it stands upright, and elsewhere."""
+    """Make a detector with given scores for the painted face where it is upright, and elsewhere."""
 
     def detect(picture: Image) -> list[Face]:
         eyes, mouth = centre(picture, EYES), centre(picture, MOUTH)
@@ -55,7 +55,7 @@ SMALLEST = 20
 
 
 def eyes_in_the_picture(view: DetectedFaces) -> np.ndarray:
-    """The middle of the eyes, brought back to the picture that was handed in."""
+    """Return the middle between the eyes in pixels of the given picture."""
     middle = view.faces[0].landmarks[:2].mean(axis=0).reshape(1, 1, 2).astype(np.float64)
     back: np.ndarray = cv2.perspectiveTransform(middle, np.linalg.inv(view.matrix))[0, 0]
     return back

@@ -1,4 +1,4 @@
-"""Every measure falls under what it is about and stays, within a tolerance, under all else.
+"""Every measure falls under its own degradation and stays, within a tolerance, under others.
 
 Components, 0 to 100. What is told of a degradation holds for painted faces, for the public-domain
 portrait of scikit-image and for real faces of LFW.

@@ -1,4 +1,4 @@
-"""Every measure against values worked out by hand."""
+"""Every measure compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def view(image: Image | None = None, face: Face = FACE, *others: Face) -> View:
 
 
 def framed(pixels: np.ndarray) -> View:
-    """A view whose crop is this picture, (288, 288, 3): the face lies where the frame has it."""
+    """Make a view whose crop is this picture, (288, 288, 3), with the face in its frame."""
     face = Face(np.array([60, 20, 230, 280], np.float32), FRAME.points, 1.0)
     seen = View(pixels.astype(np.uint8), face, TEMPLATE, (face,))
     assert np.abs(seen.crop.astype(int) - pixels).max() == 0

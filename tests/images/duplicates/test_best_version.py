@@ -1,4 +1,4 @@
-"""Which of several versions is best kept, and the reason that is given."""
+"""The best of several versions, and the reason that is given."""
 
 from __future__ import annotations
 

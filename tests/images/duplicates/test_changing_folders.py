@@ -1,4 +1,4 @@
-"""What is told of files that change, go away or are named oddly while they are looked at."""
+"""Reports on files that change, disappear or have odd names during the search."""
 
 from __future__ import annotations
 

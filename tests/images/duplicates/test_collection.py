@@ -1,4 +1,4 @@
-"""Reading what is there, whatever happens meanwhile."""
+"""Reading a collection, whatever happens meanwhile."""
 
 from __future__ import annotations
 

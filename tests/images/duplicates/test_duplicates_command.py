@@ -33,7 +33,7 @@ def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
 
 
 def found(done: subprocess.CompletedProcess[str]) -> dict:
-    """The JSON without the command line, which names other files every time."""
+    """Return the JSON without the command line, which names other files every time."""
     assert done.returncode in (0, 4), done.stderr
     result = json.loads(done.stdout)
     del result["command"]
@@ -246,7 +246,7 @@ def test_a_hard_link_frees_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some seconds of work: 60 pictures, a third of them versions."""
+    """Make some seconds of work: 60 pictures, a third of them versions."""
     folder = tmp_path_factory.mktemp("many")
     for seed in range(40):
         save(paint(seed, 270, 210), folder / f"{seed}.png")
@@ -256,7 +256,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begun(store: Path, process: subprocess.Popen[str]) -> int:
-    """Pictures that are in the store, once there are any."""
+    """Count the pictures in the store, once there are any."""
     for _ in range(1200):
         with (
             suppress(sqlite3.Error),
@@ -271,7 +271,7 @@ def begun(store: Path, process: subprocess.Popen[str]) -> int:
 
 
 def numbers(store: Path) -> dict[bytes, int]:
-    """What the store calls each picture; a picture that is computed anew gets a new number."""
+    """Return the store's number of each picture; one that is computed again gets a new one."""
     with closing(sqlite3.connect(store)) as base:
         return dict(base.execute("SELECT digest, id FROM pictures"))
 

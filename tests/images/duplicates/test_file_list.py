@@ -1,4 +1,4 @@
-"""Which files are looked at."""
+"""The lists of picture files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pictures are put into groups, on made-up links."""
+"""Grouping of pictures by made-up links."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_chain_joins_no_unrelated_pictures() -> None:
 
 
 def test_a_version_is_found_through_another_one() -> None:
-    """The hashes of 0 and 2 do not meet, those of 1 meet both: but 0 and 2 agree as well."""
+    """The hashes of 0 and 2 are far apart, those of 1 near both; but 0 and 2 agree as well."""
     made = Made(3, near={(0, 1), (1, 2)}, true={(0, 1), (1, 2), (0, 2)})
     assert made.groups() == [(0, [1, 2])]
 

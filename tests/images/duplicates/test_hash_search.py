@@ -1,4 +1,4 @@
-"""The search by hashes against counting bit by bit."""
+"""The search by hashes compared with counting bit by bit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renzheng.images.duplicates.hash_search import FAR, HashIndex, count_ones
 
 
 def hashes(words: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Of 150 pictures, some of them with none: near to one of five patterns, a few bits off."""
+    """Make the hashes of 150 pictures, some without any, a few bits off one of five patterns."""
     rng = np.random.default_rng(words)
     patterns = rng.integers(0, 2**64, (5, words), dtype=np.uint64)
     whole, views = [], []

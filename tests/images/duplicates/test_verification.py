@@ -1,4 +1,4 @@
-"""What is said of two pictures whose hashes come near."""
+"""Verification of pairs of pictures with near hashes."""
 
 from __future__ import annotations
 

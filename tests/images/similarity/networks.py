@@ -20,7 +20,7 @@ def network(
     inputs: int = 1,
     kind: int = FLOAT,
 ) -> Path:
-    """A small classifier of random weights: two convolutions, pooling, 10 classes."""
+    """Make a small classifier of random weights: two convolutions, pooling, 10 classes."""
     rng = np.random.default_rng(3)
 
     def weights(name: str, *shape: int) -> object:

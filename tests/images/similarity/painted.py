@@ -1,4 +1,4 @@
-"""Pictures painted by chance: much detail, nobody's face, each seed another one."""
+"""Random paintings with much detail and no face, a different one for each seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def picture(seed: int, width: int = 260, height: int = 220) -> np.ndarray:
-    """uint8 (H, W, 3): a soft ground with shapes of all sizes on it."""
+    """Paint shapes of all sizes on a soft background, uint8 (H, W, 3)."""
     rng = np.random.default_rng(seed)
     ground = rng.uniform(40, 215, (4, 5, 3)).astype(np.float32)
     canvas = cv2.resize(ground, (width, height), interpolation=cv2.INTER_CUBIC)

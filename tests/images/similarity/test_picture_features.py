@@ -20,7 +20,7 @@ FLOAT = onnx.TensorProto.FLOAT
 
 
 def outputs(path: Path, name: str, pictures: np.ndarray) -> np.ndarray:
-    """What one tensor of the uncut network holds: the oracle for the cut."""
+    """Return one tensor of the uncut network, with which the cut network is compared."""
     import onnxruntime
 
     model = onnx.load(str(path))

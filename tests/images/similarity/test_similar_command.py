@@ -27,7 +27,7 @@ def rings() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """a.png; again.jpg and part.jpg, made of it; other.png; blank.png, text.jpg ..."""
+    """Save a.png; again.jpg and part.jpg, made from it; other.png; blank.png, text.jpg ..."""
     place = tmp_path_factory.mktemp("pictures")
     a = picture(1)
     ground = picture(5, 520, 440)
