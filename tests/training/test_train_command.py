@@ -1,4 +1,4 @@
-"""``renzheng train`` as a user runs it: from pictures to a pack that tells strangers apart.
+"""``renzheng train`` as a user runs it: from pictures to a pack that separates new people.
 
 No asset is needed: the pictures are painted here.
 """

@@ -100,7 +100,7 @@ class Crops(Dataset[Item]):
         return np.asarray(image, np.uint8)
 
 
-def batches(
+def load_batches(
     crops: Crops, sampler: Sampler, epoch: int, *, first: int = 0, share: slice, workers: int
 ) -> DataLoader[Any]:
     """Load an epoch's batches from batch `first` on.
@@ -164,7 +164,7 @@ def _collate(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor, list[str]]:
     )
 
 
-def as_input(crops: Tensor, mean: float, scale: float, channels_last: bool = False) -> Tensor:
+def to_input(crops: Tensor, mean: float, scale: float, channels_last: bool = False) -> Tensor:
     """Convert uint8 (n, size, size, 3) RGB to the network's input, float32 (n, 3, size, size)."""
     batch = (crops.permute(0, 3, 1, 2).float() - mean) * scale
     layout = torch.channels_last if channels_last else torch.contiguous_format

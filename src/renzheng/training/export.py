@@ -24,7 +24,7 @@ from renzheng.models.packs import Pack
 from renzheng.models.runtime import Network
 from renzheng.training import backbones, checkpoint, validation
 from renzheng.training.builders import open_sources
-from renzheng.training.dataset import Crops, as_input
+from renzheng.training.dataset import Crops, to_input
 from renzheng.training.recipe import Recipe
 from renzheng.training.trainer import BEST
 from renzheng.types import Floats
@@ -203,7 +203,7 @@ def _some_crops(recipe: Recipe, size: int, max_crops: int) -> np.ndarray:
 def _largest_difference(
     file: Path, crops: np.ndarray, expected: Floats, kind: backbones.Backbone
 ) -> float:
-    batch = as_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
+    batch = to_input(torch.from_numpy(crops), kind.mean, kind.scale).numpy()
     rows = Network(file)(np.ascontiguousarray(batch))[0]
     rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return float(np.abs(rows - expected).max())
@@ -217,7 +217,7 @@ def _quantise(plain: Path, file: Path, crops: np.ndarray, kind: backbones.Backbo
     def batches() -> Iterator[np.ndarray]:
         for first in range(0, len(crops), _BATCH):
             part = torch.from_numpy(crops[first : first + _BATCH])
-            batch = as_input(part, kind.mean, kind.scale).numpy()
+            batch = to_input(part, kind.mean, kind.scale).numpy()
             yield np.concatenate([batch, batch[..., ::-1]])  # mirror images are embedded too
 
     onnx.save(quantisation.quantise(onnx.load(plain), batches), file)

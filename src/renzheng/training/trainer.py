@@ -23,7 +23,7 @@ from renzheng.training.builders import (
     open_sources,
     teacher_embeddings,
 )
-from renzheng.training.dataset import Crops, as_input, batches
+from renzheng.training.dataset import Crops, load_batches, to_input
 from renzheng.training.log import Log, write_summary
 from renzheng.training.recipe import Recipe
 
@@ -142,7 +142,7 @@ class Trainer:
         share = slice(distributed.rank() * size, (distributed.rank() + 1) * size)
         while self.step < self.steps:
             epoch, step_in_epoch = divmod(self.step, self.steps_per_epoch)
-            loader = batches(
+            loader = load_batches(
                 self._crops,
                 self.sampler,
                 epoch,
@@ -203,7 +203,7 @@ class Trainer:
         total = 0.0
         for k, (crops, labels, pictures, problems) in enumerate(step_batches):
             self._tell_problems(problems)
-            batch = as_input(
+            batch = to_input(
                 crops.to(self.device), kind.mean, kind.scale, self.recipe.run.channels_last
             )
             teacher = None if self._teacher is None else self._teacher[pictures].to(self.device)

@@ -15,7 +15,7 @@ from renzheng.errors import UnreadableImage
 from renzheng.evaluation.comparisons.all_pairs import compare_all
 from renzheng.evaluation.comparisons.weighted import WeightedScores
 from renzheng.evaluation.sampling import first_pictures
-from renzheng.training.dataset import Crops, as_input
+from renzheng.training.dataset import Crops, to_input
 from renzheng.types import Floats
 
 _BATCH = 64
@@ -61,7 +61,7 @@ def embed(
     rows = []
     for start in range(0, len(crops), _BATCH):
         part = torch.from_numpy(crops[start : start + _BATCH]).to(device)
-        out = backbone(as_input(part, mean, scale)).float()
+        out = backbone(to_input(part, mean, scale)).float()
         rows.append(nn.functional.normalize(out, dim=1).cpu().numpy())
     return np.concatenate(rows).astype(np.float32)
 

@@ -109,14 +109,9 @@ class Backbone:
         Parameters
         ----------
         dimension
-            As for `build`.
+            Length of an embedding; the backbone's default if None.
         options
-            As for `build`.
-
-        Returns
-        -------
-        Cost
-            Parameters and multiply-adds.
+            Options of the architecture: see `Backbone.options`.
         """
         with torch.device("meta"):
             network = self.build(dimension, **options)
