@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from renzheng._support import files
 from renzheng.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import jinja2
 
 Rows = Sequence[tuple[str, str]]  # labels and values
 
@@ -106,9 +111,28 @@ def save(
         If the file cannot be written.
     """
     check_name(path)
+    page = (
+        _environment()
+        .get_template(f"{template}.html.jinja")
+        .render(
+            content,
+            title=title,
+            kicker=kicker,
+            headline=headline,
+            reason=reason,
+            figures=figures,
+            note=note,
+            colours=colours,
+        )
+    )
+    files.write(path, page.encode("utf-8"))
+
+
+@cache
+def _environment() -> jinja2.Environment:
     import jinja2  # only where a page is written
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("renzheng.apps.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -117,14 +141,3 @@ def save(
         keep_trailing_newline=True,
         finalize=lambda value: value if hasattr(value, "__html__") else plain(str(value)),
     )
-    page = environment.get_template(f"{template}.html.jinja").render(
-        content,
-        title=title,
-        kicker=kicker,
-        headline=headline,
-        reason=reason,
-        figures=figures,
-        note=note,
-        colours=colours,
-    )
-    files.write(path, page.encode("utf-8"))
