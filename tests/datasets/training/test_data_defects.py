@@ -150,13 +150,13 @@ class Made:
 def test_no_two_people_and_no_two_pictures_share_a_name() -> None:
     people = [(who, "a.jpg") for who in ("Ann:1", "Ann_1", "ANN_1", "Ann_1.", "王" * 100)]
     pictures = [("p", f"p/{name}") for name in ("x-2.jpg", "x.jpg", "x.png", "X.jpg", "y.z.jpg")]
-    names = module._names(Made(*people, *pictures))
+    names = module._crop_names(Made(*people, *pictures))
     assert len({name.casefold() for name in names}) == len(names)
     assert len({name.split("/")[0].casefold() for name in names[:5]}) == 5
     assert all(len(part.encode()) <= 255 for name in names for part in name.split("/"))
     assert names[5] == "p/x-2.png"
     assert names[9] == "p/y.z.png"
-    records = module._names(Made(("1", "train.rec record 8"), ("1", "train.rec record 9")))
+    records = module._crop_names(Made(("1", "train.rec record 8"), ("1", "train.rec record 9")))
     assert records == ["1/train.rec record 8.png", "1/train.rec record 9.png"]
 
 

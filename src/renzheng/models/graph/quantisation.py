@@ -120,20 +120,20 @@ def measure(model: ModelProto, batches: Batches) -> dict[str, Range]:
     graph.output.extend(v for v in floats if v.name not in outputs)
     names = [graph.input[0].name, *(each.name for each in graph.output)]
     network = Network(shown.SerializeToString())
-    least, greatest = np.zeros(len(names)), np.zeros(len(names))
+    lowest, highest = np.zeros(len(names)), np.zeros(len(names))
     seen = 0
     for batch in batches():
         values = [batch, *network(batch)]
-        least = np.minimum(least, [value.min() for value in values])
-        greatest = np.maximum(greatest, [value.max() for value in values])
+        lowest = np.minimum(lowest, [value.min() for value in values])
+        highest = np.maximum(highest, [value.max() for value in values])
         seen += len(batch)
     if not seen:
         raise InvalidInput("there are no crops to measure ranges on")
-    if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
+    if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         raise InvalidInput("the network gives values that are not finite")
     return {
         name: (float(low), float(high))
-        for name, low, high in zip(names, least, greatest, strict=True)
+        for name, low, high in zip(names, lowest, highest, strict=True)
     }
 
 
