@@ -209,13 +209,15 @@ def test_inputs_are_what_each_checkpoint_was_trained_with():
 
 
 def test_unknown_names_and_options_are_refused():
-    with pytest.raises(InvalidInput, match=r"no backbone 'resnet-19'.*resnet-18.*mobilefacenet"):
+    with pytest.raises(
+        InvalidInput, match=r"unknown backbone 'resnet-19'.*resnet-18.*mobilefacenet"
+    ):
         get("resnet-19")
     with pytest.raises(InvalidInput, match=r"resnet-18 has no option 'dropout'; its options: none"):
         get("resnet-18").build(dropout=0.1)
     with pytest.raises(InvalidInput, match="no option 'depth'; its options: dropout"):
         get("iresnet-50").build(depth=18)
-    with pytest.raises(InvalidInput, match="at least 1 number, not 0"):
+    with pytest.raises(InvalidInput, match="must be at least 1, not 0"):
         get("mobilefacenet").build(0)
     with pytest.raises(InvalidInput, match="prelu or leaky, not 'relu'"):
         get("mobilefacenet").build(activation="relu")

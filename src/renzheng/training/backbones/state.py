@@ -82,7 +82,7 @@ def load_state(
     if faults:
         raise InvalidInput(
             f"the checkpoint does not fit {type(network).__name__}: it {'; it '.join(faults)}",
-            remedy="use a checkpoint of this backbone, or trunk_only where only the head differs",
+            remedy="it is of another backbone or has another head: trunk_only leaves the head out",
         )
     network.load_state_dict(used, strict=False)
     return tuple(dropped)
