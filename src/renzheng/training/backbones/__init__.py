@@ -108,10 +108,8 @@ class Backbone:
 
         Parameters
         ----------
-        dimension
-            Length of an embedding; the backbone's default if None.
-        options
-            Options of the architecture: see `Backbone.options`.
+        dimension, options
+            Arguments of `build`.
         """
         with torch.device("meta"):
             network = self.build(dimension, **options)
