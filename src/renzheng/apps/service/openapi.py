@@ -17,6 +17,22 @@ _UPLOAD = ("bad_request", "bad_multipart", "too_slow", "too_large", "wrong_conte
 _WORK = ("failed", "busy", "took_too_long", "not_ready")
 # Schema names are public; in Python these two types have been renamed since.
 _PUBLISHED_NAMES = {"FaceKind": "Part", "Severity": "Effect"}
+# The published document stays as it is, byte for byte, where docstrings have been reworded since.
+_PUBLISHED_DESCRIPTIONS = {
+    "Decision": "What a policy makes of one comparison.",
+    "Display": "What a page shows beside the numbers.",
+    "Effect": "What a finding does to the decision.",
+    "Measurement": "What one measure of quality says.",
+    "NamedPack": "Which network.",
+    "Packs": "What the service offers.",
+    "Part": "What a face of a picture was taken for.",
+    "Preparation": "What was done to a picture before its faces were found.",
+    "Problem": "What went wrong (RFC 9457).",
+    "Quality": "What speaks against a picture.",
+    "Role": (
+        "What a side of a comparison is a picture of, which decides which of its faces counts."
+    ),
+}
 
 
 def add(app: FastAPI, service: Service) -> None:
@@ -135,6 +151,8 @@ def _document(app: FastAPI, service: Service) -> dict[str, Any]:
     schemas["Problem"] = replies.Problem.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for name, description in _PUBLISHED_DESCRIPTIONS.items():
+        schemas[name]["description"] = description
     for path, methods in document["paths"].items():
         for operation in methods.values():
             _narrow(operation, service)

@@ -1,7 +1,7 @@
 """The replies of the service as types, from which the OpenAPI document and the client are made.
 
-Their names, and the docstrings of the models, are part of the published document. Field names are
-those of `to_dict` in `renzheng.types`; a test compares the two.
+Their names and docstrings become those of the published schemas (see also `openapi`). Field names
+are those of `to_dict` in `renzheng.types`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,11 +19,6 @@ Point = Annotated[Pixel, Field(description="x and y in pixels")]
 class _Reply(BaseModel):
     # A newer server may send fields that an older client does not know.
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-def _published_as(description: str) -> ConfigDict:
-    """Return a configuration that keeps a description in the OpenAPI document as published."""
-    return ConfigDict(json_schema_extra={"description": description})
 
 
 class Face(_Reply):
@@ -50,8 +45,6 @@ class Candidate(Face):
 class Preparation(_Reply):
     """The preparation of a picture before its faces were found."""
 
-    model_config = _published_as("What was done to a picture before its faces were found.")
-
     size: tuple[int, int] | None = Field(description="width and height as it was read")
     matrix: tuple[
         tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]
@@ -66,8 +59,6 @@ class Preparation(_Reply):
 
 class Measurement(_Reply):
     """The value of one quality measure."""
-
-    model_config = _published_as("What one measure of quality says.")
 
     value: float = Field(description="in the measure's own unit")
     component: int = Field(ge=0, le=100, description="ISO/IEC 29794-5: higher is better")
@@ -188,8 +179,6 @@ class Shown(_Reply):
 class Display(_Reply):
     """The display data of a web page, beside the numbers."""
 
-    model_config = _published_as("What a page shows beside the numbers.")
-
     reference: Shown
     probe: Shown
     distributions: Distributions | None
@@ -231,16 +220,12 @@ class Detection(_Reply):
 class Quality(_Reply):
     """The quality of a picture and the findings against it."""
 
-    model_config = _published_as("What speaks against a picture.")
-
     picture: Capture
     warnings: list[Finding]
 
 
 class NamedPack(_Reply):
     """The identity of a pack."""
-
-    model_config = _published_as("Which network.")
 
     name: str
     version: str
@@ -258,8 +243,6 @@ class Embedding(_Reply):
 class Pack(NamedPack):
     """A pack that the service offers."""
 
-    model_config = _published_as("A pack that the service offers.")
-
     kind: Literal["embedder", "detector", "liveness"]
     default: bool
     dimension: int | None = Field(default=None, description="numbers of an embedding")
@@ -272,8 +255,6 @@ class Pack(NamedPack):
 
 class Packs(_Reply):
     """The offer of the service: packs, policy and limits."""
-
-    model_config = _published_as("What the service offers.")
 
     packs: list[Pack]
     policy: Policy = Field(description="what holds where a request says nothing else")
@@ -289,8 +270,6 @@ class State(_Reply):
 
 class Problem(_Reply):
     """A problem (RFC 9457)."""
-
-    model_config = _published_as("What went wrong (RFC 9457).")
 
     type: str
     title: str
