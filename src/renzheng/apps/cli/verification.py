@@ -60,8 +60,8 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument(
         "--report",
         type=Path,
-        metavar="FILE",
-        help="write a page (.html) or picture (.png) that explains the decision",
+        metavar="FILE.html",
+        help="write a page (.html) that explains the decision",
     )
     policies.add_roles(verify)
     verify.set_defaults(run=_verify)
