@@ -111,12 +111,25 @@ def test_a_module_can_be_imported_by_its_old_name(
     monkeypatch.delitem(sys.modules, f"renzheng.{old}")
     monkeypatch.setattr(renzheng, old, None, raising=False)
     spec = now.__spec__
-    with pytest.warns(
-        DeprecationWarning, match=rf"renzheng\.{old} is now renzheng\.{new};"
-    ) as found:
+    with pytest.warns(DeprecationWarning, match=" is now renzheng") as found:
         names = _run(f"import renzheng.{old} as module")
     assert names["module"] is now
     assert now.__spec__ is spec
+    assert str(found[-1].message).startswith(f"renzheng.{old} is now renzheng.{new};")
+    assert {each.filename for each in found} == {__file__}  # its package's name is old too
+
+
+def test_a_part_of_a_renamed_package_is_not_loaded_twice() -> None:
+    now = import_module("renzheng.datasets.specimens.drawing")
+    with pytest.warns(DeprecationWarning, match=r"specimens(\.drawing)? is now"):
+        assert import_module("renzheng.specimens.drawing") is now
+
+
+def test_the_settings_of_a_batch_can_be_had_by_their_old_name() -> None:
+    from renzheng.apps import batch
+
+    with pytest.warns(DeprecationWarning, match="is now VerifierConfig") as found:
+        assert batch.Settings is batch.VerifierConfig
     assert [each.filename for each in found] == [__file__]
 
 

@@ -28,6 +28,7 @@ MODULES = {
     "networks": "models.graph",
     "packs": "models.packs",
     "performance": "evaluation.speed",
+    "performance.counting": "evaluation.speed.arithmetic",
     "pictures": "images.similarity",
     "quality": "faces.quality",
     "same_picture": "verification.same_photo",
@@ -96,8 +97,10 @@ class _OldModules(Loader):
         return ModuleSpec(fullname, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        old, _, rest = spec.name.removeprefix("renzheng.").partition(".")
-        new = ".".join(("renzheng", MODULES[old], *filter(None, [rest])))
+        name = spec.name.removeprefix("renzheng.")
+        old, _, rest = name.partition(".")
+        path = MODULES.get(name) or ".".join((MODULES[old], *filter(None, [rest])))
+        new = f"renzheng.{path}"
         warn(spec.name, new)
         module = import_module(new)
         spec.loader_state = module.__spec__
@@ -112,4 +115,5 @@ class _OldModules(Loader):
 def install() -> None:
     """Let the import system find modules by their old names; a second call does nothing."""
     if not any(isinstance(each, _OldModules) for each in sys.meta_path):
-        sys.meta_path.append(_OldModules())
+        # First, or the parts of a renamed package would be loaded again under their old names.
+        sys.meta_path.insert(0, _OldModules())
