@@ -118,7 +118,11 @@ def test_the_threshold_is_the_last_distance_with_the_rate(max_fpir: float, entri
 
 
 def test_classes_are_found_under_their_old_names() -> None:
-    with pytest.warns(DeprecationWarning, match="is now NearestImpostors"):
+    with pytest.warns(DeprecationWarning, match=r"is now renzheng\.gallery\.NearestImpostors;"):
         assert gallery.NearestStrangers is NearestImpostors
+    match = r"is now renzheng\.gallery\.DuplicateEnrolment;"
+    with pytest.warns(DeprecationWarning, match=match) as found:
+        assert gallery.Suspicion is gallery.DuplicateEnrolment
+    assert [each.filename for each in found] == [__file__]
     with pytest.raises(AttributeError, match="no attribute"):
         _ = gallery.Nobody

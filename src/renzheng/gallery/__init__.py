@@ -7,9 +7,9 @@ identification rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from renzheng._renamed import warn
 from renzheng.gallery.capture import Enrolment, EnrolmentResult
 from renzheng.gallery.conditions import Condition
 from renzheng.gallery.enrolment import enrol
@@ -46,16 +46,16 @@ __all__ = [
     "enrol",
 ]
 
-_RENAMED = {"NearestStrangers": "NearestImpostors", "Outcome": "EnrolmentResult"}
+_RENAMED = {
+    "NearestStrangers": "NearestImpostors",
+    "Outcome": "EnrolmentResult",
+    "Suspicion": "DuplicateEnrolment",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Return a class under its old name, with a warning."""
     if name not in _RENAMED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        f"renzheng.gallery.{name} is now {_RENAMED[name]}; the old name goes with renzheng 0.3",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    warn(f"{__name__}.{name}", f"{__name__}.{_RENAMED[name]}")
     return globals()[_RENAMED[name]]

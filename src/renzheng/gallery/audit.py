@@ -18,7 +18,7 @@ _BATCH = 1000  # entries read at a time
 ComparePhotographs = Callable[[Entry, Entry], SamePhoto | None]
 
 
-def suspicions(
+def duplicate_enrolments(
     engine: Engine,
     rates: Rates,
     max_fpir: float,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from renzheng._renamed import RenamedAttribute
 from renzheng.errors import InvalidInput
 from renzheng.gallery.conditions import Value, check_metadata, check_name
 from renzheng.gallery.rates import FalsePositiveRate
@@ -235,6 +236,8 @@ class DuplicateEnrolment:
     fmr: FalseMatchRate
     fpir: FalsePositiveRate
     same_photo: SamePhoto | None = None
+
+    same_picture = RenamedAttribute("same_photo")
 
     @property
     def same_file(self) -> bool:

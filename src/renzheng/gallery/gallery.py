@@ -9,7 +9,7 @@ import numpy as np
 from renzheng._support.timing import Clock
 from renzheng.errors import InvalidInput, PackError
 from renzheng.gallery import index, search
-from renzheng.gallery.audit import measure_impostors, suspicions
+from renzheng.gallery.audit import duplicate_enrolments, measure_impostors
 from renzheng.gallery.capture import embedding_of
 from renzheng.gallery.conditions import Filter, as_conditions, as_sql
 from renzheng.gallery.contents import Contents
@@ -208,7 +208,7 @@ class Gallery(Contents):
         def compare_photographs(one: Entry, other: Entry) -> SamePhoto | None:
             return same_photograph(one, other, self.verifier)
 
-        return suspicions(
+        return duplicate_enrolments(
             self._engine,
             self._rates(),
             policy.max_fpir,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from renzheng import images
 from renzheng.datasets.types import People, Picture
+from renzheng.errors import NoFace, UnreadableImage
+from renzheng.faces.selection import choose_face
 from renzheng.types import Floats
 from renzheng.verification.same_photo import PhotoDetail, compare_details, detail_of
 from renzheng.verification.verifier import Verifier
 
-# The number of pairs that are examined, as a share of the pictures and at least: versions of one
-# photograph are nearer than any two people. Where more than one picture in twenty is a repeat, the
-# data has problems that this cannot repair.
+# The number of pairs that are examined, as a share of the pictures, and its minimum: versions of
+# one photograph are nearer than any two people. Where more than one picture in twenty is a repeat,
+# the data has problems that this cannot repair.
 _SHARE, _MIN_PAIRS = 0.05, 50
 _PRODUCTS = 1 << 21  # computed at a time, so that sets of any size fit into memory
 
@@ -82,7 +85,9 @@ def _nearest(rows: Floats, max_pairs: int) -> list[tuple[int, int]]:
 
 
 def _detail(verifier: Verifier, picture: Picture) -> PhotoDetail | None:
-    capture = verifier.acquire(picture.source)
-    if capture.image is None or capture.face is None:
+    try:
+        image = images.read(picture.source, limits=verifier.limits)
+        face = choose_face(verifier.face_models.detect(image), image.shape[1::-1])
+    except (NoFace, UnreadableImage):
         return None
-    return detail_of(capture.image, capture.face)
+    return detail_of(image, face)
