@@ -53,7 +53,9 @@ _PASSED_OVER = (_IMPORT, __file__, __file__.replace("_renamed", "__init__"))
 def warn(old: str, new: str) -> None:
     """Warn of an old name, at the line of the caller that uses it."""
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_PASSED_OVER) or frame.f_code.co_name == "__getattr__"
+    ):
         frame = frame.f_back
         if not frame.f_code.co_filename.startswith(_IMPORT):  # warnings does not count these
             level += 1

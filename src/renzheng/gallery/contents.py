@@ -214,7 +214,9 @@ class Contents:
         wanted = Enrolment(id=id, picture=picture, person=person, metadata=metadata or {})
         result = acquire(wanted, self.verifier, Role(role), accept_doubtful=accept_doubtful)
         if result.entry is None:
-            raise InvalidInput(f"it cannot be enrolled: {result.reason}", source=result.source)
+            raise InvalidInput(
+                f"the picture cannot be enrolled: {result.reason}", source=result.source
+            )
         if self.add([result.entry], replace=replace).refused:
             raise InvalidInput(
                 "the gallery holds this id already",

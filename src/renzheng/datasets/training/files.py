@@ -68,5 +68,5 @@ class Files(Named):
             return path.read_bytes()
         except OSError as error:
             raise UnreadableImage(
-                f"it cannot be read: {error.strerror}", source=str(path)
+                f"the file cannot be read: {error.strerror}", source=str(path)
             ) from error

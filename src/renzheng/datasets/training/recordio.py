@@ -76,7 +76,7 @@ class Records(Named):
             file = self._handles.get(self._path)
         except OSError as error:
             raise InvalidInput(
-                f"it cannot be read: {error.strerror}", source=str(self._path)
+                f"the file cannot be read: {error.strerror}", source=str(self._path)
             ) from error
         try:
             record = _record(file, place, 4096 if header_only else _MAX_BYTES)
@@ -142,7 +142,9 @@ def _index(path: Path) -> dict[int, int]:
                 place = file.tell()
         return found
     except OSError as error:
-        raise InvalidInput(f"it cannot be read: {error.strerror}", source=str(path)) from error
+        raise InvalidInput(
+            f"the file cannot be read: {error.strerror}", source=str(path)
+        ) from error
     except (ValueError, OverflowError, struct.error) as error:
         where = beside if beside.exists() else path
         raise InvalidInput(f"no index of records: {error}", source=str(where)) from error

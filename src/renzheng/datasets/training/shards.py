@@ -84,7 +84,7 @@ class Shards(Named):
             content = file.read(size)
         except OSError as error:
             raise UnreadableImage(
-                f"it cannot be read: {error.strerror}", source=str(path)
+                f"the file cannot be read: {error.strerror}", source=str(path)
             ) from error
         if len(content) < size:
             raise UnreadableImage("the shard ends in it", source=self.name(index))
