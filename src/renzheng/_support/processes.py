@@ -62,8 +62,9 @@ def map_in_order(
     first = list(islice(queue, max(worth, 1)))
     if not first:
         return
-    everything = chain(first, queue)
-    if workers < 2 or len(first) < worth:
+    few, everything = len(first) < worth, chain(first, queue)
+    del first  # a task may hold a whole file
+    if workers < 2 or few:
         work = make_worker(None)
         for task in everything:
             yield task, work(load(task))

@@ -264,6 +264,8 @@ class Outcome:
     liveness: LivenessScore | None = None
     findings: tuple[Finding, ...] = ()
 
+    same_picture = RenamedAttribute("same_photo")
+
 
 @dataclass(frozen=True, eq=False)
 class Verification:

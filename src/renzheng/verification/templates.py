@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from renzheng._renamed import RenamedAttribute
 from renzheng.types import (
     Face,
     Finding,
@@ -67,6 +68,8 @@ class FaceTemplate:
     findings: tuple[Finding, ...] = ()
     error: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    head = RenamedAttribute("photo_detail")
 
     @property
     def refused(self) -> bool:

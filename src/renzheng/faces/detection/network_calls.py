@@ -115,12 +115,11 @@ class NetworkCalls:
         shares = pyramid.shares(self._strips(pictures, scales, size), size)
         rows: list[list[list[Floats]]] = [[[] for _ in at] for at in scales]
 
-        def look(share: list[pyramid.Strip]) -> list[tuple[pyramid.Strip, Floats]]:
-            return [(strip, _windows(pnet, strip, min_log_odds)) for strip in share]
+        def look(share: list[pyramid.Strip]) -> list[tuple[tuple[int, int], Floats]]:
+            return [(strip.level, _windows(pnet, strip, min_log_odds)) for strip in share]
 
         for answers in self._map(look, shares):
-            for strip, found in answers:
-                picture, level = strip.level
+            for (picture, level), found in answers:
                 rows[picture][level].append(found)
         return [
             [

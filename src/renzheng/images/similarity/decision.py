@@ -179,7 +179,8 @@ def similarity(
         Anything that `renzheng.images.read` takes. Exchanging them changes no number.
     features
         The pack of features for look-alikes: a name, a folder, a `Pack`, or a loaded `Features`
-        that many comparisons share; None skips this sense. The default are a face network's.
+        that many comparisons share; None skips this sense. The default pack is of a face
+        network.
 
     Raises
     ------

@@ -65,7 +65,7 @@ def senses(result: PictureSimilarity) -> list[Sense]:
                 "The same picture?",
                 f"{hashes.distance} of {BITS} bits differ",
                 decision,
-                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} if 90% of the regions agrees",),
+                (f"same up to {SAME_BITS}, or {CANDIDATE_BITS} if 90% of the common part agrees",),
             )
         )
     if result.regions is not None:
