@@ -72,8 +72,10 @@ def register(actions: Any) -> None:
         help="up to which two pictures count as look-alikes, if you measured it (default: none, "
         "and no decision)",
     )
-    features.add_argument("--name", help="of the pack (default: the file's)")
-    features.add_argument("--licence", default="unknown", help="of the weights (default: unknown)")
+    features.add_argument("--name", help="name of the pack (default: the file's)")
+    features.add_argument(
+        "--licence", default="unknown", help="licence of the weights (default: unknown)"
+    )
     features.set_defaults(run=_features)
 
 

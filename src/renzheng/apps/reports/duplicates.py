@@ -72,9 +72,9 @@ def save(found: Duplicates, path: Path, *, command: str, max_groups: int = 200) 
         rows=[
             ("Command", command),
             ("Different byte by byte", f"{found.contents:,}"),
-            ("Pictures of one colour", f"{found.plain:,}, told by their bytes only"),
+            ("Pictures of one colour", f"{found.plain:,}, compared by their bytes only"),
             *((f"Passed over: {what}", f"{count:,}") for what, count in found.skipped.items()),
-            ("Candidates not looked at", f"{found.dropped:,}"),
+            ("Candidates not compared", f"{found.dropped:,}"),
             *((name.replace("_", " ").capitalize(), str(v)) for name, v in found.rule.items()),
         ],
     )

@@ -142,7 +142,7 @@ def _promises(study: IdentificationStudy) -> Table:
                     f"{way.name}, {way.enrolled}",
                     rate(p.max_fpir),
                     rate(p.fmr),
-                    f"{p.threshold:.4f}" if known else "finer than it speaks",
+                    f"{p.threshold:.4f}" if known else "finer than it reaches",
                     with_interval(p.fpir) if known and p.fpir else "-",
                     with_interval(p.tpir) if known and p.tpir else "-",
                 )
