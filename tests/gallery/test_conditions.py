@@ -93,11 +93,18 @@ def test_numbers_and_truth_are_read_as_what_they_are(value: object) -> None:
         {"a": "\0"},
         {"a": "\ud800"},
         {f"k{n}": 1 for n in range(65)},
+        {"A\ufb2a": 1},  # composed, this letter is another and a mark
+        {"\u212b": 1, "\u00c5": 2},  # both are Å
     ],
 )
 def test_refuses_metadata_that_would_not_come_back(metadata: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         check_metadata(metadata)  # type: ignore[arg-type]
+
+
+def test_a_key_is_one_however_its_accent_was_typed() -> None:
+    assert check_metadata({"Jose\u0301": 1}) == {"Jos\u00e9": 1}
+    assert Condition("Jose\u0301", "=", 1).key == "Jos\u00e9"
 
 
 def test_the_engine_selects_what_the_conditions_say(

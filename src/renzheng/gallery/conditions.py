@@ -43,7 +43,7 @@ class Condition:
     value: Value
 
     def __post_init__(self) -> None:
-        check_key(self.key)
+        object.__setattr__(self, "key", check_key(self.key))
         if self.operator not in _OPERATORS:
             raise InvalidInput(
                 f"unknown operator {self.operator!r}",
@@ -56,7 +56,6 @@ class Condition:
             raise InvalidInput(f"{self.key} must be a text, not {self.value!r}")
         if isinstance(self.value, str):
             object.__setattr__(self, "value", normal(self.value))
-        object.__setattr__(self, "key", normal(self.key))
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -135,19 +134,22 @@ def parse_value(text: str) -> Value:
     return value if isinstance(value, str) else text
 
 
-def check_key(key: str) -> None:
-    """Check that this can be a key of metadata.
+def check_key(key: str) -> str:
+    """Return a key of metadata in Unicode's composed form, which is what is stored.
 
     Raises
     ------
     InvalidInput
-        If it cannot.
+        If this cannot be a key.
     """
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
+    # The composed form of some letters is a letter and a mark, which no key may have.
+    composed = normal(key) if isinstance(key, str) else ""
+    if not _KEY.fullmatch(composed):
         raise InvalidInput(
             f"{key!r} cannot be a key of metadata",
             remedy="a key starts with a letter and has up to 64 letters, digits, - and _",
         )
+    return composed
 
 
 def check_value(key: str, value: object) -> None:
@@ -184,15 +186,16 @@ def check_metadata(metadata: Mapping[str, Value]) -> dict[str, Value]:
     """
     if len(metadata) > _MAX_KEYS:
         raise InvalidInput(f"an entry can have up to {_MAX_KEYS} keys of metadata")
-    for key, value in metadata.items():
-        check_key(key)
+    checked: dict[str, Value] = {}
+    for given, value in metadata.items():
+        key = check_key(given)
         if key in _COLUMNS:
             raise InvalidInput(f"{key!r} is a field of entries, and cannot be a key of metadata")
+        if key in checked:
+            raise InvalidInput(f"the key {key!r} of metadata is there twice")
         check_value(key, value)
-    return {
-        normal(key): normal(value) if isinstance(value, str) else value
-        for key, value in metadata.items()
-    }
+        checked[key] = normal(value) if isinstance(value, str) else value
+    return checked
 
 
 def check_name(what: str, name: object) -> str:
