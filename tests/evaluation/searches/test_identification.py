@@ -21,7 +21,7 @@ from renzheng.evaluation.searches.protocol import (
     leave_one_out,
 )
 from renzheng.evaluation.searches.ranking import SearchScores, search, search_parts
-from renzheng.evaluation.searches.sizes import by_size, gallery_promises, tested_rates
+from renzheng.evaluation.searches.sizes import by_size, gallery_promises, reachable_rates
 from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
 
 CUTS = np.linspace(0, 2, 41)
@@ -254,7 +254,7 @@ def test_promises_are_kept_where_comparisons_are_independent() -> None:
     parts = search_parts(rows, leave_one_out(person, choose_references(person)), [20, 60, 150])
     found = gallery_promises(parts, calibration, draws=100)
     assert {p.enrolled for p in found} == {20, 60, 150}
-    assert {p.fmr for p in found} <= set(tested_rates(calibration))
+    assert {p.fmr for p in found} <= set(reachable_rates(calibration))
     for p in found:
         assert p.promised == pytest.approx(1 - (1 - p.fmr) ** p.enrolled)
         hit = parts.nearest[parts.sizes.index(p.enrolled)] <= np.float32(p.threshold)

@@ -90,7 +90,7 @@ class SizePoint:
         }
 
 
-def tested_rates(calibration: Calibration) -> tuple[float, ...]:
+def reachable_rates(calibration: Calibration) -> tuple[float, ...]:
     """Return the false match rates to test promises at, from the calibration's resolution up."""
     finest = calibration.resolution
     return (finest, *[rate for rate in _RATES if rate > finest * (1 + 1e-9)][:_MAX_RATES])
@@ -117,7 +117,7 @@ def gallery_promises(
     rows: list[tuple[int, float, float, tuple[float, float] | None]] = []
     summed = []
     for size, nearest in zip(found.sizes, found.nearest, strict=True):
-        for fmr in tested_rates(calibration):
+        for fmr in reachable_rates(calibration):
             if fmr * size > 1 and fmr > calibration.resolution:
                 continue
             threshold = calibration.threshold_at(fmr)
