@@ -128,7 +128,7 @@ def test_a_part_of_a_renamed_package_is_not_loaded_twice() -> None:
 def test_the_settings_of_a_batch_can_be_had_by_their_old_name() -> None:
     from renzheng.apps import batch
 
-    with pytest.warns(DeprecationWarning, match="is now VerifierConfig") as found:
+    with pytest.warns(DeprecationWarning, match=r"renzheng\.apps\.batch\.VerifierConfig;") as found:
         assert batch.Settings is batch.VerifierConfig
     assert [each.filename for each in found] == [__file__]
 

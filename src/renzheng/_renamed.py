@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -53,9 +53,7 @@ _PASSED_OVER = (_IMPORT, __file__, __file__.replace("_renamed", "__init__"))
 def warn(old: str, new: str) -> None:
     """Warn of an old name, at the line of the caller that uses it."""
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_PASSED_OVER) or frame.f_code.co_name == "__getattr__"
-    ):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):
         frame = frame.f_back
         if not frame.f_code.co_filename.startswith(_IMPORT):  # warnings does not count these
             level += 1
@@ -64,6 +62,26 @@ def warn(old: str, new: str) -> None:
         DeprecationWarning,
         stacklevel=level,
     )
+
+
+def old_names(module: str, renamed: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a module, which gives what it holds under old names too.
+
+    Parameters
+    ----------
+    module
+        The module's own name.
+    renamed
+        New names by the old ones.
+    """
+
+    def find(name: str) -> Any:
+        if name not in renamed:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn(f"{module}.{name}", f"{module}.{renamed[name]}")
+        return getattr(sys.modules[module], renamed[name])
+
+    return find
 
 
 class RenamedAttribute:

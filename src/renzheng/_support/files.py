@@ -80,6 +80,22 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def check_place(path: Path) -> None:
+    """Check, before any work, that a file can lie under this name.
+
+    Raises
+    ------
+    InvalidInput
+        If its folder is missing, or something that is no regular file has the name.
+    """
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            "there is no such folder", source=str(path.parent), remedy="make it first"
+        )
+    if path.exists() and not path.is_file():
+        raise InvalidInput("this is not a regular file", source=str(path), remedy="name a file")
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file, which gets its name only once it is complete; see `new`.
 

@@ -30,6 +30,7 @@ def map_in_order(
     load: Callable[[Task], Payload],
     workers: int,
     worth: int = 0,
+    here: Callable[[Payload], Result] | None = None,
 ) -> Iterator[tuple[Task, Result]]:
     """Carry out tasks, in this process or in several worker processes.
 
@@ -48,6 +49,10 @@ def map_in_order(
         Number of tasks from which on processes are started; with fewer, starting them takes longer
         than it saves.
 
+    here
+        The function that does the work in this process, where there is one already; by default
+        `make_worker` makes it.
+
     Yields
     ------
     (task, result)
@@ -59,13 +64,13 @@ def map_in_order(
         If a process dies.
     """
     queue = iter(tasks)
-    first = list(islice(queue, max(worth, 1)))
+    first = list(islice(queue, max(worth, 1) if workers > 1 else 1))
     if not first:
         return
     few, everything = len(first) < worth, chain(first, queue)
     del first  # a task may hold a whole file
     if workers < 2 or few:
-        work = make_worker(None)
+        work = make_worker(None) if here is None else here
         for task in everything:
             yield task, work(load(task))
         return

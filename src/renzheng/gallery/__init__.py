@@ -7,9 +7,7 @@ identification rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 
 from __future__ import annotations
 
-from typing import Any
-
-from renzheng._renamed import warn
+from renzheng._renamed import old_names
 from renzheng.gallery.capture import Enrolment, EnrolmentResult
 from renzheng.gallery.conditions import Condition
 from renzheng.gallery.enrolment import enrol
@@ -46,16 +44,11 @@ __all__ = [
     "enrol",
 ]
 
-_RENAMED = {
-    "NearestStrangers": "NearestImpostors",
-    "Outcome": "EnrolmentResult",
-    "Suspicion": "DuplicateEnrolment",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Return a class under its old name, with a warning."""
-    if name not in _RENAMED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn(f"{__name__}.{name}", f"{__name__}.{_RENAMED[name]}")
-    return globals()[_RENAMED[name]]
+__getattr__ = old_names(
+    __name__,
+    {
+        "NearestStrangers": "NearestImpostors",
+        "Outcome": "EnrolmentResult",
+        "Suspicion": "DuplicateEnrolment",
+    },
+)

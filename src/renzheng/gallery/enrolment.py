@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,20 +120,18 @@ def _acquire_all(
     accept_doubtful: bool,
     workers: int,
 ) -> Iterator[EnrolmentResult]:
-    first = list(islice(enrolments, _WORTH_A_POOL if workers > 1 else 1))
-    everything = chain(first, enrolments)
-    if workers <= 1 or len(first) < _WORTH_A_POOL:
-        for each in everything:
-            yield acquire(each, verifier, role, accept_doubtful=accept_doubtful)
-        return
     config = VerifierConfig(
         str(verifier.pack.folder),
         str(verifier.detector_pack.folder),
         min_face_size=verifier.min_face_size,
         backend=verifier.backend,
     )
-    make_worker = _MakeWorker(config, role, accept_doubtful)
     for _, result in processes.map_in_order(
-        everything, make_worker, load=lambda each: each, workers=workers
+        enrolments,
+        _MakeWorker(config, role, accept_doubtful),
+        load=lambda each: each,
+        workers=workers,
+        worth=_WORTH_A_POOL,
+        here=partial(acquire, verifier=verifier, role=role, accept_doubtful=accept_doubtful),
     ):
         yield result

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
+from renzheng._renamed import old_names
 from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.embedding import Embedded, embed_picture, embed_pictures
 from renzheng.apps.batch.steps import Answer, columns, compare, extract, unreadable
@@ -34,14 +32,4 @@ __all__ = [
     "verify_pairs",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Return a class under its old name, with a warning."""
-    if name != "Settings":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        "renzheng.batch.Settings is now VerifierConfig; the old name goes with renzheng 0.3",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return VerifierConfig
+__getattr__ = old_names(__name__, {"Settings": "VerifierConfig"})

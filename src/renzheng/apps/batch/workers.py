@@ -73,7 +73,7 @@ def map_steps(
         partial(_make_worker, config),
         load=lambda step: step,
         workers=workers,
-        worth=WORTH_A_POOL if workers > 1 else 0,
+        worth=WORTH_A_POOL,
     ):
         yield step, *done
 

@@ -46,12 +46,7 @@ def check(path: Path) -> None:
         If the name does not end in ``.html``, its folder is missing or a folder has that name.
     """
     check_name(path)
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            "there is no such folder", source=str(path.parent), remedy="make it first"
-        )
-    if path.exists() and not path.is_file():
-        raise InvalidInput("this is not a file", source=str(path), remedy="name a file")
+    files.check_place(path)
 
 
 def plain(text: str) -> str:

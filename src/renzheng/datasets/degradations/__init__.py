@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from renzheng._renamed import warn
+from renzheng._renamed import old_names
 from renzheng.datasets.degradations.effects import (
     REVISION,
     ColourCast,
@@ -144,9 +143,4 @@ def get(name: str) -> Degradation:
     return find(DEGRADATIONS, name, "document degradation")
 
 
-def __getattr__(name: str) -> Any:
-    renamed = {"CHANNELS": "DEGRADATIONS", "Channel": "Degradation"}
-    if name in renamed:
-        warn(f"{__name__}.{name}", f"{__name__}.{renamed[name]}")
-        return globals()[renamed[name]]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = old_names(__name__, {"CHANNELS": "DEGRADATIONS", "Channel": "Degradation"})

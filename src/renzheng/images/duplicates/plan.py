@@ -32,12 +32,7 @@ def check(path: Path) -> None:
             source=str(path),
             remedy="give a name that ends in one of them",
         )
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            "there is no such folder", source=str(path.parent), remedy="make it first"
-        )
-    if path.exists() and not path.is_file():
-        raise InvalidInput("this is not a regular file", source=str(path), remedy="name a file")
+    files.check_place(path)
 
 
 def save(found: Duplicates, path: Path) -> None:
