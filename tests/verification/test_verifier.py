@@ -52,12 +52,14 @@ def test_the_result_is_complete(
 ) -> None:
     data = verifier.verify(portrait, another).to_dict()
     assert set(data) == {
-        "decision", "reason", "distance", "similarity", "fmr", "fmr_by_population", "llr", "policy",
-        "pack",
+        "decision", "reason", "distance", "similarity", "fmr", "fmr_by_population", "llr",
+        "information", "policy", "pack",
         "reference", "probe", "same_picture", "liveness", "warnings", "timings_ms",
     }  # fmt: skip
     assert data["decision"] == "match"
     assert data["pack"]["name"] == packs.DEFAULT_EMBEDDER
+    assert 10 < data["information"]["reference"] < 20
+    assert 10 < data["information"]["probe"] < 20
     assert data["reference"]["size"] == [512, 512]
     assert data["probe"]["face"]["score"] > 0.9
     assert set(data["timings_ms"]) >= {"total", "embed", "reference_detect", "probe_read"}

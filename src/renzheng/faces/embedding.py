@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.errors import InvalidInput, PackError
 from renzheng.models.packs import Pack
 from renzheng.models.preprocessing import Preprocessing
 from renzheng.models.runtime import Network
 from renzheng.types import Crops, Floats
+
+
+class Embedded(NamedTuple):
+    """Embeddings with their lengths.
+
+    Attributes
+    ----------
+    embeddings
+        float32 (n, dimension); rows of unit length if the embedder normalises.
+    lengths
+        float64 (n,): the lengths of the rows before they were normalised. A face that has lost
+        what tells people apart gives a short one (MagFace, Meng et al. 2021).
+    """
+
+    embeddings: Floats
+    lengths: npt.NDArray[np.float64]
 
 
 class Embedder:
@@ -125,6 +143,21 @@ class Embedder:
 
         Raises
         ------
+        InvalidInput, PackError
+            As in `embed_with_lengths`.
+        """
+        return self.embed_with_lengths(crops).embeddings
+
+    def embed_with_lengths(self, crops: Crops) -> Embedded:
+        """Embed aligned crops, and keep the lengths of their embeddings.
+
+        Parameters
+        ----------
+        crops
+            As in `embed`.
+
+        Raises
+        ------
         InvalidInput
             If the crops have another shape or type.
         PackError
@@ -137,10 +170,11 @@ class Embedder:
                 f"{crops.shape}"
             )
         embeddings = np.empty((len(crops), self.dimension), np.float32)
+        lengths = np.empty(len(crops), np.float64)
         for start in range(0, len(crops), self._step):
             part = slice(start, start + self._step)
-            embeddings[part] = self._embed(crops[part])
-        return embeddings
+            embeddings[part], lengths[part] = self._embed(crops[part])
+        return Embedded(embeddings, lengths)
 
     def with_network(self, network: Network) -> Embedder:
         """Return this embedder with another network of the same inputs and outputs."""
@@ -167,7 +201,7 @@ class Embedder:
         prepared: Floats = np.ascontiguousarray(batch)
         return prepared
 
-    def _embed(self, crops: Crops) -> Floats:
+    def _embed(self, crops: Crops) -> Embedded:
         batch = self.prepare(crops)
         outputs = self.network(batch)
         if not outputs or outputs[0].shape != (len(batch), self.dimension):
@@ -175,10 +209,9 @@ class Embedder:
         raw: Floats = outputs[0].astype(np.float32, copy=False)
         if self._mirror:
             raw = (raw[: len(crops)] + raw[len(crops) :]) * np.float32(0.5)
+        lengths = np.sqrt(np.square(raw, dtype=np.float64).sum(axis=1))
         if not self._normalise:
-            return raw
-        lengths = np.sqrt(np.square(raw, dtype=np.float64).sum(axis=1, keepdims=True))
+            return Embedded(raw, lengths)
         if not (lengths > 0).all() or not np.isfinite(lengths).all():
             raise PackError("the network returns an embedding without direction")
-        units: Floats = (raw / lengths).astype(np.float32)
-        return units
+        return Embedded((raw / lengths[:, None]).astype(np.float32), lengths)

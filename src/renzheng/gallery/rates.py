@@ -156,11 +156,13 @@ class Rates:
 
     def fmr_at(self, distance: float) -> FalseMatchRate:
         """Return the false match rate of one comparison; see `Calibration.fmr_at`."""
-        return self.calibration.fmr_at(distance)
+        rate = self.calibration.fmr_at(distance)
+        assert rate is not None  # no strength is given
+        return rate
 
     def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
         """Return the FPIR of a threshold at this distance in a search among so many entries."""
-        fmr = self.calibration.fmr_at(distance)
+        fmr = self.fmr_at(distance)
         if self.measured is None:
             return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
         own = self.measured.rate_at(distance, entries)

@@ -236,6 +236,8 @@ class Capture:
         uint8 (size, size, 3) RGB, the aligned face; None without a face.
     embedding
         float32 (d,), unit length: the embedding of the face, if the choice needed it; not in JSON.
+    embedding_length
+        The length of the embedding before it was scaled, if the choice needed it; not in JSON.
     quality
         The chosen face's quality, by the names of the measures in `renzheng.faces.quality`.
     error
@@ -250,6 +252,7 @@ class Capture:
     rectification: Rectification = field(default_factory=Rectification)
     crop: Image | None = None
     embedding: Floats | None = None
+    embedding_length: float | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
 

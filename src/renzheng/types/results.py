@@ -87,6 +87,52 @@ class PopulationRate:
         }
 
 
+class InformationGrade(StrEnum):
+    """How much of a face a comparison rests on."""
+
+    FULL = "full"  # the calibration's rates hold
+    LIMITED = "limited"  # both sides have lost some: other rates, measured on such faces
+    INSUFFICIENT = "insufficient"  # both have lost too much: no rate is stated
+    UNKNOWN = "unknown"  # a side or the calibration has no strength
+
+
+@dataclass(frozen=True)
+class Information:
+    """The strengths of the two sides of a comparison.
+
+    Attributes
+    ----------
+    grade
+        How much of a face the comparison rests on: that of its stronger side.
+    reference, probe
+        The strength of each side, in the unit of the embedding network; None where it is unknown.
+    wanted
+        The strength that one side at least must have for the calibration's rates to hold; None
+        where the calibration knows no strengths.
+    """
+
+    grade: InformationGrade
+    reference: float | None = None
+    probe: float | None = None
+    wanted: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+
+        def rounded(strength: float | None) -> float | None:
+            return None if strength is None else round(strength, 4)
+
+        return {
+            "grade": str(self.grade),
+            "reference": rounded(self.reference),
+            "probe": rounded(self.probe),
+            "wanted": rounded(self.wanted),
+        }
+
+
+_UNKNOWN = Information(InformationGrade.UNKNOWN)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The distance between one reference and one probe embedding, with its error rates.
@@ -98,13 +144,18 @@ class Comparison:
     similarity
         Their cosine similarity, -1 to 1; equals ``1 - distance**2 / 2``.
     fmr
-        The calibrated false match rate at this distance; None without a calibration.
+        The calibrated false match rate at this distance for faces of this strength; None without
+        a calibration, and where both sides show too little of a face for any rate to hold.
     llr
         The calibrated log-likelihood ratio at this distance, natural logarithm: above 0 the
-        evidence is for one person. None without a calibration that has the ratio.
+        evidence is for one person. None where `fmr` is, and without a calibration that has the
+        ratio.
     populations
         The rate at this distance in each population of the calibration; `fmr` is the worst of the
-        covered ones. Empty where the calibration names no population.
+        covered ones. Empty where the calibration names no population, and where the two sides show
+        less of a face than those populations' pictures.
+    information
+        The strengths of the two sides.
     """
 
     distance: float
@@ -112,6 +163,7 @@ class Comparison:
     fmr: FalseMatchRate | None
     llr: float | None = None
     populations: tuple[PopulationRate, ...] = ()
+    information: Information = _UNKNOWN
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
@@ -121,6 +173,7 @@ class Comparison:
             "fmr": None if self.fmr is None else self.fmr.to_dict(),
             "llr": None if self.llr is None else round(self.llr, 4),
             "fmr_by_population": [each.to_dict() for each in self.populations],
+            "information": self.information.to_dict(),
         }
 
 
@@ -328,7 +381,7 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """Return the whole result as plain values for JSON; field names are stable."""
         blank: dict[str, Any] = dict.fromkeys(("distance", "similarity", "fmr", "llr"))
-        blank["fmr_by_population"] = []
+        blank.update(fmr_by_population=[], information=None)
         return {
             "decision": str(self.decision),
             "reason": self.reason,

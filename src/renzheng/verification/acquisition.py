@@ -82,7 +82,7 @@ def acquire(
         with clock(f"{side}_detect"):
             detected = find_faces(image, role, models)
         with clock(f"{side}_choose"):
-            choice, embedding = choose(image, detected, role, models)
+            choice, embedded = choose(image, detected, role, models)
     except NoFace as error:
         return Capture(source=name, role=role, image=image, error=error_message(error))
     with clock(f"{side}_align"):
@@ -103,7 +103,8 @@ def acquire(
             certain=detected.certain,
         ),
         crop=crop,
-        embedding=embedding,
+        embedding=None if embedded is None else embedded[0],
+        embedding_length=None if embedded is None else embedded[1],
         quality=measures,
     )
 
@@ -177,8 +178,10 @@ def find_faces(image: Image, role: Role, models: FaceModels) -> DetectedFaces:
 
 def choose(
     image: Image, detected: DetectedFaces, role: Role, models: FaceModels
-) -> tuple[Choice, Floats | None]:
+) -> tuple[Choice, tuple[Floats, float] | None]:
     """Choose the face that is compared; return its embedding too where the choice needed it.
+
+    The embedding comes with its length before it was scaled to unit length.
 
     Parameters
     ----------
@@ -201,7 +204,7 @@ def choose(
         upright, back = _as_read(image, detected)
         moved = [mapped(face, back) for face in beside]
         crops = np.concatenate([crops, alignment.align_all(upright, moved, models.template)])
-    embeddings = models.embedder.embed(crops)
+    embeddings, lengths = models.embedder.embed_with_lengths(crops)
     choice = choose_portrait(
         (*compared, *beside),
         [_contrast(crop) for crop in crops],
@@ -211,7 +214,7 @@ def choose(
         others=(*rest, *detected.beside[_MAX_COMPARED:]),
     )
     chosen = next(k for k, face in enumerate(compared) if face is choice.face)
-    return choice, embeddings[chosen]
+    return choice, (embeddings[chosen], float(lengths[chosen]))
 
 
 def same_person_limits(models: FaceModels) -> SamePersonLimits | None:

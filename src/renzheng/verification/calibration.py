@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput, PackError
-from renzheng.types import FalseMatchRate, PopulationRate
+from renzheng.types import FalseMatchRate, InformationGrade, PopulationRate
+from renzheng.verification.information import InformationLevel, grade_of
 
+_NO_DISTANCE = -1.0
 _ROUNDING = 1e-6  # relative error of a rate that the file rounds to six digits
 
 
@@ -106,6 +109,11 @@ class Calibration:
     populations
         The populations on which the false match rates were measured, with the rates of each; empty
         where they were not recorded.
+    min_strength
+        The lowest strength of a comparison at which `fmr` holds (`renzheng.verification.
+        information`); None where it was not fitted, and then strengths change nothing.
+    weaker
+        The rates of weaker comparisons, the strongest first. Below the last no rate is stated.
     """
 
     distance: npt.NDArray[np.float64]
@@ -115,6 +123,8 @@ class Calibration:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     llr: npt.NDArray[np.float64] | None = None
     populations: tuple[Population, ...] = ()
+    min_strength: float | None = None
+    weaker: tuple[InformationLevel, ...] = ()
 
     def __post_init__(self) -> None:
         shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
@@ -137,6 +147,26 @@ class Calibration:
             if np.any(np.diff(llr) > 0):
                 raise InvalidInput("the likelihood ratio must not rise with the distance")
         self._check_populations()
+        self._check_levels()
+
+    def _check_levels(self) -> None:
+        if self.min_strength is None:
+            if self.weaker:
+                raise InvalidInput("information levels need the strength that lies above them all")
+            return
+        strengths = [self.min_strength, *(each.min_strength for each in self.weaker)]
+        if not all(0 < value < float("inf") for value in strengths):
+            raise InvalidInput("a calibration's strengths must be above 0")
+        if any(below >= above for above, below in pairwise(strengths)):
+            raise InvalidInput("the strengths of information levels must fall")
+        for each in self.weaker:
+            if each.fmr.shape != self.distance.shape:
+                raise InvalidInput(
+                    f"an information level needs one rate per point: {self.distance.size}, "
+                    f"not {each.fmr.size}"
+                )
+            if np.any(each.fmr < self.fmr * (1 - _ROUNDING)):
+                raise InvalidInput("a weaker comparison's rate must not lie below a stronger one's")
 
     def _check_populations(self) -> None:
         names = [each.name for each in self.populations]
@@ -185,6 +215,13 @@ class Calibration:
                     )
                     for each in data.get("populations", ())
                 ),
+                min_strength=data.get("information", {}).get("min_strength"),
+                weaker=tuple(
+                    InformationLevel(
+                        float(each["min_strength"]), np.asarray(each["fmr"], np.float64)
+                    )
+                    for each in data.get("information", {}).get("weaker", ())
+                ),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PackError(
@@ -205,36 +242,88 @@ class Calibration:
                 if self.populations
                 else {}
             ),
+            **(
+                {}
+                if self.min_strength is None
+                else {
+                    "information": {
+                        "min_strength": self.min_strength,
+                        "weaker": [each.to_dict() for each in self.weaker],
+                    }
+                }
+            ),
         }
 
-    def llr_at(self, distance: float) -> float | None:
+    def grade_of(self, strength: float | None) -> InformationGrade:
+        """Return how much of a face a comparison of this strength rests on."""
+        return grade_of(strength, self.min_strength, self.weaker)
+
+    def llr_at(self, distance: float, strength: float | None = None) -> float | None:
         """Return the natural log-likelihood ratio at a distance; None if it was not fitted.
 
         Above 0 the evidence is for one person, below for different people. It weighs this very
-        distance, where FMR weighs every smaller one as well.
-        """
-        if self.llr is None:
-            return None
-        return float(np.interp(distance, self.distance, self.llr))
+        distance, where FMR weighs every smaller one as well. Of weaker comparisons the ratio is
+        lower by as much as the logarithm of their false match rate is higher, and None where that
+        is; genuine pairs of such faces lie farther apart too, which is left out of account.
 
-    def fmr_at(self, distance: float) -> FalseMatchRate:
+        Parameters
+        ----------
+        distance, strength
+            As in `fmr_at`.
+        """
+        curve = self._curve(strength)
+        if self.llr is None or curve is None:
+            return None
+        ratio = float(np.interp(distance, self.distance, self.llr))
+        if curve is self.fmr:
+            return ratio
+        return ratio - float(np.log(self._read(curve, distance) / self._read(self.fmr, distance)))
+
+    def fmr_at(self, distance: float, strength: float | None = None) -> FalseMatchRate | None:
         """Return the false match rate of a threshold at this distance.
 
         Between measured points the logarithm of the rate is interpolated linearly: impostor
         tails are close to exponential. Below `resolution` the answer is "at most".
+
+        Parameters
+        ----------
+        distance
+            The Euclidean distance of the unit embeddings.
+        strength
+            The strength of the comparison (`renzheng.verification.information.of_pair`); None where
+            it is unknown, and then the rate is that of faces that show enough.
+
+        Returns
+        -------
+        FalseMatchRate
+            None where no rate holds for so weak a comparison.
         """
-        rate = self._read(self.fmr, distance)
+        curve = self._curve(strength)
+        if curve is None:
+            return None
+        rate = self._read(curve, distance)
         if rate <= self.resolution * (1 + 1e-9):
             return FalseMatchRate(self.resolution, at_most=True)
         return FalseMatchRate(rate, at_most=False)
 
-    def rates_at(self, distance: float) -> tuple[PopulationRate, ...]:
+    def _curve(self, strength: float | None) -> npt.NDArray[np.float64] | None:
+        """Return the false match rates of comparisons of this strength; None where none hold."""
+        if strength is None or self.min_strength is None or strength >= self.min_strength:
+            return self.fmr
+        return next((each.fmr for each in self.weaker if strength >= each.min_strength), None)
+
+    def rates_at(
+        self, distance: float, strength: float | None = None
+    ) -> tuple[PopulationRate, ...]:
         """Return the false match rate of a threshold at this distance in each population, in order.
 
         Below a population's own resolution its curve was extrapolated, and the rate says so. No
         covered population's rate is given below the calibration's resolution, and no other one's
-        below its own: the answer there is "at most".
+        below its own: the answer there is "at most". Empty for comparisons that are weaker than
+        those of the populations' pictures.
         """
+        if self._curve(strength) is not self.fmr:
+            return ()
         return tuple(self._rate_in(each, distance) for each in self.populations)
 
     def _rate_in(self, population: Population, distance: float) -> PopulationRate:
@@ -255,8 +344,20 @@ class Calibration:
         rate = float(np.exp(np.interp(distance, self.distance, np.log(curve))))
         return min(rate, 1.0)
 
-    def threshold_at(self, max_fmr: float) -> float:
+    def threshold_at(self, max_fmr: float, strength: float | None = None) -> float:
         """Return the largest distance whose false match rate is at most `max_fmr`.
+
+        Parameters
+        ----------
+        max_fmr
+            A false match rate, 0 to 1.
+        strength
+            As in `fmr_at`.
+
+        Returns
+        -------
+        float
+            -1 where no distance has so low a rate at this strength.
 
         Raises
         ------
@@ -269,11 +370,14 @@ class Calibration:
                 f"{self.resolution:.2g}, not to {max_fmr:.2g}",
                 remedy="ask for a higher max_fmr, or calibrate the pack on more people",
             )
-        if max_fmr >= self.fmr[-1]:
+        curve = self._curve(strength)
+        if curve is None or (curve is not self.fmr and curve[0] > max_fmr * (1 + 1e-9)):
+            return _NO_DISTANCE
+        if max_fmr >= curve[-1]:
             return float(self.distance[-1])
         # The last of equal rates: np.interp needs increasing abscissae.
-        last = np.append(np.diff(self.fmr) > 0, True)
-        return float(np.interp(np.log(max_fmr), np.log(self.fmr[last]), self.distance[last]))
+        last = np.append(np.diff(curve) > 0, True)
+        return float(np.interp(np.log(max_fmr), np.log(curve[last]), self.distance[last]))
 
 
 def _six_digits(curve: npt.NDArray[np.float64]) -> list[float]:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
-from renzheng.types import Comparison, Floats
+from renzheng.types import Comparison, Floats, Information, InformationGrade
+from renzheng.verification.information import of_pair
 
 if TYPE_CHECKING:
     from renzheng.verification.calibration import Calibration
@@ -32,7 +33,12 @@ def distances(references: Floats, probes: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(np.sqrt(np.sum(difference * difference, axis=-1)))
 
 
-def compare(reference: Floats, probe: Floats, calibration: Calibration | None = None) -> Comparison:
+def compare(
+    reference: Floats,
+    probe: Floats,
+    calibration: Calibration | None = None,
+    strengths: tuple[float | None, float | None] = (None, None),
+) -> Comparison:
     """Compare two embeddings of unit length.
 
     Parameters
@@ -41,6 +47,9 @@ def compare(reference: Floats, probe: Floats, calibration: Calibration | None = 
         float32 (d,), unit length.
     calibration
         The calibration of the pack that made them; without it `fmr` is None.
+    strengths
+        The strengths of the reference and the probe; where one is unknown, the rates are those of
+        faces that show enough.
 
     Raises
     ------
@@ -54,10 +63,18 @@ def compare(reference: Floats, probe: Floats, calibration: Calibration | None = 
         if not abs(float(np.linalg.norm(side)) - 1) < 1e-3:  # also catches NaN
             raise InvalidInput("an embedding is not of unit length", remedy="divide it by its norm")
     distance = float(distances(reference, probe))
+    similarity = 1 - distance * distance / 2
+    if calibration is None:
+        information = Information(InformationGrade.UNKNOWN, *strengths)
+        return Comparison(distance, similarity, fmr=None, information=information)
+    strength = of_pair(*strengths)
     return Comparison(
         distance=distance,
-        similarity=1 - distance * distance / 2,
-        fmr=None if calibration is None else calibration.fmr_at(distance),
-        llr=None if calibration is None else calibration.llr_at(distance),
-        populations=() if calibration is None else calibration.rates_at(distance),
+        similarity=similarity,
+        fmr=calibration.fmr_at(distance, strength),
+        llr=calibration.llr_at(distance, strength),
+        populations=calibration.rates_at(distance, strength),
+        information=Information(
+            calibration.grade_of(strength), *strengths, wanted=calibration.min_strength
+        ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from renzheng.faces.embedding import Embedder
 from renzheng.types import Capture, Floats, LivenessScore, Role
 from renzheng.verification import findings
 from renzheng.verification.face_models import FaceModels
+from renzheng.verification.information import strength_of
 from renzheng.verification.policy import Policy
 from renzheng.verification.same_photo import PhotoDetail, detail_of
 from renzheng.verification.templates import FaceTemplate
@@ -47,7 +48,7 @@ def extract_templates(
     with_detail
         Whether to keep what `renzheng.verification.same_photo` compares.
     """
-    found = [tuple(findings.of_capture("", each, policy)) for each in captures]
+    reported = [tuple(findings.of_capture("", each, policy)) for each in captures]
     templates = [
         FaceTemplate(
             source=capture.source,
@@ -56,15 +57,15 @@ def extract_templates(
             size=None if capture.image is None else capture.image.shape[1::-1],
             face=capture.face,
             quality=capture.quality,
-            findings=reported,
+            findings=against,
             error=capture.error,
         )
-        for capture, reported in zip(captures, found, strict=True)
+        for capture, against in zip(captures, reported, strict=True)
     ]
     if any(template.refused for template in templates):
         return templates
     with clock("embed"):
-        embeddings = _embeddings(captures, models.embedder)
+        features = features_of(captures, models.embedder)
     with clock("same_picture"):
         details = [_photo_detail(each) if with_detail else None for each in captures]
     scores: list[LivenessScore | None] = [None] * len(captures)
@@ -72,22 +73,58 @@ def extract_templates(
         with clock("liveness"):
             scores = [_liveness_score(each, liveness) for each in captures]
     return [
-        replace(template, embedding=embedding, photo_detail=detail, liveness=score)
-        for template, embedding, detail, score in zip(
-            templates, embeddings, details, scores, strict=True
+        replace(
+            template,
+            embedding=None if found is None else found.embedding,
+            strength=None if found is None else found.strength,
+            photo_detail=detail,
+            liveness=score,
         )
+        for template, found, detail, score in zip(templates, features, details, scores, strict=True)
     ]
 
 
-def _embeddings(captures: Sequence[Capture], embedder: Embedder) -> list[Floats]:
-    """Return each capture's embedding; those computed for the choice of a portrait are reused."""
+class Features(NamedTuple):
+    """The features of one face.
+
+    Attributes
+    ----------
+    embedding
+        float32 (d,), unit length.
+    strength
+        How much of a face it holds, see `renzheng.verification.information`.
+    """
+
+    embedding: Floats
+    strength: float
+
+
+def features_of(captures: Sequence[Capture], embedder: Embedder) -> list[Features | None]:
+    """Return the features of each capture's face; None where there is no face.
+
+    Embeddings that were computed for the choice of a portrait are used again.
+    """
     missing = [
         capture.crop
         for capture in captures
-        if capture.embedding is None and capture.crop is not None
+        if capture.crop is not None
+        and (capture.embedding is None or capture.embedding_length is None)
     ]
-    fresh = iter(embedder.embed(np.stack(missing)) if missing else ())
-    return [next(fresh) if capture.embedding is None else capture.embedding for capture in captures]
+    fresh = (
+        iter(zip(*embedder.embed_with_lengths(np.stack(missing)), strict=True))
+        if missing
+        else iter(())
+    )
+    features: list[Features | None] = []
+    for capture in captures:
+        if capture.crop is None:
+            features.append(None)
+            continue
+        embedding, length = capture.embedding, capture.embedding_length
+        if embedding is None or length is None:
+            embedding, length = next(fresh)
+        features.append(Features(embedding, strength_of(float(length), capture.quality)))
+    return features
 
 
 def _photo_detail(capture: Capture) -> PhotoDetail | None:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renzheng.faces import quality
-from renzheng.types import Capture, FaceKind, Finding, LivenessScore, Role, SamePhoto, Severity
+from renzheng.types import (
+    Capture,
+    Comparison,
+    FaceKind,
+    Finding,
+    InformationGrade,
+    LivenessScore,
+    Role,
+    SamePhoto,
+    Severity,
+)
 from renzheng.verification.policy import Policy
+from renzheng.verification.templates import FaceTemplate
 
 _LOW_SCORE = 0.9
 # Shares of the crop that lie in the picture: below the first there is a warning, below the second
@@ -68,6 +79,48 @@ def of_capture(side: str, capture: Capture, policy: Policy) -> Iterator[Finding]
             "again, straight, sharp and in colour",
         )
     yield from _quality(side, capture, policy)
+
+
+def of_comparison(comparison: Comparison) -> Iterator[Finding]:
+    """Yield the finding against a comparison whose sides both show less of a face than they should.
+
+    It names the weaker side, which has more to gain; a strong picture of either would do.
+    """
+    information = comparison.information
+    reference, probe = information.reference, information.probe
+    if reference is None or probe is None or information.wanted is None:
+        return
+    side = "probe" if probe <= reference else "reference"
+    figures = (
+        f"strength {reference:.3g} and {probe:.3g}, {information.wanted:.3g} wanted on one side at "
+        "least"
+    )
+    if information.grade is InformationGrade.INSUFFICIENT:
+        yield Finding(
+            "little_information",
+            side,
+            f"both pictures show too little of a face to compare ({figures}): give one in which "
+            "the face is sharp, large, upright and uncovered",
+            Severity.DOUBT,
+        )
+    elif information.grade is InformationGrade.LIMITED:
+        yield Finding(
+            "limited_information",
+            side,
+            f"both pictures show little of a face ({figures}), so that only a nearer pair is a "
+            "match: a sharper, uncovered picture of one would decide better",
+        )
+
+
+def of_unknown_strength(side: str, template: FaceTemplate) -> Iterator[Finding]:
+    """Yield the finding against a template made before strengths were measured."""
+    if template.embedding is not None and template.strength is None:
+        yield Finding(
+            "unknown_strength",
+            side,
+            "the template does not say how much of a face it holds, so the false match rate is "
+            "that of good pictures: make it again",
+        )
 
 
 def of_same_photo(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]:

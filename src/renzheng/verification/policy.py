@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from renzheng.errors import InvalidInput
-from renzheng.types import Comparison, Decision, Finding, Role, Severity
+from renzheng.types import Comparison, Decision, Finding, InformationGrade, Role, Severity
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Policy:
         Parameters
         ----------
         comparison
-            The comparison; None where nothing was compared.
+            The comparison; None where nothing was compared. Where both sides show too little of a
+            face for any rate to hold, nothing is decided.
         findings
             The findings against it: a refusal leaves nothing to decide, and with a doubt there is
             no match.
@@ -97,6 +98,8 @@ class Policy:
         if comparison is None or refusals:
             return Decision.NOT_COMPARABLE, _joined(refusals) or "nothing was compared"
         doubts = [each for each in findings if each.severity is Severity.DOUBT]
+        if comparison.information.grade is InformationGrade.INSUFFICIENT:
+            return Decision.INCONCLUSIVE, _joined(doubts) or "both show too little of a face"
         decision, reason = self._decide_by_rate(comparison)
         if decision is Decision.MATCH and doubts:
             return Decision.INCONCLUSIVE, f"near enough for a match, but {_joined(doubts)}"

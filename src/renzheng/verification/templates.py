@@ -41,6 +41,9 @@ class FaceTemplate:
         The chosen face; None where there is none.
     embedding
         float32 (d,), unit length; None where the picture is refused.
+    strength
+        How much of a face the embedding holds, see `renzheng.verification.information`; None where
+        it is not known, as in templates that were made before it was measured.
     photo_detail
         The detail that `renzheng.verification.same_photo` compares; None where it is not asked for.
     liveness
@@ -62,6 +65,7 @@ class FaceTemplate:
     size: tuple[int, int] | None = None
     face: Face | None = None
     embedding: Floats | None = None
+    strength: float | None = None
     photo_detail: PhotoDetail | None = None
     liveness: LivenessScore | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)

@@ -189,7 +189,12 @@ class Verifier:
         ]
         comparison, same, live = None, None, None
         if reference.embedding is not None and probe.embedding is not None:
-            comparison = self.compare(reference.embedding, probe.embedding)
+            strengths = reference.strength, probe.strength
+            comparison = self.compare(reference.embedding, probe.embedding, strengths)
+            found += findings.of_comparison(comparison)
+            if self.calibration is not None and self.calibration.min_strength is not None:
+                for side, template in zip(SIDES, (reference, probe), strict=True):
+                    found += findings.of_unknown_strength(side, template)
             if reference.photo_detail is not None and probe.photo_detail is not None:
                 with clock("same_picture"):
                     same = compare_details(reference.photo_detail, probe.photo_detail)
@@ -352,9 +357,23 @@ class Verifier:
         """
         return self.face_models.embedder.embed(crops)
 
-    def compare(self, reference: Floats, probe: Floats) -> Comparison:
-        """Compare two embeddings of this verifier's pack."""
-        return compare_embeddings(reference, probe, self.calibration)
+    def compare(
+        self,
+        reference: Floats,
+        probe: Floats,
+        strengths: tuple[float | None, float | None] = (None, None),
+    ) -> Comparison:
+        """Compare two embeddings of this verifier's pack.
+
+        Parameters
+        ----------
+        reference, probe
+            float32 (d,), unit length.
+        strengths
+            The strengths of their templates (`FaceTemplate.strength`). Where one is not known, the
+            rates are those of pictures that show enough of a face.
+        """
+        return compare_embeddings(reference, probe, self.calibration, strengths)
 
     def check_policy(self) -> None:
         """Check, before any work, that the packs can keep what the policy promises.

@@ -1,0 +1,110 @@
+"""Strengths of face templates: how much of a face they hold, and the rates that hold for less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renzheng.errors import InvalidInput
+from renzheng.types import InformationGrade, Measurement
+
+# Quality components below which a crop shows less of a face than its embedding's length tells:
+# these losses leave the embedding long (benchmarks/information.py).
+_REDUCING: Mapping[str, int] = {}
+
+
+def strength_of(length: float, quality: Mapping[str, Measurement]) -> float:
+    """Return the strength of a face template: the length of its embedding, less what it misses.
+
+    The length of an embedding before it is scaled to unit length falls as a face loses what tells
+    people apart (Meng et al., MagFace, CVPR 2021, train for that; other networks show it as well).
+    Covered eyes, a shaken camera and a mosaic are not seen in it; where a quality component tells
+    them, the length is reduced in proportion to the component.
+
+    Parameters
+    ----------
+    length
+        The length of the mean of the embeddings of the crop and its mirror image, as the network
+        gives them; above 0, in the network's own unit.
+    quality
+        The measurements of the face by the names of `renzheng.faces.quality.MEASURES`; measures
+        that are missing reduce nothing.
+    """
+    shares = [
+        min(1.0, quality[name].component / enough)
+        for name, enough in _REDUCING.items()
+        if name in quality
+    ]
+    return length * min(shares, default=1.0)
+
+
+def of_pair(reference: float | None, probe: float | None) -> float | None:
+    """Return the strength of a comparison: that of its stronger side.
+
+    Embeddings of different people fall together where both faces have lost the same; one that has
+    lost nothing stays apart from all others. None where one side's is unknown.
+    """
+    return None if reference is None or probe is None else max(reference, probe)
+
+
+@dataclass(frozen=True, eq=False)
+class InformationLevel:
+    """False match rates of comparisons of which the stronger side has at least some strength.
+
+    Attributes
+    ----------
+    min_strength
+        The lowest strength of the stronger side.
+    fmr
+        float64 (points,): the share of impostor comparisons at each of the calibration's distances
+        or nearer, in the worst of the degradations that were fitted on; never decreasing, above 0.
+    """
+
+    min_strength: float
+    fmr: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_strength < float("inf"):
+            raise InvalidInput(f"a strength must be above 0, not {self.min_strength}")
+        if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
+            raise InvalidInput("the rates of an information level must be one finite curve")
+        if np.any(np.diff(self.fmr) < 0) or self.fmr[0] <= 0 or self.fmr[-1] > 1:
+            raise InvalidInput(
+                "the rates of an information level must lie above 0 and up to 1, and not fall with "
+                "the distance"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the level's part of ``calibration.json``."""
+        return {
+            "min_strength": self.min_strength,
+            "fmr": [float(f"{value:.6g}") for value in self.fmr],
+        }
+
+
+def grade_of(
+    strength: float | None, min_strength: float | None, weaker: tuple[InformationLevel, ...]
+) -> InformationGrade:
+    """Return how much of a face a comparison rests on.
+
+    Parameters
+    ----------
+    strength
+        The strength of the comparison, None where it is unknown.
+    min_strength
+        The lowest strength at which the calibration's own rates hold; None where the calibration
+        knows no strengths.
+    weaker
+        The levels below it, the strongest first.
+    """
+    if strength is None or min_strength is None:
+        return InformationGrade.UNKNOWN
+    if strength >= min_strength:
+        return InformationGrade.FULL
+    if weaker and strength >= weaker[-1].min_strength:
+        return InformationGrade.LIMITED
+    return InformationGrade.INSUFFICIENT
