@@ -60,7 +60,7 @@ class CaptureDegradation:
         Returns
         -------
         uint8 (h, w, 3) RGB
-            Of the picture's size, except where the aspect ratio is what is lost.
+            The size changes only where the aspect ratio is lost.
         """
         return np.ascontiguousarray(self.loss(image, face, rng))
 
