@@ -114,6 +114,9 @@ class Calibration:
         information`); None where it was not fitted, and then strengths change nothing.
     weaker
         The rates of weaker comparisons, the strongest first. Below the last no rate is stated.
+    nearest_genuine
+        The distance below which fewer than one in 10,000 genuine comparisons of different
+        photographs lie; None where it was not measured.
     """
 
     distance: npt.NDArray[np.float64]
@@ -125,6 +128,7 @@ class Calibration:
     populations: tuple[Population, ...] = ()
     min_strength: float | None = None
     weaker: tuple[InformationLevel, ...] = ()
+    nearest_genuine: float | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.distance.shape, self.fmr.shape, self.fnmr.shape}
@@ -146,6 +150,8 @@ class Calibration:
                 raise InvalidInput("a calibration needs one finite likelihood ratio per point")
             if np.any(np.diff(llr) > 0):
                 raise InvalidInput("the likelihood ratio must not rise with the distance")
+        if self.nearest_genuine is not None and not 0 < self.nearest_genuine < 2:
+            raise InvalidInput("the distance of the nearest genuine pairs must lie from 0 to 2")
         self._check_populations()
         self._check_levels()
 
@@ -159,14 +165,16 @@ class Calibration:
             raise InvalidInput("a calibration's strengths must be above 0")
         if any(below >= above for above, below in pairwise(strengths)):
             raise InvalidInput("the strengths of information levels must fall")
+        stronger = self.fmr
         for each in self.weaker:
             if each.fmr.shape != self.distance.shape:
                 raise InvalidInput(
                     f"an information level needs one rate per point: {self.distance.size}, "
                     f"not {each.fmr.size}"
                 )
-            if np.any(each.fmr < self.fmr * (1 - _ROUNDING)):
+            if np.any(each.fmr < stronger * (1 - _ROUNDING)):
                 raise InvalidInput("a weaker comparison's rate must not lie below a stronger one's")
+            stronger = each.fmr
 
     def _check_populations(self) -> None:
         names = [each.name for each in self.populations]
@@ -222,6 +230,7 @@ class Calibration:
                     )
                     for each in data.get("information", {}).get("weaker", ())
                 ),
+                nearest_genuine=data.get("nearest_genuine"),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PackError(
@@ -242,6 +251,7 @@ class Calibration:
                 if self.populations
                 else {}
             ),
+            **({} if self.nearest_genuine is None else {"nearest_genuine": self.nearest_genuine}),
             **(
                 {}
                 if self.min_strength is None

@@ -135,6 +135,31 @@ def of_same_photo(same: SamePhoto | None, policy: Policy) -> Iterator[Finding]:
         )
 
 
+def of_likeness(
+    comparison: Comparison, nearest_genuine: float | None, policy: Policy
+) -> Iterator[Finding]:
+    """Yield the finding against a live picture that is nearer than two photographs ever are.
+
+    Parameters
+    ----------
+    comparison
+        The comparison of a reference with a live picture.
+    nearest_genuine
+        As in `Calibration`; None where it was not measured.
+    policy
+        Whether the live picture may be the document's own portrait.
+    """
+    if nearest_genuine is not None and comparison.distance < nearest_genuine:
+        yield Finding(
+            "too_alike",
+            "probe",
+            f"it is nearer to the reference ({comparison.distance:.3f}) than different photographs "
+            f"of one person are ({nearest_genuine:.3f} in one of 10,000): it may be the "
+            "reference's own photograph, altered; take a picture of the person",
+            Severity.WARNING if policy.allow_same_picture else Severity.DOUBT,
+        )
+
+
 def of_liveness(score: LivenessScore | None, policy: Policy) -> Iterator[Finding]:
     """Yield the finding against a live picture that may be a print or a screen."""
     if score is None:

@@ -200,6 +200,9 @@ class Verifier:
                     same = compare_details(reference.photo_detail, probe.photo_detail)
             live = probe.liveness
             found += findings.of_same_photo(same, self.policy)
+            if same is not None and not same.same and self.calibration is not None:
+                nearest = self.calibration.nearest_genuine
+                found += findings.of_likeness(comparison, nearest, self.policy)
             found += findings.of_liveness(live, self.policy)
         decision, reason = self.policy.decide(comparison, found)
         return Outcome(decision, reason, comparison, same, live, tuple(found))
