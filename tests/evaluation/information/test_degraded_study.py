@@ -114,7 +114,7 @@ def test_a_new_measure_of_quality_is_added_to_faces_that_are_known(
 
 def test_a_clean_face_is_that_of_the_verifier(four: People, verifier: Verifier) -> None:
     found = acquire_degraded(four.pictures[:1], verifier, [])
-        photo = verifier.with_roles((Role.PHOTO, Role.PHOTO)).extract(
+    photo = verifier.with_roles((Role.PHOTO, Role.PHOTO)).extract(
         four.pictures[0].source, Role.PHOTO
     )
     assert photo.embedding is not None
