@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import identification, liveness, options, portraits, studies
+from renzheng.apps.cli import degraded, identification, liveness, options, portraits, studies
 
 if TYPE_CHECKING:
     from renzheng.datasets.types import People
@@ -60,6 +60,7 @@ def register(commands: Any) -> None:
     _add_identification(protocols)
     liveness.register(protocols)
     portraits.register(protocols)
+    degraded.register(protocols)
     _add_channels(protocols)
 
 
