@@ -129,6 +129,14 @@ class Information:
             "wanted": rounded(self.wanted),
         }
 
+    def __str__(self) -> str:
+        sides = (self.reference, self.probe)
+        if sides == (None, None):
+            return str(self.grade)
+        strengths = " and ".join("unknown" if each is None else f"{each:.3g}" for each in sides)
+        needed = "" if self.wanted is None else f", {self.wanted:.3g} wanted on one side at least"
+        return f"{self.grade} (strength {strengths}{needed})"
+
 
 _UNKNOWN = Information(InformationGrade.UNKNOWN)
 

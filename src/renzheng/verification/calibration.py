@@ -281,7 +281,7 @@ class Calibration:
         distance, strength
             As in `fmr_at`.
         """
-        curve = self._curve(strength)
+        curve = self.curve_of(strength)
         if self.llr is None or curve is None:
             return None
         ratio = float(np.interp(distance, self.distance, self.llr))
@@ -308,7 +308,7 @@ class Calibration:
         FalseMatchRate
             None where no rate holds for so weak a comparison.
         """
-        curve = self._curve(strength)
+        curve = self.curve_of(strength)
         if curve is None:
             return None
         rate = self._read(curve, distance)
@@ -316,8 +316,19 @@ class Calibration:
             return FalseMatchRate(self.resolution, at_most=True)
         return FalseMatchRate(rate, at_most=False)
 
-    def _curve(self, strength: float | None) -> npt.NDArray[np.float64] | None:
-        """Return the false match rates of comparisons of this strength; None where none hold."""
+    def curve_of(self, strength: float | None) -> npt.NDArray[np.float64] | None:
+        """Return the false match rates of comparisons of this strength at each of `distance`.
+
+        Parameters
+        ----------
+        strength
+            As in `fmr_at`.
+
+        Returns
+        -------
+        float64 (k,)
+            None where no rate holds for so weak a comparison.
+        """
         if strength is None or self.min_strength is None or strength >= self.min_strength:
             return self.fmr
         return next((each.fmr for each in self.weaker if strength >= each.min_strength), None)
@@ -332,7 +343,7 @@ class Calibration:
         below its own: the answer there is "at most". Empty for comparisons that are weaker than
         those of the populations' pictures.
         """
-        if self._curve(strength) is not self.fmr:
+        if self.curve_of(strength) is not self.fmr:
             return ()
         return tuple(self._rate_in(each, distance) for each in self.populations)
 
@@ -380,7 +391,7 @@ class Calibration:
                 f"{self.resolution:.2g}, not to {max_fmr:.2g}",
                 remedy="ask for a higher max_fmr, or calibrate the pack on more people",
             )
-        curve = self._curve(strength)
+        curve = self.curve_of(strength)
         if curve is None or (curve is not self.fmr and curve[0] > max_fmr * (1 + 1e-9)):
             return _NO_DISTANCE
         if max_fmr >= curve[-1]:

@@ -294,7 +294,8 @@ def test_a_folder_of_embeddings(shots: Path, tmp_path: Path, here: Command) -> N
         np.testing.assert_array_equal(np.array(rows[name]["embedding"], np.float32), expected)
         assert rows[name]["error"] is None
         assert np.shape(rows[name]["landmarks"]) == (5, 2)
-    assert rows["blank.png"]["embedding"] is None
+        assert rows[name]["strength"] == verifier.extract(shots / name, "photo").strength
+    assert rows["blank.png"]["embedding"] is rows["blank.png"]["strength"] is None
     assert "no face" in rows["blank.png"]["error"]
     assert len(rows["text.jpg"]["digest"]) == 64
     assert here("embed", tmp_path / "in", "-o", output).returncode == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ def template(shift: int) -> FaceTemplate:
         Role.LIVE,
         "digest",
         embedding=np.linspace(-1, 1, 128, dtype=np.float32),
+        strength=12.1 + 0.2,
         photo_detail=detail_of(cut, moved),
         liveness=LivenessScore(0.1 + 0.2, 0.5, {"a": 1 / 3}, {"live": 0.25, "print": 0.75}),
         findings=(Finding("small_face", "", "too small", Severity.WARNING),),
@@ -36,6 +39,7 @@ def test_what_is_compared_comes_back_bit_for_bit(shift: int) -> None:
     assert again.embedding is not None
     assert kept.embedding is not None
     assert again.embedding.tobytes() == kept.embedding.tobytes()
+    assert again.strength == kept.strength
     assert again.liveness == kept.liveness
     assert again.findings == kept.findings
     assert (again.source, again.role, again.pack) == (kept.source, kept.role, kept.pack)
@@ -53,9 +57,15 @@ def test_failures_come_back(source: str, reason: str) -> None:
     again = records.from_row(records.to_row(kept))
     assert (again.source, again.error, again.findings) == (source, reason, kept.findings)
     assert again.embedding is None
+    assert again.strength is None
 
 
-@pytest.mark.parametrize("place", [4, 6, 8])  # findings, embedding, head
+def test_a_template_without_strength_has_none_afterwards() -> None:
+    kept = replace(template(0), strength=None)
+    assert records.from_row(records.to_row(kept)).strength is None
+
+
+@pytest.mark.parametrize("place", [4, 6, 9])  # findings, embedding, head
 def test_a_damaged_row_is_told(place: int) -> None:
     row = list(records.to_row(template(0)))
     row[place] = row[place][: len(row[place]) // 2 + 1]

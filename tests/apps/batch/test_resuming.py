@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renzheng import InvalidInput, Policy, Role, Verifier
-from renzheng.apps.batch import Begin, outputs, pairs, run, steps, store, verify_pairs
+from renzheng.apps.batch import Begin, Summary, outputs, pairs, run, steps, store, verify_pairs
 from renzheng.verification.config import VerifierConfig
+from renzheng.verification.information import InformationLevel
 from renzheng.verification.templates import FaceTemplate, unread
 
 
@@ -23,7 +26,12 @@ class Stopped(Exception):  # noqa: N818 - stands for a kill
 
 @pytest.fixture(scope="module")
 def verifier() -> Verifier:
-    return Verifier(roles=("photo", "photo"), threads=1)
+    """A verifier to which the made-up templates show all, little or too little of a face."""
+    loaded = Verifier(roles=("photo", "photo"), threads=1)
+    assert loaded.calibration is not None
+    weaker = InformationLevel(5.0, np.minimum(loaded.calibration.fmr * 100, 1.0))
+    loaded.calibration = replace(loaded.calibration, min_strength=7.0, weaker=(weaker,))
+    return loaded
 
 
 def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> FaceTemplate:
@@ -34,7 +42,10 @@ def made_up(verifier: Verifier, content: bytes, name: str, role: Role | str) -> 
     row = np.random.default_rng(seed).standard_normal(128) * 0.05
     row[0] = 1
     embedding = (row / np.linalg.norm(row)).astype(np.float32)
-    return FaceTemplate(name, Role(role), verifier.pack.digest, embedding=embedding)
+    strength = None if seed % 8 == 0 else seed % 8 + 1 / 3
+    return FaceTemplate(
+        name, Role(role), verifier.pack.digest, embedding=embedding, strength=strength
+    )
 
 
 @pytest.fixture
@@ -154,7 +165,7 @@ def test_a_picture_counts_as_it_was_when_it_was_read(
     (tmp_path / "0.jpg").unlink()
     (tmp_path / "3.jpg").write_bytes(b"something")
     (tmp_path / "gone.jpg").write_bytes(b"appeared")
-    told = []
+    told: list[Summary] = []
     output = run_once(
         tmp_path, verifier, "out.csv", begin=Begin.RESUME, report=lambda d: told.append(d.summary)
     )
@@ -187,6 +198,23 @@ def test_unfinished_work_is_neither_lost_nor_mixed(
     output = run_once(tmp_path, other, "out.csv", begin=Begin.RESTART)
     assert output.read_text().count("\n") == 7
     assert not kept.exists()
+
+
+def test_work_of_a_version_without_strengths_is_not_continued(
+    quick: None, verifier: Verifier, tmp_path: Path
+) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    write_table(tmp_path)
+    with pytest.raises(Stopped):
+        run_once(tmp_path, verifier, "out.csv", stop=3)
+    with closing(sqlite3.connect(store.place(tmp_path / "out.csv"))) as base, base:
+        base.execute("ALTER TABLE extracts DROP COLUMN strength")
+        base.execute("PRAGMA user_version = 1")
+    with pytest.raises(InvalidInput, match=r"another version of renzheng.*--restart"):
+        run_once(tmp_path, verifier, "out.csv", begin=Begin.RESUME)
+    run_once(tmp_path, verifier, "out.csv", begin=Begin.RESTART)
 
 
 def test_a_finished_output_is_replaced_on_request_only(
@@ -282,3 +310,7 @@ def test_a_result_is_the_same_through_the_store(
         assert sorted(reads) == sorted(f"{k}.jpg" for k in range(8))
         patch.setattr(run, "_MAX_HELD", 1000)
         assert run_once(tmp_path, verifier, "much.csv").read_bytes() == held
+    # Strengths have gone through the store with the templates.
+    with (tmp_path / "little.csv").open(newline="") as file:
+        grades = {row["information"] for row in csv.DictReader(file)}
+    assert {"full", "insufficient", ""} <= grades

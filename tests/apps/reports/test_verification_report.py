@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
+from information_levels import calibration_with_levels
 from renzheng.apps.reports import thumbnails
 from renzheng.apps.reports import verification as report
-from renzheng.apps.reports.verification import distributions, drawing
+from renzheng.apps.reports.verification import content, distributions, drawing
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.types import (
     Capture,
@@ -23,6 +24,8 @@ from renzheng.types import (
     FaceKind,
     FalseMatchRate,
     Finding,
+    Information,
+    InformationGrade,
     LivenessScore,
     Measurement,
     Outcome,
@@ -117,6 +120,12 @@ def told_by_population() -> Verification:
     return matched(comparison=Comparison(0.5, 0.875, rate, 3.0, RATES))
 
 
+def graded(grade: str, *strengths: float | None) -> Verification:
+    rate = None if grade == "insufficient" else FalseMatchRate(0.02, at_most=False)
+    information = Information(InformationGrade(grade), *strengths, wanted=10.5)
+    return matched(comparison=Comparison(0.9, 0.595, rate, information=information))
+
+
 def not_comparable() -> Verification:
     return matched(
         decision=Decision.NOT_COMPARABLE,
@@ -207,6 +216,34 @@ def test_a_calibration_says_on_whom_it_was_measured(calibration: Calibration) ->
     )
     stated = replace(told, populations=told.populations[1:])
     assert populations.of_calibration(stated) == "not covered: children"
+
+
+def test_it_says_how_much_of_a_face_the_rate_rests_on(
+    calibration: Calibration, tmp_path: Path
+) -> None:
+    levels = calibration_with_levels(calibration, "limited")
+    told = page(graded("limited", 8.12, 7.9), levels, tmp_path).text
+    said = "Information in the faces: limited (strength 8.12 and 7.9, 10.5 wanted on one side at"
+    assert said in told
+    assert "of different people whose faces show as little as these" in told
+    plain = page(graded("full", 12.0, None), calibration, tmp_path).text
+    assert "full (strength 12 and unknown, 10.5 wanted" in plain
+    assert "as little as these" not in plain
+    assert "Information in the faces" not in page(matched(), calibration, tmp_path).text
+
+
+def test_a_rate_that_is_not_stated_is_no_missing_calibration(
+    calibration: Calibration, tmp_path: Path
+) -> None:
+    verification = graded("insufficient", 3.0, 2.0)
+    assert ("False match rate", "not stated") in content.figures(verification)
+    found = page(verification, calibration_with_levels(calibration, "insufficient"), tmp_path)
+    assert (
+        "insufficient (strength 3 and 2, 10.5 wanted on one side at least); no false" in found.text
+    )
+    assert "svg" not in {tag for tag, _ in found.seen}  # no curve holds
+    uncalibrated = matched(comparison=Comparison(0.9, 0.595, None))
+    assert ("False match rate", "none") in content.figures(uncalibrated)
 
 
 def test_pictures_are_described_in_words(calibration: Calibration, tmp_path: Path) -> None:
@@ -332,6 +369,7 @@ def test_densities_peak_at_the_means_and_the_policy_cuts_between(
     calibration: Calibration,
 ) -> None:
     curves = distributions.derive(calibration, Policy().to_dict(), 0.5)
+    assert curves is not None
     assert curves.distance[curves.genuine.argmax()] == pytest.approx(0.6, abs=0.02)
     assert curves.distance[curves.impostor.argmax()] == pytest.approx(1.3, abs=0.02)
     assert max(curves.genuine.max(), curves.impostor.max()) == pytest.approx(1)
@@ -340,10 +378,27 @@ def test_densities_peak_at_the_means_and_the_policy_cuts_between(
 
 
 def test_distance_beyond_the_calibration_still_fits(calibration: Calibration) -> None:
-    assert distributions.derive(calibration, {}, 1.9).end > 1.9
+    curves = distributions.derive(calibration, {}, 1.9)
+    assert curves is not None
+    assert curves.end > 1.9
 
 
 def test_policy_below_the_resolution_has_no_threshold(calibration: Calibration) -> None:
     curves = distributions.derive(calibration, {"max_fmr": 1e-6, "inconclusive": 100.0}, 0.5)
+    assert curves is not None
     assert curves.match is None
     assert curves.no_match == pytest.approx(calibration.threshold_at(1e-4))
+
+
+def test_weaker_faces_have_their_own_curve_and_nearer_thresholds(calibration: Calibration) -> None:
+    levels = calibration_with_levels(calibration, "limited")
+    policy = Policy().to_dict()
+    strong, weak = (distributions.derive(levels, policy, 0.5, each) for each in (3000.0, 8.0))
+    assert strong is not None
+    assert weak is not None
+    assert strong.match == pytest.approx(calibration.threshold_at(1e-4))
+    assert weak.match is None  # the lowest rate of the level is 1e-3
+    assert weak.no_match == pytest.approx(calibration.threshold_at(1e-5), abs=1e-6)
+    peaks = [each.distance[each.impostor.argmax()] for each in (strong, weak)]
+    assert peaks[1] < peaks[0] - 0.1
+    assert distributions.derive(levels, policy, 0.5, 0.01) is None

@@ -24,6 +24,7 @@ from renzheng.images import file_list
 from renzheng.types import Floats, Role
 from renzheng.verification import acquisition
 from renzheng.verification.config import VerifierConfig
+from renzheng.verification.extraction import features_of
 from renzheng.verification.verifier import Verifier
 
 KINDS = (".parquet", ".csv")
@@ -49,6 +50,8 @@ class Embedded:
         The detector's score, 0 to 1.
     error
         Why there is no embedding, or None.
+    strength
+        How much of a face the embedding holds, see `renzheng.verification.information`.
     """
 
     digest: str | None
@@ -57,6 +60,7 @@ class Embedded:
     landmarks: Floats | None = None
     score: float | None = None
     error: str | None = None
+    strength: float | None = None
 
 
 def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
@@ -75,9 +79,12 @@ def embed_picture(verifier: Verifier, content: bytes, name: str) -> Embedded:
     capture = acquisition.acquire(content, Role.PHOTO, verifier.face_models, name=name)
     if capture.face is None or capture.crop is None:
         return Embedded(digest, error=capture.error)
-    embedding = verifier.embed_crops(capture.crop[None])[0]
+    (found,) = features_of([capture], verifier.face_models.embedder)
+    assert found is not None  # there is a crop
     face = capture.face
-    return Embedded(digest, embedding, face.box, face.landmarks, face.score)
+    return Embedded(
+        digest, found.embedding, face.box, face.landmarks, face.score, strength=found.strength
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,8 @@ def embed_pictures(
     sources
         Folders, and files, as `renzheng.images.file_list.find` takes them.
     output
-        ``.parquet``: path, embedding, error, box, landmarks, score and digest of every picture; or
+        ``.parquet``: path, embedding, error, box, landmarks, score, digest and strength of every
+        picture; or
         ``.csv``: path and numbers of those that have an embedding.
     verifier
         The verifier whose packs find and embed the faces.
@@ -228,6 +236,7 @@ def _encoded(one: Embedded) -> tuple[str, bytes | None]:
         "landmarks": None if one.landmarks is None else one.landmarks.tolist(),
         "score": one.score,
         "error": one.error,
+        "strength": one.strength,
     }
     blob = None if one.embedding is None else np.asarray(one.embedding, "<f4").tobytes()
     return json.dumps(content), blob
@@ -247,6 +256,7 @@ def _rows(store: Store) -> Iterator[Embedded]:
             arrays["landmarks"],
             found["score"],
             found["error"],
+            found["strength"],
         )
 
 
@@ -269,6 +279,7 @@ def _write_parquet(output: Path, paths: Sequence[bytes], store: Store, verifier:
         "landmarks": arrow.list_(arrow.list_(number, 2), 5),
         "score": arrow.float64(),
         "digest": arrow.string(),
+        "strength": arrow.float64(),
     }
 
     def rows() -> Iterator[list[Any]]:
@@ -282,6 +293,7 @@ def _write_parquet(output: Path, paths: Sequence[bytes], store: Store, verifier:
                 None if one.landmarks is None else one.landmarks.tolist(),
                 one.score,
                 one.digest,
+                one.strength,
             ]
 
     metadata = {

@@ -12,7 +12,10 @@ from renzheng.verification.same_photo import PhotoDetail
 from renzheng.verification.same_photo.photo_detail import SIDE, Level
 from renzheng.verification.templates import FaceTemplate
 
-COLUMNS = ("source", "role", "pack", "error", "findings", "liveness", "embedding", "eyes", "head")
+COLUMNS = (
+    *("source", "role", "pack", "error", "findings", "liveness", "embedding", "strength"),
+    *("eyes", "head"),
+)
 _SIDES = (SIDE, SIDE // 2, SIDE // 4)  # px, of the levels of a photo detail
 
 
@@ -33,6 +36,7 @@ def to_row(template: FaceTemplate) -> tuple[Any, ...]:
         if live is None
         else json.dumps([live.score, live.threshold, dict(live.networks), dict(live.classes)]),
         None if template.embedding is None else np.asarray(template.embedding, "<f4").tobytes(),
+        None if template.strength is None else float(template.strength),
         None if template.photo_detail is None else template.photo_detail.eyes,
         None if template.photo_detail is None else _detail_bytes(template.photo_detail),
     )
@@ -46,7 +50,7 @@ def from_row(row: tuple[Any, ...]) -> FaceTemplate:
     ValueError
         If the row is damaged.
     """
-    source, role, pack, error, findings, liveness, embedding, eyes, head = row
+    source, role, pack, error, findings, liveness, embedding, strength, eyes, head = row
     try:
         found = tuple(
             Finding(code, "", message, Severity(severity))
@@ -57,6 +61,7 @@ def from_row(row: tuple[Any, ...]) -> FaceTemplate:
             Role(role),
             pack,
             embedding=None if embedding is None else np.frombuffer(embedding, "<f4"),
+            strength=None if strength is None else float(strength),
             photo_detail=None if head is None else _detail(head, eyes),
             liveness=None if liveness is None else LivenessScore(*json.loads(liveness)),
             findings=found,

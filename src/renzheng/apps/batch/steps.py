@@ -15,8 +15,9 @@ from renzheng.verification.verifier import Verifier
 
 Cell = str | float | bool | None
 
+_FIGURES = ("distance", "similarity", "fmr", "fmr_at_most", "llr", "information")
 _COLUMNS = (
-    *("decision", "reason", "distance", "similarity", "fmr", "fmr_at_most", "llr"),
+    *("decision", "reason", *_FIGURES),
     *("same_picture", "liveness", "reference_error", "probe_error", "warnings"),
 )
 TYPES: dict[str, type] = {
@@ -113,7 +114,7 @@ def compare(verifier: Verifier, reference: FaceTemplate, probe: FaceTemplate) ->
 
 def _figures(outcome: Outcome) -> dict[str, Cell]:
     if outcome.comparison is None:
-        return dict.fromkeys(("distance", "similarity", "fmr", "fmr_at_most", "llr"))
+        return dict.fromkeys(_FIGURES)
     figures = outcome.comparison.to_dict()
     rate = outcome.comparison.fmr
     return {
@@ -122,4 +123,5 @@ def _figures(outcome: Outcome) -> dict[str, Cell]:
         "fmr": None if rate is None else rate.value,
         "fmr_at_most": None if rate is None else rate.at_most,
         "llr": figures["llr"],
+        "information": str(outcome.comparison.information.grade),
     }

@@ -19,7 +19,7 @@ from renzheng.verification.templates import FaceTemplate
 SUFFIX = ".unfinished"
 
 _APPLICATION = int.from_bytes(b"rzbw", "big")  # identifies the file among SQLite files
-_LAYOUT = 1
+_LAYOUT = 2  # 1 had no strengths of templates
 _TABLES = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE listing (number INTEGER PRIMARY KEY, path BLOB)",

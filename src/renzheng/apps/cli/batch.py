@@ -23,8 +23,9 @@ Verify every pair of a table. Two columns name the pictures, relative to the tab
 other columns are copied unchanged. Each picture is processed once, however many pairs it is part
 of. A pair that cannot be compared is a row with its reason.
 
-Columns added: decision, reason, distance, similarity, fmr, fmr_at_most, llr, same_picture, liveness
-(if asked), reference_error, probe_error, warnings (side.code, joined by ;).
+Columns added: decision, reason, distance, similarity, fmr, fmr_at_most, llr, information (full,
+limited, insufficient: then there is no fmr, or unknown), same_picture, liveness (if asked),
+reference_error, probe_error, warnings (side.code, joined by ;).
 """
 _EPILOG = """\
 The output gets its name when it is complete. Until then OUTPUT.unfinished beside it, readable by
@@ -168,6 +169,12 @@ def _show(found: Summary, arguments: argparse.Namespace) -> None:
     for decision, count in found.decisions.items():
         share = count / found.rows if found.rows else 0
         print(f"  {decision.replace('_', ' '):<16}{count:>9,}  {share:7.2%}")
+    shares = found.information
+    if shares["limited"] or shares["insufficient"]:
+        print("compared, by how much of a face both sides show:")
+        for grade, count in shares.items():
+            if count:
+                print(f"  {grade:<16}{count:>9,}  {count / found.rows:7.2%}")
     if found.failures:
         print("not comparable, by reason (a row may have several):")
         for reason, count in list(found.failures.items())[:_MAX_REASONS]:

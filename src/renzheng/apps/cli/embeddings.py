@@ -20,8 +20,9 @@ _MAX_FAILED = 20  # on a terminal
 _EMBED = """\
 Write one embedding per picture. .npy holds float32 (n, d) in the order given, with a row of NaN for
 a picture without a face. .csv holds the path and d numbers per row; pictures without a face are
-left out. .parquet (needs renzheng[batch]) holds path, embedding, error, box, landmarks, score and
-the digest of every picture. Pictures that fail are reported.
+left out. .parquet (needs renzheng[batch]) holds path, embedding, error, box, landmarks, score,
+digest and strength (how much of a face the embedding holds) of every picture. Pictures that fail
+are reported.
 
 A folder stands for all pictures in it and its subfolders. While work on folders, or for .parquet,
 goes on, it is kept beside the output (OUTPUT.unfinished, readable by you only), and --resume

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from renzheng.apps.cli import EXIT_CODES, options, policies
 
 if TYPE_CHECKING:
-    from renzheng.types import Capture, Verification
+    from renzheng.types import Capture, Comparison, Verification
     from renzheng.verification.verifier import Verifier
 
 _VERIFY = """\
@@ -138,26 +138,9 @@ def _answer(
 
 
 def _text(result: Verification) -> str:
-    from renzheng.verification import populations
-
     lines = [f"{str(result.decision).replace('_', ' ').upper()}: {result.reason}", ""]
     if result.comparison is not None:
-        lines += [
-            f"distance    {result.comparison.distance:.4f}  (Euclidean, 0 to 2)",
-            f"similarity  {result.comparison.similarity:.4f}  (cosine, -1 to 1)",
-            f"fmr         {result.comparison.fmr}  (false match rate at this distance)",
-        ]
-        for label, rates in (
-            ("measured on", populations.measured_on(result.comparison.populations)),
-            ("not covered", populations.not_covered(result.comparison.populations)),
-        ):
-            if rates:
-                lines.append(f"{label:<12}{rates}")
-        if result.comparison.llr is not None:
-            lines.append(
-                f"llr         {result.comparison.llr:+.1f}  (natural log-likelihood ratio; above 0 "
-                "the distance speaks for one person)"
-            )
+        lines += _figures(result.comparison)
     lines += [
         f"policy      match up to a false match rate of {result.policy['max_fmr']:.2g}, "
         f"inconclusive up to {result.policy['max_fmr'] * result.policy['inconclusive']:.2g}",
@@ -171,6 +154,39 @@ def _text(result: Verification) -> str:
     lines += [f"{f.severity!s:<12}{f.side}: {f.message}" for f in result.findings]
     lines.append(f"time        {result.timings_ms['total']:.0f} ms")
     return "\n".join(lines)
+
+
+def _figures(comparison: Comparison) -> list[str]:
+    from renzheng.types import InformationGrade
+    from renzheng.verification import populations
+
+    information = comparison.information
+    if comparison.fmr is not None:
+        rate = f"{comparison.fmr}  (false match rate at this distance)"
+    elif information.grade is InformationGrade.INSUFFICIENT:
+        rate = "not stated: both faces show too little for any false match rate to hold"
+    else:
+        rate = "not stated: the pack has no calibration"
+    lines = [
+        f"distance    {comparison.distance:.4f}  (Euclidean, 0 to 2)",
+        f"similarity  {comparison.similarity:.4f}  (cosine, -1 to 1)",
+        f"fmr         {rate}",
+    ]
+    # A calibration without strengths says so of every comparison: that is no news.
+    if information.grade is not InformationGrade.FULL and information.wanted is not None:
+        lines.append(f"information {information}")
+    for label, rates in (
+        ("measured on", populations.measured_on(comparison.populations)),
+        ("not covered", populations.not_covered(comparison.populations)),
+    ):
+        if rates:
+            lines.append(f"{label:<12}{rates}")
+    if comparison.llr is not None:
+        lines.append(
+            f"llr         {comparison.llr:+.1f}  (natural log-likelihood ratio; above 0 "
+            "the distance speaks for one person)"
+        )
+    return lines
 
 
 def _side(capture: Capture) -> str:

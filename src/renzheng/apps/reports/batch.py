@@ -15,6 +15,7 @@ from renzheng.apps.batch.steps import Answer
 from renzheng.apps.batch.verification import Done
 from renzheng.apps.reports import pages, thumbnails
 from renzheng.errors import RenzhengError
+from renzheng.types import InformationGrade
 from renzheng.verification.populations import of_calibration
 from renzheng.verification.verifier import Verifier
 
@@ -76,6 +77,7 @@ def save(
         histogram=_histogram(done, threshold),
         nearest=_nearest(done, threshold, pictures),
         findings=_shares(summary.warnings, summary.rows),
+        information=_shares(_known(summary.information), summary.rows),
         rows=[
             ("Command", command),
             *conditions(verifier).items(),
@@ -88,6 +90,12 @@ def save(
 
 def _shares(counts: dict[str, int], rows: int) -> list[tuple[str, str, str]]:
     return [(name, f"{count:,}", f"{count / max(rows, 1):.2%}") for name, count in counts.items()]
+
+
+def _known(information: dict[str, int]) -> dict[str, int]:
+    """Return the grades that occur; none where the calibration tells no strengths apart."""
+    found = {grade: count for grade, count in information.items() if count}
+    return {} if set(found) <= {str(InformationGrade.UNKNOWN)} else found
 
 
 def _histogram(done: Done, threshold: float) -> dict[str, Any] | None:
@@ -128,7 +136,7 @@ def _histogram(done: Done, threshold: float) -> dict[str, Any] | None:
             f"Distances of the compared pairs, in cells of {_END / _CELLS:g}; the highest column "
             f"is {top:,} rows. Match (green) up to the dashed line at {threshold:.3f}, "
             "inconclusive (yellow), no match (red). A match that a finding rules out counts as "
-            "inconclusive."
+            "inconclusive, as does a pair of faces that show too little."
         ),
     }
 
@@ -141,8 +149,9 @@ def _nearest(done: Done, threshold: float, pictures: bool) -> list[dict[str, Any
         return abs(distance - threshold) if isinstance(distance, float) else float("inf")
 
     pairs = done.pairs
-    compared = (item for item in enumerate(done.answers()) if item[1].cells["distance"] is not None)
+    compared = (item for item in enumerate(done.answers()) if item[1].cells["fmr"] is not None)
     rows = []
+    # A row without a false match rate is decided by no threshold.
     for row, answer in heapq.nsmallest(_NEAREST, compared, key=away):
         names = [pairs.rows[row][k] for k in (pairs.reference, pairs.probe)]
         cells = answer.cells

@@ -31,7 +31,7 @@ def build(verification: Verification, calibration: Calibration | None) -> dict[s
     ``distributions``
         ``distance``, ``genuine`` and ``impostor``: points of two densities, scaled together to a
         maximum of 1; ``match`` and ``no_match``: the policy's thresholds. None where nothing was
-        compared.
+        compared, and where no rate holds for faces that show so little.
     """
     return {
         "reference": _side(verification.reference),
@@ -57,8 +57,13 @@ def _distributions(
     if calibration is None or verification.comparison is None:
         return None
     curves = distributions.derive(
-        calibration, verification.policy, verification.comparison.distance
+        calibration,
+        verification.policy,
+        verification.comparison.distance,
+        distributions.strength_of(verification.comparison),
     )
+    if curves is None:
+        return None
     return {
         "distance": [round(float(v), 5) for v in curves.distance],
         "genuine": [round(float(v), 5) for v in curves.genuine],

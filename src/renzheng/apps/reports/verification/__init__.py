@@ -7,7 +7,7 @@ from typing import Any
 
 from renzheng.apps.reports import pages, thumbnails
 from renzheng.apps.reports.verification import content, distributions, drawing, plot
-from renzheng.types import Capture, Verification
+from renzheng.types import Capture, InformationGrade, Verification
 from renzheng.verification.calibration import Calibration
 
 __all__ = ["save"]
@@ -21,7 +21,8 @@ def save(verification: Verification, calibration: Calibration | None, path: Path
     verification
         The result to report, whatever its decision.
     calibration
-        Calibration of the pack that was used, for the plot; None leaves the plot out.
+        Calibration of the pack that was used, for the plot; None leaves the plot out, as does a
+        comparison of faces that show too little.
     path
         Ends in ``.html``. An existing file is replaced whole or not at all.
 
@@ -43,7 +44,7 @@ def save(verification: Verification, calibration: Calibration | None, path: Path
         figures=content.figures(verification),
         note=pages.PRIVACY,
         colours=content.COLOURS[verification.decision],
-        measured=content.measured_on(verification),
+        measured=[*content.information(verification), *content.measured_on(verification)],
         sides=[_side(title, capture) for title, capture in content.sides(verification)],
         findings=content.warnings(verification),
         plot=_plot(verification, calibration),
@@ -70,6 +71,10 @@ def _plot(verification: Verification, calibration: Calibration | None) -> dict[s
     if calibration is None or verification.comparison is None:
         return None
     distance = verification.comparison.distance
-    curves = distributions.derive(calibration, verification.policy, distance)
-    caption = content.plot_caption(distance, curves.match, curves.no_match)
+    strength = distributions.strength_of(verification.comparison)
+    curves = distributions.derive(calibration, verification.policy, distance, strength)
+    if curves is None:
+        return None
+    limited = verification.comparison.information.grade is InformationGrade.LIMITED
+    caption = content.plot_caption(distance, curves.match, curves.no_match, limited=limited)
     return {"caption": caption, **plot.geometry(curves, distance)}

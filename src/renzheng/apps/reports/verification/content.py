@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from renzheng.apps.reports import pages
 from renzheng.faces.quality import MEASURES
-from renzheng.types import Capture, Decision, Role, Severity, Verification
+from renzheng.types import Capture, Decision, InformationGrade, Role, Severity, Verification
 from renzheng.verification import populations
 
 TITLE = "Face verification"
@@ -39,10 +39,27 @@ def figures(verification: Verification) -> list[tuple[str, str]]:
     if comparison is None:
         numbers = ["not measured"] * 3
     else:
-        rate = MISSING if comparison.fmr is None else str(comparison.fmr)
+        rate = str(comparison.fmr)
+        if comparison.fmr is None:
+            little = comparison.information.grade is InformationGrade.INSUFFICIENT
+            rate = "not stated" if little else MISSING
         numbers = [f"{comparison.distance:.4f}", f"{comparison.similarity:.4f}", rate]
     labels = ("Distance", "Similarity (cosine)", "False match rate")
     return list(zip(labels, numbers, strict=True))
+
+
+def information(verification: Verification) -> list[tuple[str, str]]:
+    """Return how much of a face the comparison rests on, where a side's strength is known."""
+    comparison = verification.comparison
+    if comparison is None:
+        return []
+    found = comparison.information
+    if found.reference is None and found.probe is None:
+        return []
+    words = str(found)
+    if found.grade is InformationGrade.INSUFFICIENT:
+        words += "; no false match rate holds for so little"
+    return [("Information in the faces", words)]
 
 
 def measured_on(verification: Verification) -> list[tuple[str, str]]:
@@ -193,9 +210,23 @@ def _demands(verification: Verification) -> list[tuple[str, str]]:
     return rows
 
 
-def plot_caption(distance: float, match: float | None, no_match: float | None) -> str:
-    """Describe the plot, also for those who cannot see it."""
+def plot_caption(
+    distance: float, match: float | None, no_match: float | None, *, limited: bool = False
+) -> str:
+    """Describe the plot, also for those who cannot see it.
+
+    Parameters
+    ----------
+    distance
+        The measured distance.
+    match, no_match
+        The thresholds of the policy, as in `Distributions`.
+    limited
+        Whether the curve of different people is that of faces which show little.
+    """
     parts = ["Distances of pictures of the same person, and of different people"]
+    if limited:
+        parts[0] += " whose faces show as little as these"
     if match is not None:
         parts.append(f"match up to {match:.3f}")
     if no_match is not None and no_match != match:

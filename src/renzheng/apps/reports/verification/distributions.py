@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
+from renzheng.types import Comparison
 from renzheng.verification.calibration import Calibration
+from renzheng.verification.information import of_pair
 
 Curve = npt.NDArray[np.float64]
 
@@ -30,7 +32,7 @@ class Distributions:
         together to a maximum of 1.
     match, no_match
         Largest distance of a match, and of an inconclusive result; None where the calibration
-        does not reach the policy's rate.
+        does not reach the policy's rate, or no distance keeps it.
     """
 
     distance: Curve
@@ -45,7 +47,17 @@ class Distributions:
         return float(self.distance[-1])
 
 
-def derive(calibration: Calibration, policy: Mapping[str, float], distance: float) -> Distributions:
+def strength_of(comparison: Comparison) -> float | None:
+    """Return the strength that the curves of a comparison are for, as `derive` takes it."""
+    return of_pair(comparison.information.reference, comparison.information.probe)
+
+
+def derive(
+    calibration: Calibration,
+    policy: Mapping[str, float],
+    distance: float,
+    strength: float | None = None,
+) -> Distributions | None:
     """Difference a calibration's cumulative curves into densities.
 
     Parameters
@@ -56,11 +68,23 @@ def derive(calibration: Calibration, policy: Mapping[str, float], distance: floa
         The policy's values; without ``max_fmr`` the plot has no thresholds.
     distance
         Measured distance, which must fit into the plot.
+    strength
+        The strength of the comparison, whose impostor rates are drawn; None for those of faces
+        that show enough. The genuine rates are always those of such faces: no others were
+        measured.
+
+    Returns
+    -------
+    Distributions
+        None where no rate holds for so weak a comparison.
     """
+    rates = calibration.curve_of(strength)
+    if rates is None:
+        return None
     end = max(float(calibration.distance[-1]), distance)
     edges = np.linspace(0, end * 1.02, _CELLS + 1)
     genuine = _density(edges, calibration.distance, 1 - calibration.fnmr)
-    impostor = _density(edges, calibration.distance, calibration.fmr)
+    impostor = _density(edges, calibration.distance, rates)
     top = max(float(genuine.max()), float(impostor.max()), 1e-12)
     # One rate may lie below the calibration's resolution while the other does not.
     cuts: list[float | None] = []
@@ -69,9 +93,11 @@ def derive(calibration: Calibration, policy: Mapping[str, float], distance: floa
         policy.get("max_fmr", 0.0) * policy.get("inconclusive", 1.0),
     ):
         try:
-            cuts.append(calibration.threshold_at(min(rate, 1.0)))
+            cut = calibration.threshold_at(min(rate, 1.0), strength)
         except InvalidInput:
             cuts.append(None)
+        else:
+            cuts.append(cut if cut >= 0 else None)
     # The cells' middles, closed at both ends so that the outlines start and end at their axis.
     middles = (edges[1:] + edges[:-1]) / 2
     return Distributions(
