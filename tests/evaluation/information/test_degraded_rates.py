@@ -10,7 +10,12 @@ import pytest
 from renzheng import InvalidInput
 from renzheng.evaluation.information import rates
 from renzheng.evaluation.information.acquisition import DegradedFaces
-from renzheng.evaluation.information.fitting import FittingPeople, LevelSettings, fit_levels
+from renzheng.evaluation.information.fitting import (
+    FittingPeople,
+    LevelSettings,
+    fit_levels,
+    kept_levels,
+)
 from renzheng.evaluation.information.rates import Threshold
 from renzheng.evaluation.statistics.bootstrap import draw_weights
 from renzheng.verification.calibration import Calibration
@@ -189,3 +194,18 @@ def test_settings_and_people_that_cannot_work_are_refused() -> None:
         LevelSettings(clean_share=1.0)
     with pytest.raises(InvalidInput, match="two people"):
         fit_levels(calibration(), [])
+
+
+def test_a_calibration_for_other_people_keeps_the_networks_levels() -> None:
+    old = calibration(min_strength=10.0, weaker=(level(8.0, 0.2),), nearest_genuine=0.3)
+    # These people look more alike, at other distances.
+    distance = np.linspace(0.0, 2.0, 151)
+    fmr = np.clip(10.0 ** (-4 + 4 * (distance - 0.9)), 1e-12, 1.0)
+    new = Calibration(distance, fmr, np.linspace(1, 0, 151), 1e-6)
+    kept = kept_levels(new, old)
+    assert (kept.min_strength, kept.nearest_genuine) == (10.0, 0.3)
+    assert kept.threshold_at(1e-4, 10.0) == pytest.approx(0.9)
+    assert kept.threshold_at(1e-4, 9.0) == pytest.approx(0.8, abs=0.01)
+    assert kept.threshold_at(1e-6, 9.0) == pytest.approx(new.threshold_at(1e-6), abs=0.01)
+    assert kept.fmr_at(0.5, 7.9) is None
+    assert kept_levels(new, calibration()).min_strength is None

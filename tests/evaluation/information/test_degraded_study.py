@@ -13,10 +13,12 @@ import pytest
 
 from renzheng import InvalidInput, RenzhengError, Role, Verifier
 from renzheng.datasets import people as folders
+from renzheng.datasets.degradations import captures
 from renzheng.datasets.types import People, Picture
 from renzheng.evaluation.information import acquisition
 from renzheng.evaluation.information.acquisition import acquire_degraded
 from renzheng.evaluation.information.cache import DegradedCache
+from renzheng.evaluation.information.fitting import acquire_fitting
 from renzheng.evaluation.information.study import (
     InformationSettings,
     drawn_people,
@@ -57,7 +59,8 @@ def test_a_study_measures_every_degradation(four: People, verifier: Verifier, ca
     )
     assert [row.name for row in study.rows] == ["clean", *NAMES]
     assert (study.people, study.second_pictures) == (4, 2)
-    assert ("degrading", 24, 24) in told  # six pictures, clean and in three ways
+    assert ("degrading", 16, 16) in told  # four pictures, clean and in three ways
+    assert ("degrading second pictures", 8, 8) in told
     for row in study.rows:
         assert row.not_acquired.of == 4
         assert row.alike is not None
@@ -120,6 +123,17 @@ def test_a_clean_face_is_that_of_the_verifier(four: People, verifier: Verifier) 
     assert photo.embedding is not None
     np.testing.assert_allclose(found.embeddings[0, 0], photo.embedding, atol=1e-5)
     assert found.strengths[0, 0] == pytest.approx(photo.strength, rel=1e-4)
+
+
+def test_people_to_fit_on_go_through_what_is_not_held_out(
+    four: People, verifier: Verifier, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "fitted", lambda: ("noise-60", "sunglasses"))
+    found = acquire_fitting(four, 3, verifier, cache=cache)
+    assert found.faces.names == ("clean", "noise-60", "sunglasses")
+    assert found.faces.strengths.shape == (3, 3)
+    with pytest.raises(InvalidInput, match="two people"):
+        acquire_fitting(four, 1, verifier)
 
 
 def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:

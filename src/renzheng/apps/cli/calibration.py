@@ -33,6 +33,10 @@ rates of --stated are shown as well, but are not part of the promise. Both take
 
 and are repeatable. Below the rate at which 30 different pairs of a population match falsely, its
 curve is extrapolated and marked as such.
+
+A rate that was measured on clear faces does not hold where both sides are noisy, blurred or
+covered. The pack says from which strength of a face on its rates hold, and which hold below;
+--degraded fits these anew (see `renzheng evaluate degraded --help`).
 """
 
 
@@ -61,6 +65,13 @@ def register(commands: Any) -> None:
     )
     studies.add_hold_out(calibrate)
     _add_populations(calibrate)
+    calibrate.add_argument(
+        "--degraded",
+        type=int,
+        metavar="N",
+        help="fit the rates of faces that show too little as well, on degraded pictures of N "
+        "people of each population (default: keep those of the pack)",
+    )
     studies.add_max_pictures(calibrate)
     studies.add_measurement(calibrate)
     calibrate.set_defaults(run=_calibrate)
@@ -118,6 +129,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             hold_out=arguments.hold_out,
             name=arguments.people_name,
             populations=further,
+            degraded=arguments.degraded,
             command=terminal.command_line(),
         )
     if done.held_out is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from renzheng.datasets.degradations import captures
 from renzheng.datasets.types import Pairs, People, Picture
 from renzheng.errors import InvalidInput, PackError
 from renzheng.evaluation.comparisons.all_pairs import compare_all
@@ -25,6 +26,8 @@ from renzheng.evaluation.comparisons.populations import (
 )
 from renzheng.evaluation.comparisons.scores import Scores, pair_distances
 from renzheng.evaluation.comparisons.study import Study
+from renzheng.evaluation.information.cache import NAME as DEGRADED_CACHE
+from renzheng.evaluation.information.fitting import acquire_fitting, fit_levels, kept_levels
 from renzheng.evaluation.sampling import split_people
 from renzheng.models import packs
 from renzheng.models.packs import Pack
@@ -83,6 +86,7 @@ def recalibrate(
     hold_out: float = 0.5,
     name: str | None = None,
     populations: Sequence[Sample] = (),
+    degraded: int | None = None,
     command: str = "",
 ) -> Recalibration:
     """Fit a calibration and write the evaluator's pack with it.
@@ -104,6 +108,9 @@ def recalibrate(
         The name of the people of `data` where a rate is shown, by default that of the data.
     populations
         Further people. The promised rate is the highest among `data` and the covered populations.
+    degraded
+        The number of people of `data` and of each covered population on whose degraded pictures
+        information levels are fitted; None keeps the levels of the pack.
     command
         The command line, for the provenance.
 
@@ -116,6 +123,11 @@ def recalibrate(
     """
     check(output, hold_out)
     seed = evaluator.settings.seed
+    if degraded is not None and evaluator.settings.aligned is not None:
+        raise InvalidInput(
+            "information levels need whole pictures, not aligned crops",
+            remedy="keep those of the pack: without --degraded",
+        )
     name = data.name if name is None else name
     _check_names([name, *(each.name for each in populations)])
     check_sizes(populations, hold_out, seed)
@@ -149,6 +161,16 @@ def recalibrate(
         data=_described(data.name, scores, embedded.digest),
         others=[fitted for fitted, _ in both],
     )
+    old = evaluator.verifier.calibration
+    if old is not None:
+        calibration = kept_levels(calibration, old)
+    if degraded is not None:
+        covered = [each.people for each in populations if each.covered]
+        fitted = [
+            each.select(~split_people(each.person, hold_out, seed))
+            for each in (_people_of(data), *covered)
+        ]
+        calibration = _with_levels(calibration, fitted, degraded, evaluator)
     held_out, found = None, None
     kept: list[Kept] = []
     if hold_out:
@@ -181,6 +203,38 @@ def recalibrate(
                 )
     written = _write(pack, calibration, output, held_out, kept)
     return Recalibration(written, calibration, held_out, found, tuple(kept))
+
+
+def _people_of(data: Pairs | People) -> People:
+    if isinstance(data, People):
+        return data
+    return People(data.name, data.pictures, data.person)
+
+
+def _with_levels(
+    calibration: Calibration, people: Sequence[People], count: int, evaluator: Evaluator
+) -> Calibration:
+    """Fit information levels on so many people of each population."""
+    settings = evaluator.settings
+    fitting = [
+        acquire_fitting(
+            each,
+            count,
+            evaluator.verifier,
+            seed=settings.seed,
+            cache=None if settings.cache is None else settings.cache.with_name(DEGRADED_CACHE),
+            workers=settings.workers,
+            progress=evaluator.progress_of(f"degrading ({each.name})"),
+        )
+        for each in people
+    ]
+    names = fitting[0].faces.names
+    origin = {
+        "degraded": f"{', '.join(str(each.faces.strengths.shape[1]) for each in fitting)} people, "
+        f"{len(names) - 1} degradations of captures, revision {captures.REVISION}",
+    }
+    calibration = replace(calibration, provenance={**calibration.provenance, **origin})
+    return fit_levels(calibration, fitting)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -250,6 +304,17 @@ def _scores(
     return Scores.of_pairs(pairs, pair_distances(pairs, rows)), data.pictures
 
 
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration's file, one line for each of its curves."""
+    path.write_bytes(_content(calibration))
+
+
+def _content(calibration: Calibration) -> bytes:
+    table = calibration.to_dict()
+    lines = (f" {json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
 def _write(
     pack: Pack,
     calibration: Calibration,
@@ -257,9 +322,6 @@ def _write(
     held_out: Study | None,
     kept: Sequence[Kept],
 ) -> Pack:
-    table = calibration.to_dict()
-    lines = (f" {json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
-    content = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
     origin = calibration.provenance
     limits = [
         *pack.manifest.get("limits", []),
@@ -296,7 +358,7 @@ def _write(
     return packs.save_as(
         pack,
         output,
-        {"calibration.json": content},
+        {"calibration.json": _content(calibration)},
         {
             "version": f"{pack.version.partition('+')[0]}+calibrated",
             "limits": limits,

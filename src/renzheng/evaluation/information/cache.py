@@ -17,6 +17,7 @@ from renzheng.datasets.types import Failure
 from renzheng.errors import RenzhengError
 from renzheng.types import Face, Floats, Measurement
 
+NAME = "degraded.sqlite3"  # in the folder of caches
 _LAYOUT = 1
 
 
@@ -47,7 +48,7 @@ Result = DegradedFace | Failure
 
 def default_path() -> Path:
     """Return the cache file beside the built packs, in ``$RENZHENG_CACHE`` or the user's cache."""
-    return files.cache_folder() / "degraded.sqlite3"
+    return files.cache_folder() / NAME
 
 
 class DegradedCache(SqliteFile):

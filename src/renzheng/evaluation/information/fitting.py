@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
+from renzheng.datasets.degradations import captures
+from renzheng.datasets.types import People
 from renzheng.errors import InvalidInput
-from renzheng.evaluation.information.acquisition import CLEAN, DegradedFaces
+from renzheng.evaluation.information.acquisition import (
+    CLEAN,
+    DegradedFaces,
+    Progress,
+    acquire_degraded,
+)
+from renzheng.evaluation.information.cache import DegradedCache
 from renzheng.evaluation.information.rates import compare
+from renzheng.evaluation.sampling import draw_people, first_pictures
 from renzheng.evaluation.statistics.bootstrap import Array
 from renzheng.evaluation.statistics.tails import extrapolate
 from renzheng.verification.calibration import Calibration
 from renzheng.verification.information import InformationLevel
+from renzheng.verification.verifier import Verifier
 
 
 @dataclass(frozen=True)
@@ -174,3 +186,80 @@ def _reach(distance: Array, fmr: Array, max_fmr: float) -> float:
     """Return the largest of the distances at which the rate is at most `max_fmr`."""
     enough = np.flatnonzero(fmr <= max_fmr)
     return float(distance[enough[-1]]) if len(enough) else -1.0
+
+
+def acquire_fitting(
+    people: People,
+    count: int,
+    verifier: Verifier,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> FittingPeople:
+    """Acquire the degraded faces of people to fit on.
+
+    Parameters
+    ----------
+    people
+        The people; of each the first picture is used.
+    count
+        The number of people, drawn at random; if there are fewer, all of them.
+    verifier
+        The networks.
+    seed
+        Seed of the draw and of the degradations.
+    cache
+        The file of faces that are known; None keeps none.
+    workers
+        The number of processes.
+    progress
+        Called with the number of degraded pictures done.
+
+    Returns
+    -------
+    FittingPeople
+        With the degradations that are not held out.
+
+    Raises
+    ------
+    InvalidInput
+        If `count` is below 2.
+    RenzhengError
+        As in `acquire_degraded`.
+    """
+    if count < 2:
+        raise InvalidInput(f"levels need degraded pictures of two people or more, not {count}")
+    people = people.select(draw_people(people.person, count, min_pictures=1, seed=seed))
+    people = people.select(first_pictures(people.person, 1))
+    with nullcontext() if cache is None else DegradedCache(cache) as known:
+        faces = acquire_degraded(
+            people.pictures,
+            verifier,
+            captures.fitted(),
+            seed=seed,
+            cache=known,
+            workers=workers,
+            progress=progress,
+        )
+    return FittingPeople(people.name, faces)
+
+
+def kept_levels(calibration: Calibration, old: Calibration) -> Calibration:
+    """Return a calibration with what is known of its network from another one.
+
+    Strengths belong to the network, and so do its levels and the nearest genuine distance. In a
+    level the rate at a distance is the higher one: that of the level or of the calibration.
+    """
+    worst, levels = calibration.fmr, []
+    for each in old.weaker:
+        moved = np.exp(np.interp(calibration.distance, old.distance, np.log(each.fmr)))
+        worst = np.maximum(worst, moved)
+        levels.append(InformationLevel(each.min_strength, worst))
+    return replace(
+        calibration,
+        min_strength=old.min_strength,
+        weaker=tuple(levels),
+        nearest_genuine=old.nearest_genuine,
+    )

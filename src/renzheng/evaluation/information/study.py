@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,10 @@ class InformationSettings:
     max_fpir
         The promised false positive identification rate.
     genuine
-        Whether to degrade second pictures as well, for genuine pairs.
+        Whether to use second pictures as well, for genuine pairs.
+    both_degraded
+        The names of the degradations that second pictures go through as well; None is all. After
+        the others, genuine pairs are degraded on one side only.
     seed
         Seed of draws and degradations.
     draws
@@ -64,6 +69,7 @@ class InformationSettings:
     max_fmr: float = 1e-4
     max_fpir: float = 0.01
     genuine: bool = True
+    both_degraded: tuple[str, ...] | None = None
     seed: int = 0
     draws: int = REPLICATES
     workers: int = 1
@@ -316,33 +322,31 @@ def acquire_people(
         picture it counts as not acquired.
     """
     first, second = _places(people.person)
-    with_second = np.flatnonzero(second >= 0) if settings.genuine else np.array([], np.intp)
-    asked = np.concatenate([first, second[with_second]])
+    with_second = np.flatnonzero(second >= 0)
+    chosen = settings.names if settings.both_degraded is None else settings.both_degraded
+    again = [name for name in settings.names if name in chosen]
 
-    def tell(done: int, whole: int) -> None:
-        if progress:
-            progress("degrading", done, whole)
-
-    cache = None if settings.cache is None else DegradedCache(settings.cache)
-    try:
-        found = acquire_degraded(
-            [people.pictures[i] for i in asked],
+    def acquire(places: Indices, names: Sequence[str], step: str) -> DegradedFaces:
+        return acquire_degraded(
+            [people.pictures[i] for i in places],
             verifier,
-            settings.names,
+            names,
             seed=settings.seed,
             cache=cache,
             workers=settings.workers,
-            progress=tell,
+            progress=None if progress is None else partial(progress, step),
         )
-    finally:
-        if cache is not None:
-            cache.__exit__(None, None, None)
-    faces = found.select(np.arange(len(first)))
-    embeddings = np.full_like(faces.embeddings, np.nan)
-    strengths = np.full_like(faces.strengths, np.nan)
-    embeddings[:, with_second] = found.embeddings[:, len(first) :]
-    strengths[:, with_second] = found.strengths[:, len(first) :]
-    return faces, DegradedFaces(found.names, embeddings, strengths)
+
+    with nullcontext() if settings.cache is None else DegradedCache(settings.cache) as cache:
+        faces = acquire(first, settings.names, "degrading")
+        embeddings = np.full_like(faces.embeddings, np.nan)
+        strengths = np.full_like(faces.strengths, np.nan)
+        if settings.genuine and len(with_second):
+            found = acquire(second[with_second], again, "degrading second pictures")
+            rows = np.array([faces.names.index(name) for name in found.names], np.intp)
+            embeddings[np.ix_(rows, with_second)] = found.embeddings
+            strengths[np.ix_(rows, with_second)] = found.strengths
+    return faces, DegradedFaces(faces.names, embeddings, strengths)
 
 
 def _places(person: Indices) -> tuple[Indices, Indices]:
