@@ -1,10 +1,12 @@
 """Whether promised rates are kept on faces that have lost something: benchmarks/information.json.
 
     python benchmarks/information.py --assets ASSETS [--cache FILE] [--workers 2]
+    python benchmarks/information.py --write-docs
 
 200 people of the half of LFW that no rate was fitted on, after every degradation of
 `renzheng.datasets.degradations.captures`: both sides, one side, any two different ones; the price
-in true matches; and searches in a gallery. docs/information.md quotes the result.
+in true matches; and searches in a gallery. docs/information.md quotes the result; --write-docs
+quotes it anew and measures nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +31,8 @@ from renzheng.evaluation.sampling import split_people
 
 COMMAND = "python benchmarks/information.py --assets ASSETS"
 OUTPUT = Path(__file__).with_suffix(".json")
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "information.md"
+START, END = "<!-- of benchmarks/information.json -->", "<!-- end -->"
 PEOPLE = 200
 SEED = 5  # of the draw of people
 # The price of a doubt where both sides are degraded is measured for some of each family.
@@ -49,16 +54,110 @@ def tested_people(assets: Path, count: int) -> People:
     return replace(found, name="LFW, people not fitted on")
 
 
+def quoted(found: dict[str, Any]) -> str:
+    """Return the tables of docs/information.md, in Markdown."""
+    lines = [
+        f"{found['people']} people of LFW whom no rate was fitted on, "
+        f"{found['provenance']['date'][:10]}; {found['max_fmr']:g} is promised for a comparison, "
+        f"{100 * found['max_fpir']:g} % for a search.",
+        "",
+        "| both sides | strength | false matches: before | after | in doubt "
+        "| strangers identified: before | after | one side: before | after |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found["degradations"]:
+        alike, one, gallery = row["alike"], row["one_sided"], row["gallery"]
+        cells = [
+            row["name"] + (" \\*" if row["held_out"] else ""),
+            "-" if row["strength"][1] is None else f"{row['strength'][1]:.1f}",
+            *(_pairs(alike) if alike else ("-",) * 3),
+            *(_found(gallery["strangers"]) if gallery else ("-",) * 2),
+            *(_counts(one) if one else ("-",) * 2),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    mixed = found["mixed"]
+    lines += [
+        "",
+        f"Two different degradations: {mixed['before']:,} of {mixed['pairs']:,} pairs matched "
+        f"falsely before, {mixed['after']:,} after ({_share(mixed['after'], mixed['pairs'])}); in doubt are "
+        f"{_share(mixed['doubt'], mixed['pairs'])}. Most matched falsely after: "
+        + "; ".join(f"{a} and {b}, {n} of {of:,}" for a, b, n, of in mixed["worst"][:3])
+        + ".",
+        "",
+        "| true matches | one side: before | after | in doubt | both sides: before | after "
+        "| in doubt | mates identified: before | after |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found["degradations"]:
+        both, one, gallery = row["genuine_alike"], row["genuine_one_sided"], row["gallery"]
+        if not both:
+            continue
+        mates = gallery and gallery["mates"]
+        cells = [
+            row["name"],
+            *(_true(one) if one else ("-",) * 3),
+            *_true(both),
+            *(_true(mates) if mates else ("-",) * 2),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _share(count: int, of: int) -> str:
+    share = 100 * count / of
+    return "0" if not count else f"{share:.2g} %" if share < 10 else f"{share:.0f} %"
+
+
+def _pairs(rates: dict[str, Any]) -> tuple[str, str, str]:
+    before, after = rates["before"], rates["after"]
+    cell = f"{_share(after['count'], rates['pairs'])} ({after['count']} of {rates['pairs']:,})"
+    return _share(before["count"], rates["pairs"]), cell, f"{100 * rates['doubt']:.0f} %"
+
+
+def _counts(rates: dict[str, Any]) -> tuple[str, str]:
+    before, after = rates["before"]["count"], rates["after"]["count"]
+    return f"{before} of {rates['pairs']:,}", str(after)
+
+
+def _found(shares: dict[str, Any]) -> tuple[str, str]:
+    before, after = shares["before"], shares["after"]
+    return f"{before['count']} of {before['of']}", str(after["count"])
+
+
+def _true(shares: dict[str, Any]) -> list[str]:
+    parts = [shares[name] for name in ("before", "after", "doubt") if name in shares]
+    return [f"{100 * each['value']:.1f} %" for each in parts]
+
+
+def written(document: str, found: dict[str, Any]) -> str:
+    """Return a document with its quotation made anew."""
+    head, start, rest = document.partition(START)
+    _, end, tail = rest.partition(END)
+    return f"{head}{start}\n{quoted(found)}\n{end}{tail}"
+
+
+def write_document() -> None:
+    found = json.loads(OUTPUT.read_text(encoding="utf-8"))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(written(text, found), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--assets", type=Path, required=True)
+    parser.add_argument("--assets", type=Path)
+    parser.add_argument("--write-docs", action="store_true")
     parser.add_argument("--cache", type=Path, default=default_path())
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--persons", type=int, default=PEOPLE)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
+    if arguments.write_docs:
+        write_document()
+        return
+    if arguments.assets is None:
+        parser.error("--assets or --write-docs is needed")
     chosen = tested_people(arguments.assets, arguments.persons)
     settings = InformationSettings(
         both_degraded=BOTH_DEGRADED,
@@ -69,6 +168,8 @@ def main() -> None:
         study = evaluate_degraded(chosen, Verifier(threads=1), settings, progress=tell)
     text = json.dumps(degraded.to_dict(study, command=COMMAND), indent=1)
     arguments.output.write_text(text + "\n", encoding="utf-8")
+    if arguments.output == OUTPUT:
+        write_document()
     for table in degraded.of_study(study):
         terminal.print_table(table)
 

@@ -1,0 +1,60 @@
+"""What docs/information.md says is what benchmarks/information.json says."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from renzheng.datasets.degradations import captures
+from renzheng.models import packs
+
+ROOT = Path(__file__).resolve().parents[3]
+BENCHMARKS = ROOT / "benchmarks"
+if not (BENCHMARKS / "information.json").is_file():
+    pytest.skip("there is no benchmarks/information.json", allow_module_level=True)
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("information")
+
+
+@pytest.fixture
+def found() -> dict[str, Any]:
+    text = (BENCHMARKS / "information.json").read_text(encoding="utf-8")
+    read: dict[str, Any] = json.loads(text)
+    return read
+
+
+def test_the_document_quotes_the_measurement(benchmark: ModuleType, found: dict[str, Any]) -> None:
+    text = benchmark.DOCUMENT.read_text(encoding="utf-8")
+    assert benchmark.written(text, found) == text, "run benchmarks/information.py --write-docs"
+    changed = json.loads(json.dumps(found))
+    changed["degradations"][1]["alike"]["after"]["count"] += 1
+    assert benchmark.written(text, changed) != text
+
+
+def test_it_is_of_this_pack_and_of_all_degradations(found: dict[str, Any]) -> None:
+    definition = packs.definition(packs.DEFAULT_EMBEDDER)
+    assert found["provenance"]["pack"]["name"] == packs.DEFAULT_EMBEDDER
+    assert found["provenance"]["pack"]["version"] == definition["version"], "measure it again"
+    assert [row["name"] for row in found["degradations"]] == ["clean", *captures.DEGRADATIONS]
+    assert found["people"] >= 200
+    assert "/" not in found["command"].replace("benchmarks/information.py", "")
+
+
+def test_the_promise_is_kept_within_three_times(found: dict[str, Any]) -> None:
+    """As the project's plan asks: at most 3 times the rate, within the interval, or a doubt."""
+    broken = {}
+    for row in found["degradations"]:
+        for side in ("alike", "one_sided"):
+            rates = row[side]
+            if rates and rates["after"]["low"] > 3 * found["max_fmr"]:
+                broken[row["name"], side] = rates["after"]["value"]
+    assert not broken
