@@ -8,6 +8,7 @@ identification rate (FPIR, ISO/IEC 19795-1), which grows with the gallery.
 from __future__ import annotations
 
 from renzheng._renamed import old_names
+from renzheng.gallery.audit import DuplicateCheck
 from renzheng.gallery.capture import Enrolment, EnrolmentResult
 from renzheng.gallery.conditions import Condition
 from renzheng.gallery.enrolment import enrol
@@ -29,6 +30,7 @@ __all__ = [
     "Added",
     "Candidate",
     "Condition",
+    "DuplicateCheck",
     "DuplicateEnrolment",
     "Enrolment",
     "EnrolmentResult",

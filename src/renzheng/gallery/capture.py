@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from renzheng import images
 from renzheng.errors import RenzhengError
 from renzheng.gallery.conditions import Value
 from renzheng.gallery.entries import Entry
-from renzheng.types import Capture, Floats, Role, Severity
+from renzheng.types import Finding, InformationGrade, Role, Severity
 from renzheng.verification import findings
+from renzheng.verification.calibration import Calibration
+from renzheng.verification.extraction import features_of
 from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
@@ -65,7 +67,11 @@ class EnrolmentResult:
 def acquire(
     wanted: Enrolment, verifier: Verifier, role: Role, *, accept_doubtful: bool = False
 ) -> EnrolmentResult:
-    """Read a picture, find the face and embed it; add nothing to any gallery."""
+    """Read a picture, find the face and embed it; add nothing to any gallery.
+
+    A face that shows too little for any rate to hold, against a probe that shows no more, is
+    doubtful; one that shows less than the calibration's own rates want has a warning.
+    """
     source = images.describe(wanted.picture)
     picture, digest = wanted.picture, ""
     if isinstance(picture, (str, Path)):
@@ -79,26 +85,47 @@ def acquire(
     found = list(findings.of_capture("reference", capture, Policy()))
     refused = {Severity.REFUSAL} if accept_doubtful else {Severity.REFUSAL, Severity.DOUBT}
     reasons = [each.message for each in found if each.severity in refused]
-    embedding = None if reasons else embedding_of(capture, verifier)
-    if embedding is None:
+    features = None
+    if not reasons:
+        [features] = features_of([capture], verifier.face_models.embedder)
+    if features is not None:
+        weakness = list(_of_strength(features.strength, verifier.calibration))
+        reasons = [each.message for each in weakness if each.severity in refused]
+        found += weakness
+    if features is None or reasons:
         reason = "; ".join(reasons) or "no face was found"
         return EnrolmentResult(wanted.id, source, reason=reason)
     entry = Entry(
         id=wanted.id,
-        embedding=embedding,
+        embedding=features.embedding,
         person=wanted.person,
         metadata=wanted.metadata,
         source=source,
         picture=digest,
+        strength=features.strength,
     )
     return EnrolmentResult(wanted.id, source, entry, warnings=tuple(each.message for each in found))
 
 
-def embedding_of(capture: Capture, verifier: Verifier) -> Floats | None:
-    """Return the embedding of a capture's face, float32 (d,); None where there is no face."""
-    if capture.crop is None:
-        return None
-    if capture.embedding is not None:
-        return capture.embedding
-    embedding: Floats = verifier.embed_crops(capture.crop[None])[0]
-    return embedding
+def _of_strength(strength: float, calibration: Calibration | None) -> Iterator[Finding]:
+    """Yield the finding against a face that shows less than it should."""
+    if calibration is None or calibration.min_strength is None:
+        return
+    grade = calibration.grade_of(strength)
+    figures = f"strength {strength:.3g}, {calibration.min_strength:.3g} wanted"
+    if grade is InformationGrade.INSUFFICIENT:
+        yield Finding(
+            "little_information",
+            "reference",
+            f"it shows too little of a face ({figures}): a probe that shows no more cannot be "
+            "compared with it; take a picture in which the face is sharp, large, upright and "
+            "uncovered",
+            Severity.DOUBT,
+        )
+    elif grade is InformationGrade.LIMITED:
+        yield Finding(
+            "limited_information",
+            "reference",
+            f"it shows little of a face ({figures}): a probe that shows no more has to lie nearer "
+            "for an identification; a sharper, uncovered picture would serve better",
+        )

@@ -23,11 +23,12 @@ from renzheng.gallery.connection import connect, explained, is_remote, location,
 from renzheng.gallery.entries import Entry, Neighbour
 from renzheng.gallery.rows import (
     ABOUT,
-    COLUMNS,
-    embeddings_of,
+    ADDED_COLUMNS,
+    Block,
     entries_of,
     entries_schema,
     notes_schema,
+    readable_columns,
     to_arrow,
 )
 from renzheng.types import Floats
@@ -162,7 +163,7 @@ class Engine:
 
     def scan(self, condition: str | None = None) -> Iterator[list[Entry]]:
         """Yield all entries, some thousand at a time, in no particular order."""
-        for batch in self._scan(COLUMNS, condition):
+        for batch in self._scan(readable_columns(self._table(ENTRIES).schema), condition):
             yield entries_of(batch)
 
     def people(self) -> set[str]:
@@ -176,16 +177,19 @@ class Engine:
 
         return self.again(read)
 
-    def scan_embeddings(
-        self, condition: str | None = None
-    ) -> Iterator[tuple[list[str], list[str], Floats]]:
-        """Yield ids, people and embeddings, float32 (n, d), some thousand rows at a time."""
-        for batch in self._scan(("id", "person", "embedding"), condition):
-            yield (
-                batch.column("id").to_pylist(),
-                batch.column("person").to_pylist(),
-                embeddings_of(batch.column("embedding")),
-            )
+    def count_weak(self, min_strength: float) -> int:
+        """Count the entries whose strength is known and below this one."""
+        return self.count(f"strength < {float(min_strength)!r}") if self._has_strengths() else 0
+
+    def count_unknown_strength(self) -> int:
+        """Count the entries without a strength."""
+        return self.count("strength IS NULL" if self._has_strengths() else None)
+
+    def scan_embeddings(self) -> Iterator[Block]:
+        """Yield the embeddings of all entries, some thousand rows at a time."""
+        present = readable_columns(self._table(ENTRIES).schema)
+        for batch in self._scan([name for name in Block.COLUMNS if name in present], None):
+            yield Block.of(batch)
 
     def insert(self, entries: Sequence[Entry]) -> list[str]:
         """Add the entries whose ids are new in one transaction; return these ids in order."""
@@ -194,6 +198,7 @@ class Engine:
             fresh = [entry for entry in entries if entry.id not in known]
             if not fresh:
                 return []
+            self._add_columns()
             merge = self._table(ENTRIES).merge_insert("id").when_not_matched_insert_all()
             result = merge.execute(self._arrow(fresh))
             if result.num_inserted_rows != len(fresh):
@@ -208,6 +213,7 @@ class Engine:
         with self._writing():
             if self.get([entry.id for entry in entries]):
                 self.write_note(UNPURGED, True)
+            self._add_columns()
             merge = self._table(ENTRIES).merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge.execute(self._arrow(entries))
@@ -245,7 +251,8 @@ class Engine:
 
         def search(table: Any) -> Any:
             query = table.search(probes if len(probes) > 1 else probes[0])
-            query = query.distance_type("l2").limit(count).select([*COLUMNS, "_distance"])
+            columns = [*readable_columns(table.schema), "_distance"]
+            query = query.distance_type("l2").limit(count).select(columns)
             if condition is not None:
                 query = query.where(condition, prefilter=True)
             if partitions is None:
@@ -386,6 +393,21 @@ class Engine:
             table = self._table(ENTRIES)
             if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
                 table.optimize(cleanup_older_than=_KEEP)
+
+    def _has_strengths(self) -> bool:
+        return "strength" in self._table(ENTRIES).schema.names
+
+    def _add_columns(self) -> None:
+        """Add the columns that a table of a former version lacks; that version ignores them."""
+        table = self._table(ENTRIES)
+        missing = {k: v for k, v in ADDED_COLUMNS.items() if k not in table.schema.names}
+        if missing:
+            try:
+                table.add_columns(missing)
+            except (OSError, RuntimeError, ValueError):
+                # Another machine may have added them first.
+                if any(name not in table.schema.names for name in missing):
+                    raise
 
     def _drop_indices(self) -> None:
         table = self._table(ENTRIES)

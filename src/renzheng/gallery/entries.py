@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,17 @@ from renzheng._renamed import RenamedAttribute
 from renzheng.errors import InvalidInput
 from renzheng.gallery.conditions import Value, check_metadata, check_name
 from renzheng.gallery.rates import FalsePositiveRate
-from renzheng.types import Capture, FalseMatchRate, Finding, Floats, SamePhoto
+from renzheng.types import (
+    Capture,
+    FalseMatchRate,
+    Finding,
+    Floats,
+    Information,
+    InformationGrade,
+    SamePhoto,
+)
+
+_UNKNOWN = Information(InformationGrade.UNKNOWN)
 
 
 def _now() -> datetime:
@@ -42,6 +53,9 @@ class Entry:
         SHA-256 of the picture's bytes in hexadecimal; empty if there was none.
     enrolled
         The time of enrolment, with its zone, to the millisecond.
+    strength
+        How much of a face the reference holds, above 0, in the unit of the pack's network
+        (`renzheng.verification.information`); None where it was not measured.
     """
 
     id: str
@@ -51,6 +65,7 @@ class Entry:
     source: str = ""
     picture: str = ""
     enrolled: datetime = field(default_factory=_now)
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", check_name("an entry's id", self.id))
@@ -61,6 +76,8 @@ class Entry:
             raise InvalidInput(
                 "source and picture must be texts, enrolled a time with its zone", source=self.id
             )
+        if self.strength is not None:
+            object.__setattr__(self, "strength", check_strength(self.strength, self.id))
         row = np.asarray(self.embedding, np.float32)
         if row.ndim != 1 or not abs(float(np.linalg.norm(row.astype(np.float64))) - 1) < 1e-3:
             raise InvalidInput("an embedding must be float32 (d,) of unit length", source=self.id)
@@ -75,7 +92,24 @@ class Entry:
             "source": self.source,
             "picture": self.picture,
             "enrolled": self.enrolled.isoformat(timespec="milliseconds"),
+            "strength": self.strength,
         }
+
+
+def check_strength(strength: Any, source: str) -> float:
+    """Return a strength as a float.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a finite number above 0.
+    """
+    number = isinstance(strength, (int, float, np.number)) and not isinstance(strength, bool)
+    if not number or not 0 < float(strength) < math.inf:
+        raise InvalidInput(
+            f"a strength must be a finite number above 0, not {strength!r}", source=source
+        )
+    return float(strength)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,18 +144,22 @@ class Candidate:
     entry, distance, similarity
         As in `Neighbour`.
     fmr
-        The false match rate of this one comparison.
+        The false match rate of this one comparison, at the strength of its stronger side; None
+        where both sides show too little of a face for any rate to hold.
     fpir
         The false positive identification rate: how often a search for somebody who is not among
-        the searched entries finds one as near.
+        the searched entries finds one as near. None where `fmr` is.
+    information
+        The strengths of the entry (the reference) and the probe.
     """
 
     rank: int
     entry: Entry
     distance: float
     similarity: float
-    fmr: FalseMatchRate
-    fpir: FalsePositiveRate
+    fmr: FalseMatchRate | None
+    fpir: FalsePositiveRate | None
+    information: Information = _UNKNOWN
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -129,8 +167,9 @@ class Candidate:
             "rank": self.rank,
             "distance": round(self.distance, 6),
             "similarity": round(self.similarity, 6),
-            "fmr": self.fmr.to_dict(),
-            "fpir": self.fpir.to_dict(),
+            "fmr": None if self.fmr is None else self.fmr.to_dict(),
+            "fpir": None if self.fpir is None else self.fpir.to_dict(),
+            "information": self.information.to_dict(),
             **self.entry.to_dict(),
         }
 
@@ -153,7 +192,8 @@ class Identification:
     decision, reason
         The decision, and why, in words.
     candidates
-        The nearest entries, however far, nearest first.
+        The nearest entries, however far, nearest first; behind them the entry that the decision
+        rests on, if that is another one (see `SearchPolicy.decide`).
     searched
         The number of entries searched: those that meet the conditions.
     policy
@@ -165,7 +205,7 @@ class Identification:
     probe
         The capture of the probe's picture; None if the probe was an embedding.
     findings
-        The findings against the probe.
+        The findings against the probe, and against the entry that was found.
     timings_ms
         Wall time of each step in milliseconds.
     """
@@ -223,7 +263,7 @@ class DuplicateEnrolment:
     distance
         The Euclidean distance, 0 to 2.
     fmr
-        The false match rate of one comparison at this distance.
+        The false match rate of one comparison at this distance and of these strengths.
     fpir
         How often somebody who is in the gallery once has a stranger as near in it.
     same_photo

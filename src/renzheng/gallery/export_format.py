@@ -17,7 +17,8 @@ from renzheng.gallery.gallery import Gallery
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LAYOUT = 1
+LAYOUT = 2
+_LAYOUTS = (1, LAYOUT)  # that are read: the first has no strengths
 ABOUT = b"renzheng.gallery.export"  # key of the schema's metadata
 SUM = b"renzheng sha256 "  # followed by 64 hexadecimal digits, behind a plain Arrow stream
 _BATCH = 1000
@@ -99,6 +100,7 @@ def schema_of(dimension: int) -> pa.Schema:
             ("picture", pa.string()),
             ("enrolled", pa.timestamp("ms", "UTC")),
             ("embedding", pa.list_(pa.float32(), dimension)),
+            ("strength", pa.float64()),  # null where it is unknown
         ]
     )
 
@@ -185,9 +187,10 @@ def _check_about(schema: pa.Schema, gallery: Gallery, path: Path) -> None:
         digest, name = about["pack"]["network_digest"], about["pack"]["name"]
     except (KeyError, ValueError, TypeError) as error:
         raise _no_export(path) from error
-    if layout != LAYOUT:
+    if layout not in _LAYOUTS:
         raise InvalidInput(
-            f"the export has layout {layout}; this version of renzheng reads layout {LAYOUT}",
+            f"the export has layout {layout}; this version of renzheng reads "
+            f"layouts up to {LAYOUT}",
             source=str(path),
             remedy="use the version of renzheng that wrote it",
         )
@@ -206,6 +209,7 @@ def _to_batch(entries: Sequence[Entry], schema: pa.Schema) -> pa.RecordBatch:
             "picture": entry.picture,
             "enrolled": entry.enrolled,
             "embedding": entry.embedding,
+            "strength": entry.strength,
         }
         for entry in entries
     ]

@@ -8,9 +8,8 @@ import numpy as np
 
 from renzheng._support.timing import Clock
 from renzheng.errors import InvalidInput, PackError
-from renzheng.gallery import index, search
-from renzheng.gallery.audit import duplicate_enrolments, measure_impostors
-from renzheng.gallery.capture import embedding_of
+from renzheng.gallery import index, search, search_findings
+from renzheng.gallery.audit import DuplicateCheck, duplicate_enrolments, measure_impostors
 from renzheng.gallery.conditions import Filter, as_conditions, as_sql
 from renzheng.gallery.contents import Contents
 from renzheng.gallery.entries import (
@@ -19,6 +18,7 @@ from renzheng.gallery.entries import (
     Entry,
     Identification,
     Neighbour,
+    check_strength,
 )
 from renzheng.gallery.impostors import Progress
 from renzheng.gallery.photographs import same_photograph
@@ -28,6 +28,7 @@ from renzheng.gallery.stats import Stats
 from renzheng.types import Capture, Finding, Floats, Role, SamePhoto, Severity
 from renzheng.verification import findings
 from renzheng.verification.calibration import Calibration
+from renzheng.verification.extraction import features_of
 from renzheng.verification.policy import Policy
 from renzheng.verification.populations import of_calibration
 
@@ -108,6 +109,7 @@ class Gallery(Contents):
         policy: SearchPolicy | None = None,
         role: Role | str = Role.PHOTO,
         exact: bool | None = None,
+        strength: float | None = None,
     ) -> Identification:
         """Search for one probe among all entries: who is it?
 
@@ -125,6 +127,10 @@ class Gallery(Contents):
             The policy that decides when a search is an identification.
         role
             The role of the picture.
+        strength
+            The strength of an embedding, as in `renzheng.verification.extraction.Features`; without
+            it the rates are those of pictures that show enough of a face. That of a picture is
+            measured.
 
         Raises
         ------
@@ -138,12 +144,19 @@ class Gallery(Contents):
         with clock("total"):
             capture: Capture | None = None
             found: list[Finding] = []
+            embedding: Floats | None = None
+            if strength is not None:
+                strength = check_strength(strength, "strength")
             if isinstance(probe, np.ndarray) and probe.ndim == 1:
-                embedding: Floats | None = probe
+                embedding = probe
+            elif strength is not None:
+                raise InvalidInput("the strength of a picture is measured: give none")
             else:
                 with clock("acquire"):
                     capture = self.verifier.acquire(probe, Role(role))
-                    embedding = embedding_of(capture, self.verifier)
+                    [features] = features_of([capture], self.verifier.face_models.embedder)
+                if features is not None:
+                    embedding, strength = features
                 found = list(findings.of_capture("probe", capture, Policy()))
             candidates: tuple[Candidate, ...] = ()
             condition = as_sql(conditions)
@@ -151,11 +164,16 @@ class Gallery(Contents):
             if embedding is None or any(each.severity is Severity.REFUSAL for each in found):
                 searched = 0
             else:
+                rates = self._rates()
+                depth = search.depth(count, rates, strength)
                 with clock("search"):
                     searched = self._engine.count(condition)
-                    [near] = self.nearest(embedding[None], count, where=conditions, exact=exact)
-                candidates = search.candidates(near, self._rates(), searched)
+                    [near] = self.nearest(embedding[None], depth, where=conditions, exact=exact)
+                candidates = search.candidates(
+                    near, rates, searched, count=count, strength=strength
+                )
         decision, reason = policy.decide(candidates, found)
+        found += search_findings.of_candidates(candidates, decision)
         return Identification(
             decision=decision,
             reason=reason,
@@ -179,11 +197,27 @@ class Gallery(Contents):
         pictures: bool = True,
         progress: Progress | None = None,
     ) -> tuple[list[DuplicateEnrolment], int]:
+        """Look for duplicate enrolments; return the pairs, and how many more there are.
+
+        The same as `find_duplicates`, without the pairs for which no rate holds.
+        """
+        found = self.find_duplicates(policy, most=most, pictures=pictures, progress=progress)
+        return found.pairs, found.left_out
+
+    def find_duplicates(
+        self,
+        policy: SearchPolicy | None = None,
+        *,
+        most: int = 1000,
+        pictures: bool = True,
+        progress: Progress | None = None,
+    ) -> DuplicateCheck:
         """Look for duplicate enrolments: one person under two names.
 
         Every entry is compared with every other; pairs of different `person` that lie as near as
         `search` would accept for an identification are returned, nearest first. By chance,
-        `max_fpir` of the entries have a stranger so near. The embeddings are held in memory: half
+        `max_fpir` of the entries have a stranger so near. Two entries that both show too little of
+        a face for any rate to hold are counted only. The embeddings are held in memory: half
         a gigabyte for a million of 128 numbers.
 
         Parameters
@@ -198,10 +232,6 @@ class Gallery(Contents):
             takes a tenth of a second per pair.
         progress
             Called after each block with the searches done and all searches.
-
-        Returns
-        -------
-        the pairs, and how many more there are
         """
         policy = policy or SearchPolicy()
 
@@ -225,7 +255,8 @@ class Gallery(Contents):
         An entry of each person is searched for among those of all other people, and how near the
         nearest impostor comes is kept with the gallery: later searches use it where it supports
         lower rates than the pack's calibration does, or contradicts it. It holds for probes that
-        are like the entries. Somebody who is enrolled under two names makes the rates too high:
+        are like the entries; entries whose strength is below what the pack's calibration wants are
+        not searched for. Somebody who is enrolled under two names makes the rates too high:
         `check` first.
 
         Parameters
@@ -241,9 +272,10 @@ class Gallery(Contents):
         Raises
         ------
         InvalidInput
-            If there are fewer than two people.
+            If there are fewer than two people, or all entries are weak.
         """
-        measured = measure_impostors(self._engine, searches, seed, progress)
+        wanted = self._min_strength()
+        measured = measure_impostors(self._engine, searches, seed, progress, min_strength=wanted)
         self._engine.write_note(_MEASURED, measured.to_dict())
         return measured
 
@@ -269,6 +301,14 @@ class Gallery(Contents):
                 remedy="use nearest() for bare distances",
             )
         return calibration
+
+    def _min_strength(self) -> float | None:
+        """Return the strength that the pack's rates want; None if nothing is known about it."""
+        try:
+            calibration = self.verifier.calibration
+        except PackError:
+            return None
+        return None if calibration is None else calibration.min_strength
 
     def _measured(self) -> NearestImpostors | None:
         note = self._engine.note(_MEASURED)
@@ -297,6 +337,7 @@ class Gallery(Contents):
         entries = len(self)
         indexed = self._engine.indexed()
         measured = self._measured()
+        min_strength = self._min_strength()
         try:
             lowest = self.lowest_fpir()
         except (InvalidInput, PackError):
@@ -312,4 +353,6 @@ class Gallery(Contents):
             unpurged=self.unpurged,
             lowest_fpir=lowest,
             calibrated=0 if measured is None else measured.searches,
+            unknown_strength=self._engine.count_unknown_strength(),
+            weak=None if min_strength is None else self._engine.count_weak(min_strength),
         )

@@ -12,6 +12,7 @@ from renzheng.types import Floats
 
 Progress = Callable[[int, int], None]  # searches done, searches in all
 Indices = npt.NDArray[np.intp]
+LimitsOf = Callable[[Indices, Indices], npt.NDArray[np.float64]]
 
 _BLOCK = 512  # searches at a time: their similarities to a million entries would be 2 GB
 _SPAN = 65536  # entries at a time
@@ -30,12 +31,15 @@ class Pairs:
         float64 (n,), Euclidean, 0 to 2.
     left_out
         The number of further pairs.
+    without_limit
+        The number of pairs as near for which no distance is near enough.
     """
 
     one: Indices
     other: Indices
     distance: npt.NDArray[np.float64]
     left_out: int
+    without_limit: int = 0
 
 
 def nearest_impostors(
@@ -81,6 +85,7 @@ def near_pairs(
     person: Indices,
     limit: float,
     *,
+    limits_of: LimitsOf | None = None,
     max_pairs: int = 100_000,
     progress: Progress | None = None,
 ) -> Pairs:
@@ -92,12 +97,15 @@ def near_pairs(
         As in `nearest_impostors`.
     limit
         The largest distance, Euclidean.
+    limits_of
+        Returns the largest distance of each pair, up to `limit` and below 0 where none is near
+        enough, for the numbers of its two entries; by default `limit`.
     max_pairs
         The most pairs to return, the nearest.
     """
     min_similarity = 1 - limit * limit / 2 - _SLACK
     kept = np.zeros((0, 2), np.intp), np.zeros(0)
-    left_out = 0
+    left_out = without_limit = 0
     everyone = np.arange(len(rows))
     for start, _, span, similarity in _blocks(rows, everyone, progress, each_pair_once=True):
         a, b = np.nonzero(similarity >= min_similarity)
@@ -106,12 +114,17 @@ def near_pairs(
         a, b = a[wanted], b[wanted]
         distance = _distances(rows, a, b)
         near = distance <= limit
+        if limits_of is not None:
+            a, b, distance = a[near], b[near], distance[near]
+            limits = limits_of(a, b)
+            without_limit += int((limits < 0).sum())
+            near = distance <= limits
         pairs = np.concatenate([kept[0], np.stack([a[near], b[near]], axis=1)])
         distances = np.concatenate([kept[1], distance[near]])
         order = np.argsort(distances, kind="stable")[:max_pairs]
         left_out += len(distances) - len(order)
         kept = pairs[order], distances[order]
-    return Pairs(kept[0][:, 0], kept[0][:, 1], kept[1], left_out)
+    return Pairs(kept[0][:, 0], kept[0][:, 1], kept[1], left_out, without_limit)
 
 
 def _blocks(

@@ -89,15 +89,15 @@ def _tune(engine: Engine, radius: float, max_partitions: int) -> tuple[int, floa
 def _nearest(engine: Engine, probes: Floats) -> list[float]:
     """Return the distance of the entry nearest to each probe, by exact search."""
     best = np.full(len(probes), -1.0)
-    for _, _, embeddings in engine.scan_embeddings():
-        best = np.maximum(best, (probes @ embeddings.T).max(axis=1))
+    for block in engine.scan_embeddings():
+        best = np.maximum(best, (probes @ block.embeddings.T).max(axis=1))
     distances: list[float] = np.sqrt(np.maximum(2 - 2 * best, 0)).tolist()
     return distances
 
 
 def _embeddings(engine: Engine, chosen: Any) -> Iterator[Floats]:
     start = 0
-    for _, _, embeddings in engine.scan_embeddings():
-        here = chosen[(chosen >= start) & (chosen < start + len(embeddings))] - start
-        yield embeddings[here]
-        start += len(embeddings)
+    for block in engine.scan_embeddings():
+        here = chosen[(chosen >= start) & (chosen < start + len(block.ids))] - start
+        yield block.embeddings[here]
+        start += len(block.ids)

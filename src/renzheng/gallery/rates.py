@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
-from renzheng.types import FalseMatchRate
+from renzheng.types import FalseMatchRate, Information, InformationGrade
 from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
+from renzheng.verification.information import of_pair
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
 _RULE_OF = 30
 _POINTS = 20_000  # distances that are kept
+_NO_DISTANCE = -1.0
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,62 @@ class Rates:
     calibration: Calibration
     measured: NearestImpostors | None = None
 
-    def fmr_at(self, distance: float) -> FalseMatchRate:
-        """Return the false match rate of one comparison; see `Calibration.fmr_at`."""
-        rate = self.calibration.fmr_at(distance)
-        assert rate is not None  # no strength is given
-        return rate
+    def information_of(self, entry: float | None, probe: float | None) -> Information:
+        """Return how much of a face the comparison of an entry and a probe rests on."""
+        grade = self.calibration.grade_of(of_pair(entry, probe))
+        return Information(grade, entry, probe, wanted=self.calibration.min_strength)
 
-    def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
-        """Return the FPIR of a threshold at this distance in a search among so many entries."""
+    @overload
+    def fmr_at(self, distance: float) -> FalseMatchRate: ...
+
+    @overload
+    def fmr_at(self, distance: float, strength: float | None) -> FalseMatchRate | None: ...
+
+    def fmr_at(self, distance: float, strength: float | None = None) -> FalseMatchRate | None:
+        """Return the false match rate of one comparison; see `Calibration.fmr_at`."""
+        return self.calibration.fmr_at(distance, strength)
+
+    @overload
+    def fpir_at(self, distance: float, entries: int) -> FalsePositiveRate: ...
+
+    @overload
+    def fpir_at(
+        self, distance: float, entries: int, strength: float | None
+    ) -> FalsePositiveRate | None: ...
+
+    def fpir_at(
+        self, distance: float, entries: int, strength: float | None = None
+    ) -> FalsePositiveRate | None:
+        """Return the FPIR of a threshold at this distance in a search among so many entries.
+
+        That of a weak comparison is what it would be if the probe's comparisons with all entries
+        were as weak, which is no less than it is; and no less than that of a strong one here.
+
+        Parameters
+        ----------
+        distance
+            Euclidean, 0 to 2.
+        entries
+            The number of entries searched among.
+        strength
+            The strength of the comparison, as in `Calibration.fmr_at`.
+
+        Returns
+        -------
+        FalsePositiveRate
+            None where no rate holds for so weak a comparison.
+        """
+        fmr = self.fmr_at(distance, strength)
+        if fmr is None:
+            return None
+        ordinary = self._ordinary_fpir_at(distance, entries)
+        if self.calibration.grade_of(strength) is not InformationGrade.LIMITED:
+            return ordinary
+        promised = FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
+        return max(promised, ordinary, key=lambda rate: (rate.value, not rate.at_most))
+
+    def _ordinary_fpir_at(self, distance: float, entries: int) -> FalsePositiveRate:
+        """Return the FPIR of comparisons of which a side at least shows enough of a face."""
         fmr = self.fmr_at(distance)
         if self.measured is None:
             return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
@@ -176,12 +226,77 @@ class Rates:
             return FalsePositiveRate(min(own.value, _promised(alone, entries)), False, True)
         return FalsePositiveRate(_promised(fmr.value, entries), fmr.at_most, measured=False)
 
-    def threshold_at(self, max_fpir: float, entries: int) -> float:
-        """Return the largest distance with this FPIR, or with the lowest that can be promised."""
+    def threshold_at(self, max_fpir: float, entries: int, strength: float | None = None) -> float:
+        """Return the largest distance with this FPIR, or with the lowest that can be promised.
+
+        What can be promised is that of strong comparisons. -1 where no distance has so low a rate
+        at this strength; the parameters are as in `fpir_at`.
+        """
         wanted = max(max_fpir, self.fpir_at(0.0, entries).value) * (1 + 1e-9)
+
+        def inside(distance: float) -> bool:
+            rate = self.fpir_at(distance, entries, strength)
+            return rate is not None and rate.value <= wanted
+
+        if not inside(0.0):
+            return _NO_DISTANCE
         low, high = 0.0, 2.0
         for _ in range(40):  # rates never fall with the distance
             middle = (low + high) / 2
-            inside = self.fpir_at(middle, entries).value <= wanted
-            low, high = (middle, high) if inside else (low, middle)
+            low, high = (middle, high) if inside(middle) else (low, middle)
         return low
+
+    def limits_by_strength(self, max_fpir: float, entries: int) -> LimitsByStrength:
+        """Return `threshold_at` for comparisons of every strength."""
+        calibration = self.calibration
+        ordinary = self.threshold_at(max_fpir, entries)
+        if calibration.min_strength is None:
+            return LimitsByStrength(ordinary)
+        weaker = [
+            (each.min_strength, self.threshold_at(max_fpir, entries, each.min_strength))
+            for each in calibration.weaker
+        ]
+        return LimitsByStrength(ordinary, calibration.min_strength, tuple(weaker))
+
+
+@dataclass(frozen=True)
+class LimitsByStrength:
+    """The largest distances of one FPIR, by the strength of a comparison.
+
+    Attributes
+    ----------
+    ordinary
+        The limit of strong comparisons, and of those of unknown strength.
+    min_strength
+        The strength from which it holds; None where strengths change nothing.
+    weaker
+        The lowest strength and the limit of each level below that, the strongest first; -1 where
+        no distance has so low a rate.
+    """
+
+    ordinary: float
+    min_strength: float | None = None
+    weaker: tuple[tuple[float, float], ...] = ()
+
+    def of(self, strengths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the limits of comparisons.
+
+        Parameters
+        ----------
+        strengths
+            float64 (n,), NaN where one is unknown.
+
+        Returns
+        -------
+        float64 (n,)
+            -1 where no rate holds, or none so low.
+        """
+        limits = np.full(len(strengths), self.ordinary)
+        if self.min_strength is None:
+            return limits
+        below = self.min_strength
+        for lowest, limit in self.weaker:
+            limits[strengths < below] = limit
+            below = lowest
+        limits[strengths < below] = _NO_DISTANCE
+        return limits

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.gallery.entries import Entry
 from renzheng.types import Floats
@@ -17,7 +19,44 @@ if TYPE_CHECKING:
 ABOUT = b"renzheng.gallery"  # key of the schema's metadata
 # Makes an id unique even if two machines add at once.
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
-COLUMNS = ("id", "person", "metadata", "source", "picture", "enrolled", "embedding")
+COLUMNS = ("id", "person", "metadata", "source", "picture", "enrolled", "embedding", "strength")
+# Columns that tables made by former versions lack, with the expression that fills them.
+ADDED_COLUMNS = {"strength": "cast(NULL as double)"}
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some entries' embeddings, and what decides which of them are compared.
+
+    Attributes
+    ----------
+    ids, people
+        The entries' ids and people.
+    embeddings
+        float32 (n, d), unit length.
+    strengths
+        float64 (n,), NaN where it is unknown.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("id", "person", "embedding", "strength")
+
+    ids: list[str]
+    people: list[str]
+    embeddings: Floats
+    strengths: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, batch: Any) -> Block:
+        """Return the block of a batch, in which the strengths may be missing."""
+        strengths = np.full(len(batch), np.nan)
+        if "strength" in batch.schema.names:  # null becomes NaN
+            strengths = batch.column("strength").to_numpy(zero_copy_only=False)
+        return cls(
+            batch.column("id").to_pylist(),
+            batch.column("person").to_pylist(),
+            embeddings_of(batch.column("embedding")),
+            np.asarray(strengths, np.float64),
+        )
 
 
 def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
@@ -35,6 +74,7 @@ def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
         "picture": pa.array([entry.picture for entry in entries], pa.string()),
         "enrolled": pa.array([entry.enrolled for entry in entries], pa.timestamp("ms", "UTC")),
         "embedding": pa.FixedSizeListArray.from_arrays(stacked.ravel(), stacked.shape[1]),
+        "strength": pa.array([entry.strength for entry in entries], pa.float64()),
     }
     # The fields are taken from the schema: an id that may be null cannot be a key.
     return pa.table(
@@ -46,9 +86,12 @@ def to_arrow(entries: Sequence[Entry], schema: pa.Schema) -> pa.Table:
 def entries_of(table: Any) -> list[Entry]:
     """Return the entries of a table or of a batch."""
     columns = {
-        name: table.column(name).to_pylist() for name in COLUMNS if name not in ("embedding",)
+        name: table.column(name).to_pylist()
+        for name in readable_columns(table.schema)
+        if name != "embedding"
     }
     rows = embeddings_of(table.column("embedding"))
+    strengths = columns.get("strength", [None] * len(rows))
     return [
         Entry(
             id=columns["id"][k],
@@ -58,9 +101,15 @@ def entries_of(table: Any) -> list[Entry]:
             source=columns["source"][k],
             picture=columns["picture"][k],
             enrolled=columns["enrolled"][k],
+            strength=strengths[k],
         )
         for k in range(len(rows))
     ]
+
+
+def readable_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns of an entry that a table has; one of a former version lacks some."""
+    return [name for name in COLUMNS if name in schema.names]
 
 
 def embeddings_of(column: Any) -> Floats:
@@ -86,6 +135,7 @@ def entries_schema(dimension: int, about: Mapping[str, Any]) -> pa.Schema:
             pa.field("picture", pa.string(), nullable=False),
             pa.field("enrolled", pa.timestamp("ms", "UTC"), nullable=False),
             pa.field("embedding", pa.list_(pa.float32(), dimension), nullable=False),
+            pa.field("strength", pa.float64()),
         ],
         metadata={ABOUT: json.dumps(about).encode()},
     )

@@ -11,7 +11,9 @@ from renzheng.gallery import index
 from renzheng.gallery.engine import Engine
 from renzheng.gallery.entries import Candidate, Neighbour
 from renzheng.gallery.rates import Rates
+from renzheng.gallery.search_policy import deciding
 from renzheng.types import Floats
+from renzheng.verification.information import of_pair
 
 _MAX_CANDIDATES = 1000
 
@@ -54,18 +56,60 @@ def partitions_for(engine: Engine, exact: bool | None, condition: str | None) ->
     return None if few else partitions
 
 
+def depth(count: int, rates: Rates, strength: float | None) -> int:
+    """Return how many entries a search for so many candidates has to look at.
+
+    A strong entry may be hidden behind weak ones whose rates are higher; but only from a probe that
+    is weak itself.
+    """
+    wanted = rates.calibration.min_strength
+    weak = strength is not None and wanted is not None and strength < wanted
+    return _MAX_CANDIDATES if weak else count
+
+
 def candidates(
-    neighbours: Sequence[Neighbour], rates: Rates, searched: int
+    neighbours: Sequence[Neighbour],
+    rates: Rates,
+    searched: int,
+    *,
+    count: int,
+    strength: float | None,
 ) -> tuple[Candidate, ...]:
-    """Return neighbours with their ranks and rates in a search among so many entries."""
+    """Return the nearest neighbours with their ranks and rates, and the one that decides.
+
+    Parameters
+    ----------
+    neighbours
+        The entries found, nearest first, `depth` of them.
+    rates
+        The rates of the gallery.
+    searched
+        The number of entries searched among.
+    count
+        The number of nearest ones to return.
+    strength
+        The strength of the probe; None where it is unknown.
+    """
+    found = _rated(neighbours, rates, searched, strength)
+    best = deciding(found)
+    shown = found[:count]
+    return shown if best is None or best.rank <= count else (*shown, best)
+
+
+def _rated(
+    neighbours: Sequence[Neighbour], rates: Rates, searched: int, strength: float | None
+) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(
             rank=rank,
             entry=neighbour.entry,
             distance=neighbour.distance,
             similarity=neighbour.similarity,
-            fmr=rates.fmr_at(neighbour.distance),
-            fpir=rates.fpir_at(neighbour.distance, searched),
+            fmr=rates.fmr_at(neighbour.distance, of_pair(neighbour.entry.strength, strength)),
+            fpir=rates.fpir_at(
+                neighbour.distance, searched, of_pair(neighbour.entry.strength, strength)
+            ),
+            information=rates.information_of(neighbour.entry.strength, strength),
         )
         for rank, neighbour in enumerate(neighbours, 1)
     )

@@ -10,6 +10,11 @@ from renzheng.errors import InvalidInput
 from renzheng.gallery.entries import Candidate, SearchDecision
 from renzheng.types import Finding, Severity
 
+_TOO_LITTLE = (
+    "both the probe and the nearest entry show too little of a face for any rate to hold; a person "
+    "should look, or take a better picture"
+)
+
 
 @dataclass(frozen=True)
 class SearchPolicy:
@@ -47,6 +52,11 @@ class SearchPolicy:
     ) -> tuple[SearchDecision, str]:
         """Return the decision and the sentence that explains it.
 
+        It rests on the candidate with the lowest FPIR: the nearest one, unless the nearest and the
+        probe both show so little of a face that its rate is higher, or that it has none, and a
+        better entry lies behind it. Nobody is identified without a rate, nor where somebody else
+        lies nearer; and nobody is rejected where the nearest entry has no rate.
+
         Parameters
         ----------
         candidates
@@ -60,17 +70,30 @@ class SearchPolicy:
             return SearchDecision.NOT_COMPARABLE, "; ".join(refusals)
         if not candidates:
             return SearchDecision.NOT_IDENTIFIED, "there was no entry to compare with"
-        fpir = candidates[0].fpir
+        nearest, best = candidates[0], deciding(candidates)
+        if best is None or best.fpir is None:
+            return SearchDecision.INCONCLUSIVE, _TOO_LITTLE
+        fpir = best.fpir
         accepted, rejected = self.max_fpir, min(self.max_fpir * self.inconclusive, 1.0)
-        rate = f"a search for a stranger comes as near with a rate of {fpir}"
+        near = "near" if best is nearest else f"near to {best.entry.id!r} (rank {best.rank})"
+        rate = f"a search for a stranger comes as {near} with a rate of {fpir}"
         if fpir.value <= accepted * (1 + 1e-9):
             doubts = [each.message for each in findings if each.severity is Severity.DOUBT]
+            others = [each for each in candidates if each.rank < best.rank]
+            others = [each for each in others if each.entry.person != best.entry.person]
+            if others:
+                doubts.append(
+                    f"{others[0].entry.id!r} lies nearer than {best.entry.id!r}, and shows too "
+                    "little of a face to be told apart from strangers"
+                )
             if doubts:
                 return (
                     SearchDecision.INCONCLUSIVE,
                     f"near enough for an identification, but {'; '.join(doubts)}",
                 )
             return SearchDecision.IDENTIFIED, f"{rate}; the policy accepts up to {accepted:.2g}"
+        if nearest.fpir is None:
+            return SearchDecision.INCONCLUSIVE, _TOO_LITTLE
         if fpir.at_most:
             return SearchDecision.INCONCLUSIVE, (
                 f"{rate}, and nothing lower can be promised in a gallery of this size; a person "
@@ -82,3 +105,9 @@ class SearchPolicy:
                 "a person should look"
             )
         return SearchDecision.NOT_IDENTIFIED, f"{rate}; the policy rejects above {rejected:.2g}"
+
+
+def deciding(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the candidate with the lowest FPIR, the nearest of these; None if none has a rate."""
+    rated = [(each.fpir.value, each.rank, each) for each in candidates if each.fpir is not None]
+    return min(rated, default=(0, 0, None))[2]

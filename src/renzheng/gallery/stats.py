@@ -32,6 +32,11 @@ class Stats:
     calibrated
         The number of searches among its own entries that FPIR was measured with; 0 if it was not
         measured.
+    unknown_strength
+        The number of entries of which it is not known how much of a face they hold.
+    weak
+        The number of entries whose strength is below that which the pack's calibration wants; None
+        if it wants none, or nothing is known about the pack.
     """
 
     entries: int
@@ -44,6 +49,8 @@ class Stats:
     unpurged: bool
     lowest_fpir: float | None
     calibrated: int
+    unknown_strength: int
+    weak: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -5,19 +5,20 @@ A gallery keeps no pictures. Where an entry's file is still there and has not ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from renzheng.apps.reports import pages, thumbnails
 from renzheng.apps.reports.verification import drawing
+from renzheng.gallery.audit import DuplicateCheck
 from renzheng.gallery.entries import (
-    DuplicateEnrolment,
     Entry,
     Identification,
     SearchDecision,
 )
 from renzheng.gallery.photographs import picture_of
+from renzheng.gallery.rates import FalsePositiveRate
+from renzheng.types import FalseMatchRate
 
 _HEADLINES = {
     SearchDecision.IDENTIFIED: ("Identified", pages.GREEN),
@@ -25,6 +26,7 @@ _HEADLINES = {
     SearchDecision.INCONCLUSIVE: ("Inconclusive", pages.AMBER),
     SearchDecision.NOT_COMPARABLE: ("Not comparable", pages.GREY),
 }
+_NO_RATE = "no rate holds: it and the probe both show too little of a face"
 _LONGEST = 320  # px of a picture's longer side
 MAX_PAIRS = 200  # on a page: some 10 MiB
 
@@ -55,12 +57,13 @@ def save_search(found: Identification, source: str, path: Path, *, measured: str
     figures = [("compared with", f"{found.searched:,} entries{how}")]
     if found.candidates:
         best = found.candidates[0]
-        figures += [("distance", f"{best.distance:.4f}"), ("FPIR", str(best.fpir))]
+        figures += [("distance", f"{best.distance:.4f}"), ("FPIR", _rate(best.fpir))]
     candidates = [
         _entry(
             each.entry,
             f"rank {each.rank}, distance {each.distance:.4f}",
-            f"FMR {each.fmr}, FPIR {each.fpir}",
+            f"FMR {_rate(each.fmr)}, FPIR {_rate(each.fpir)}",
+            "" if each.fmr is not None else _NO_RATE,
         )
         for each in found.candidates
     ]
@@ -86,12 +89,10 @@ def save_search(found: Identification, source: str, path: Path, *, measured: str
     )
 
 
-def save_check(
-    pairs: Sequence[DuplicateEnrolment], left_out: int, path: Path, *, measured: str = ""
-) -> None:
-    """Write the pairs of a check as a page; the parameters are as in `save_search`."""
-    whole = len(pairs) + left_out
-    shown = pairs[:MAX_PAIRS]
+def save_check(found: DuplicateCheck, path: Path, *, measured: str = "") -> None:
+    """Write the pairs of a check as a page; `path` and `measured` are as in `save_search`."""
+    whole = len(found.pairs) + found.left_out
+    shown = found.pairs[:MAX_PAIRS]
     reason = "They may be one person under two names, or two who look alike: compare the pictures."
     if whole > len(shown):
         reason += f" The nearest {len(shown):,} pairs are shown."
@@ -116,8 +117,19 @@ def save_check(
         probe=None,
         findings=(),
         shelves=shelves,
-        rows=_measured(measured) if shown else (),
+        rows=[*_without_rate(found.without_rate), *(_measured(measured) if shown else ())],
     )
+
+
+def _without_rate(pairs: int) -> list[tuple[str, str]]:
+    if not pairs:
+        return []
+    figure = f"{pairs:,}: both entries show too little of a face for any rate to hold"
+    return [("As near, but not comparable", figure)]
+
+
+def _rate(rate: FalseMatchRate | FalsePositiveRate | None) -> str:
+    return "-" if rate is None else str(rate)
 
 
 def _measured(measured: str) -> list[tuple[str, str]]:

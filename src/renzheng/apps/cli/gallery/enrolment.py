@@ -18,10 +18,10 @@ _ADD = """\
 WHAT is a picture; a folder with pictures named after people, or with one folder for each person; or
 a CSV table with the column picture and optionally id and person: every other column is metadata.
 
-Pictures without a face, or for which the false match rate would not hold, are not enrolled; they
-are listed, and the command ends with exit code 4. Ids that exist already are skipped, so an
-interrupted run continues where it stopped. Entries that are counted as enrolled are kept, whatever
-happens.
+Pictures without a face, or for which the false match rate would not hold (cut at the edge, too
+little of a face ...), are not enrolled; they are listed, and the command ends with exit code 4. Ids
+that exist already are skipped, so an interrupted run continues where it stopped. Entries that are
+counted as enrolled are kept, whatever happens.
 """
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _SEARCH = """\
 List the nearest entries, with the distance, the false match rate of that one comparison (FMR) and
 the false positive identification rate of the whole search (FPIR), and decide: identified (FPIR up
-to --max-fpir), not identified, or inconclusive, when a person should look.
+to --max-fpir), not identified, or inconclusive, when a person should look. Where the probe and an
+entry both show too little of a face, no rate holds for them, and the search is inconclusive.
 """
 _SEARCH_CODES = """\
 exit codes: 0 identified, 1 not identified, 2 usage, 3 inconclusive, 4 not comparable (unreadable
@@ -27,7 +28,8 @@ _CHECK = """\
 Compare every entry with every other, and list the pairs of different names that are near enough for
 a search to identify one as the other, nearest first. In a gallery without duplicates, up to
 --max-fpir of the entries have an impostor this near, so look at the pictures (--report) before
-accusing anybody. Pairs that are the same photograph are marked if the files of both entries still
+accusing anybody. Pairs that both show too little of a face for any rate to hold are not listed, but
+counted. Pairs that are the same photograph are marked if the files of both entries still
 exist.
 """
 _CALIBRATE = """\
@@ -150,7 +152,10 @@ def _print_search(picture: str, found: Identification, measured: str) -> None:
         who = each.entry.person
         if each.entry.id != who:
             who += f" ({each.entry.id})"
-        print(f"  {each.rank:>4} {each.distance:>8.4f}  {each.fmr!s:>16}  {each.fpir!s:>16}  {who}")
+        fmr, fpir = ("-" if rate is None else str(rate) for rate in (each.fmr, each.fpir))
+        print(f"  {each.rank:>4} {each.distance:>8.4f}  {fmr:>16}  {fpir:>16}  {who}")
+    if any(each.fmr is None for each in found.candidates):
+        print("  -: the probe and this entry both show too little of a face for a rate to hold")
     if measured:
         print(f"  FMR measured on {measured}")
 
@@ -161,11 +166,12 @@ def _check(arguments: argparse.Namespace) -> int:
     policy = gallery_options.policy(arguments)
     gallery = gallery_options.open_gallery(arguments)
     with terminal.progress() as tell:
-        pairs, more = gallery.check(
+        found = gallery.find_duplicates(
             policy,
             most=arguments.most,
             progress=lambda done, whole: tell("comparing", done, whole),
         )
+    pairs, more = found.pairs, found.left_out
     lowest = gallery.lowest_fpir() or 0.0
     if lowest > policy.max_fpir * (1 + 1e-9):
         print(
@@ -176,10 +182,22 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         from renzheng.apps.reports import gallery as gallery_report
 
-        gallery_report.save_check(pairs, more, arguments.report, measured=gallery.measured_on)
+        gallery_report.save_check(found, arguments.report, measured=gallery.measured_on)
     if arguments.json:
-        options.print_json({"pairs": [pair.to_dict() for pair in pairs], "left_out": more})
+        options.print_json(
+            {
+                "pairs": [pair.to_dict() for pair in pairs],
+                "left_out": more,
+                "without_rate": found.without_rate,
+            }
+        )
         return 1 if pairs else 0
+    if found.without_rate:
+        print(
+            f"renzheng: {found.without_rate:,} more pairs are as near, but both show too little of "
+            "a face for any rate to hold: enrol better pictures of them",
+            file=sys.stderr,
+        )
     if not pairs:
         print(f"no two people of {len(gallery):,} entries look like one")
         return 0

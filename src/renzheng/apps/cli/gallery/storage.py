@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renzheng.apps.cli import options
 from renzheng.apps.cli.gallery import gallery_options
+
+if TYPE_CHECKING:
+    from renzheng.gallery import Stats
 
 _OPTIMIZE = """\
 Merge small files and, from 200,000 entries on, partition the embeddings so that a search visits
@@ -92,12 +95,22 @@ def _stats(arguments: argparse.Namespace) -> int:
         else f"{told.indexed:,} entries by an index, recall {told.recall:.1%}",
         "lowest FPIR": "" if told.lowest_fpir is None else f"{told.lowest_fpir:.2g}",
         "calibrated": f"{told.calibrated:,} searches" if told.calibrated else "by the pack alone",
+        "strength": _strengths(told),
         "removed bytes": "perhaps in its files: renzheng gallery purge" if told.unpurged else "",
     }
     for name, value in lines.items():
         if value:
             print(f"{name + ':':<15} {value}")
     return 0
+
+
+def _strengths(told: Stats) -> str:
+    """Return how many entries hold little of a face, or do not say how much; empty if none."""
+    if told.weak is None:  # strengths change nothing
+        return ""
+    counts = {"weak": told.weak, "unknown": told.unknown_strength}
+    found = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{' and '.join(found)} of {told.entries:,} entries" if found else ""
 
 
 def _list(arguments: argparse.Namespace) -> int:
