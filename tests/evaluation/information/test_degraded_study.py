@@ -17,7 +17,7 @@ from renzheng.datasets.degradations import captures
 from renzheng.datasets.types import People, Picture
 from renzheng.evaluation.information import acquisition
 from renzheng.evaluation.information.acquisition import acquire_degraded
-from renzheng.evaluation.information.cache import DegradedCache
+from renzheng.evaluation.information.cache import DegradedCache, DegradedFace
 from renzheng.evaluation.information.fitting import acquire_fitting
 from renzheng.evaluation.information.study import (
     InformationSettings,
@@ -95,7 +95,7 @@ def test_nothing_is_computed_twice(
     assert first.to_dict()["degradations"] == again.to_dict()["degradations"]
 
 
-def test_a_new_measure_of_quality_is_added_to_faces_that_are_known(
+def test_quality_is_measured_anew_where_its_measures_changed(
     four: People, verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures, path = four.pictures[:1], tmp_path / "kept.sqlite3"
@@ -104,9 +104,9 @@ def test_a_new_measure_of_quality_is_added_to_faces_that_are_known(
         names = dict(quality.MEASURES)
         rows = cache._base.execute("SELECT key FROM faces").fetchall()
         kept = cache.get([key for (key,) in rows])
-        cache.put(
-            {k: replace(each, quality={}) for k, each in kept.items() if hasattr(each, "quality")}
-        )
+        faces = {k: each for k, each in kept.items() if isinstance(each, DegradedFace)}
+        assert len(faces) == 2
+        cache.put({k: replace(each, quality={}, measured="") for k, each in faces.items()})
         monkeypatch.setattr(verifier.face_models.embedder, "embed_with_lengths", None)
         after = acquire_degraded(pictures, verifier, ["noise-60"], cache=cache)
         for each in cache.get([key for (key,) in rows]).values():

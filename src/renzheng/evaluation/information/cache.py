@@ -35,12 +35,15 @@ class DegradedFace:
         The face as it was found, in pixels of the degraded picture.
     quality
         Its quality, by the names of the measures in `renzheng.faces.quality`.
+    measured
+        The digest of the code that measured it.
     """
 
     embedding: Floats
     length: float
     face: Face
     quality: Mapping[str, Measurement]
+    measured: str = ""
 
 
 Result = DegradedFace | Failure
@@ -127,15 +130,16 @@ class DegradedCache(SqliteFile):
 def _plain(each: DegradedFace) -> list[object]:
     face = each.face
     quality = {name: [m.value, m.component] for name, m in each.quality.items()}
-    return [face.box.tolist(), face.landmarks.tolist(), face.score, quality]
+    return [face.box.tolist(), face.landmarks.tolist(), face.score, quality, each.measured]
 
 
 def _face(embedding: bytes, length: float, found: list[object]) -> DegradedFace:
-    box, landmarks, score, quality = found
+    box, landmarks, score, quality, *measured = found
     assert isinstance(quality, dict)
     return DegradedFace(
         np.frombuffer(embedding, np.float32),
         length,
         Face(np.array(box, np.float32), np.array(landmarks, np.float32), float(str(score))),
         {name: Measurement(*pair) for name, pair in quality.items()},
+        *map(str, measured),
     )
