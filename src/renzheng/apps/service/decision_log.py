@@ -14,7 +14,10 @@ from typing import Any
 from renzheng import __version__
 from renzheng.errors import InvalidInput
 
-_LOGGED = ("decision", "reason", "distance", "similarity", "fmr", "llr", "policy", "pack")
+_LOGGED = (
+    *("decision", "reason", "distance", "similarity", "fmr", "llr", "information"),
+    *("policy", "pack"),
+)
 
 
 class DecisionLog:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from renzheng.types import Decision, FaceKind, Role, Severity
+from renzheng.types import Decision, FaceKind, InformationGrade, Role, Severity
 
 Pixel = tuple[float, float]
 Point = Annotated[Pixel, Field(description="x and y in pixels")]
@@ -102,6 +102,19 @@ class PopulationRate(_Reply):
     )
 
 
+class Information(_Reply):
+    """How much of a face each side of a comparison shows."""
+
+    grade: InformationGrade = Field(
+        description="the stronger side's: `full`: `fmr` holds as promised; `limited`: it is that "
+        "of faces which show less; `insufficient`: no rate holds, so there is none; `unknown`: "
+        "a side or the calibration has no strength"
+    )
+    reference: float | None = Field(description="strength, in the unit of the network")
+    probe: float | None = Field(description="likewise")
+    wanted: float | None = Field(description="strength that one side at least needs for `full`")
+
+
 class Policy(_Reply):
     """When a comparison is a match."""
 
@@ -191,13 +204,21 @@ class Verification(_Reply):
     reason: str
     distance: float | None = Field(description="Euclidean, between unit embeddings, 0 to 2")
     similarity: float | None = Field(description="their cosine, -1 to 1")
-    fmr: FalseMatchRate | None
+    fmr: FalseMatchRate | None = Field(
+        description="null where nothing was compared, and where both sides show too little of a "
+        "face for any rate to hold"
+    )
     llr: float | None = Field(description="natural log-likelihood ratio")
     fmr_by_population: list[PopulationRate] = Field(
         # An older server does not send it.
         default=[],
         description="on whom the false match rate was measured; `fmr` is the worst of those "
         "covered. Empty where the calibration does not say",
+    )
+    information: Information | None = Field(
+        # An older server does not send it.
+        default=None,
+        description="how much of a face the comparison rests on; null where nothing was compared",
     )
     policy: Policy
     pack: UsedPacks
@@ -236,6 +257,11 @@ class Embedding(_Reply):
     """A face as a point; two are compared by their Euclidean distance."""
 
     embedding: list[float] = Field(description="of unit length")
+    strength: float | None = Field(
+        # An older server does not send it.
+        default=None,
+        description="how much of a face it holds, in the unit of the network",
+    )
     pack: NamedPack
     picture: Capture
 

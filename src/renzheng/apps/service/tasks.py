@@ -17,6 +17,7 @@ from renzheng.errors import InvalidInput, NoFace, RenzhengError, UnreadableImage
 from renzheng.faces.liveness import Liveness
 from renzheng.types import Capture, Role
 from renzheng.verification import findings
+from renzheng.verification.extraction import features_of
 from renzheng.verification.policy import Policy
 from renzheng.verification.verifier import Verifier
 
@@ -179,14 +180,13 @@ def _quality(task: Quality, verifier: Verifier) -> Done:
 
 def _embed(task: Embed, verifier: Verifier) -> Done:
     capture = _acquired(task.picture, task.role, verifier)
-    assert capture.crop is not None
-    embedding = capture.embedding
-    if embedding is None:
-        embedding = verifier.embed_crops(capture.crop[None])[0]
+    (found,) = features_of([capture], verifier.face_models.embedder)
+    assert found is not None  # there is a crop
     pack = verifier.pack
     reply = {
         # nine digits restore a float32 bit for bit
-        "embedding": [float(f"{v:.9g}") for v in embedding],
+        "embedding": [float(f"{v:.9g}") for v in found.embedding],
+        "strength": round(found.strength, 4),
         "pack": {"name": pack.name, "version": pack.version, "digest": pack.digest},
         "picture": capture.to_dict(),
     }

@@ -384,6 +384,38 @@ def test_it_says_on_whom_the_rate_was_measured(
     )
 
 
+def test_a_rate_that_is_not_stated_is_told(
+    open_desk: Callable[..., Any], service: Running, pictures: Pair
+) -> None:
+    real = open_desk(service).compare(*pictures)
+    information = {"grade": "insufficient", "reference": 4.04, "probe": 3.2, "wanted": 10.5}
+    little = {"side": "probe", "effect": "doubt", "code": "little_information", "message": "bad"}
+    told = {
+        **{**real, "decision": "inconclusive", "reason": "probe: bad"},
+        **{"fmr": None, "llr": None, "fmr_by_population": [], "information": information},
+        **{"warnings": [little], "display": {**real["display"], "distributions": None}},
+    }
+    desk = open_desk(service)
+    desk.page.route("**/v1/verify", lambda route: route.fulfill(json=told))
+    desk.compare(*pictures)
+    page = desk.page
+    desk.expect_verdict("inconclusive")
+    expect(page.locator("#fmr")).to_have_text("not stated")
+    expect(page.locator("#fmr-sentence")).to_contain_text("show too little of a face")
+    facts = page.get_by_role("row").filter(has_text="Information in the faces")
+    expect(facts).to_contain_text(
+        "insufficient: no rate holds for faces that show so little; reference 4.0, probe 3.2; "
+        "full from 10.5 on one side"
+    )
+    expect(page.locator("#details")).to_contain_text("No curve holds for this comparison.")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("#fmr")).to_have_text("不予给出")
+    for language in ("中文", "English"):
+        page.get_by_role("button", name=language).click()
+        shown = page.locator("main").inner_text().replace(page.locator("pre").inner_text(), "")
+        assert not re.search(r"NaN|\bnull\b|undefined|\{\w+\}", shown)
+
+
 def test_what_the_server_has_is_offered(
     open_desk: Callable[..., Any], service: Running, pictures: Pair
 ) -> None:

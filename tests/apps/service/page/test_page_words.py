@@ -113,7 +113,8 @@ _ANSWER = """
     found.measures.map((name) => [name, {value: 0.5, component: 7}]));
   const side = {role, quality, size: [10, 10], face: {score: 0.6},
     faces: [{part: "chosen"}, {part: "rival"}, {part: "stranger"}, {part: "stranger"}]};
-  return {decision: "not_comparable", reason: "English", distance: null, fmr: null,
+  return {decision: "not_comparable", reason: "English", distance: 0.3, fmr: null,
+    information: {grade: "limited", reference: 7.34, probe: 6.1, wanted: 10.5},
     policy: {max_fmr: 1e-4, inconclusive: 10,
              min_document_quality: {}, min_live_quality: {sharpness: 60}},
     same_picture: {mirrored: true}, liveness: {score: 0.2, threshold: 0.5},
@@ -141,6 +142,62 @@ def test_every_finding_is_told_in_chinese(chinese: Page, role: str) -> None:
             assert (told["original"] == "English") is (code in ("unreadable", "no_face"))
             if effect == "refusal":
                 assert told["text"].rstrip("。") in reason["text"]
+
+
+def test_strengths_are_in_the_words_of_a_finding(chinese: Page) -> None:
+    for code in ("little_information", "limited_information"):
+        found = {"code": code, "side": "probe", "message": "English", "effect": "warning"}
+        told = chinese.evaluate(
+            f"""async (found) => (await import("/page/wording.js"))
+              .finding(found, ({_ANSWER})(found, "live"))""",
+            {**found, "measures": []},
+        )
+        assert "（强度 7.3 与 6.1，至少一侧须达到 10.5）" in told["text"]
+
+
+@pytest.mark.parametrize(
+    ("information", "words"),
+    [
+        (
+            {"grade": "insufficient", "reference": 4.0, "probe": 3.21, "wanted": 10.5},
+            "不足：人脸信息太少，任何误匹配率都不成立；参考 4.0，待验 3.2；"
+            "至少一侧达到 10.5 为充分",
+        ),
+        (
+            {"grade": "unknown", "reference": None, "probe": 12, "wanted": None},
+            "未知：误匹配率按良好图片计算；参考 未知，待验 12.0",
+        ),
+        ({"grade": "unknown", "reference": None, "probe": None, "wanted": 10.5}, ""),
+        ({"grade": "newer", "reference": 1, "probe": 1, "wanted": 10.5}, ""),
+        (None, ""),
+    ],
+)
+def test_the_information_is_told(
+    chinese: Page, information: dict[str, Any] | None, words: str
+) -> None:
+    told = chinese.evaluate(
+        "async (information) => (await import('/page/wording.js')).information({information})",
+        information,
+    )
+    assert told == words
+
+
+def test_too_little_of_a_face_has_its_reason_and_no_rate(chinese: Page) -> None:
+    found = {"code": "little_information", "side": "probe", "message": "English", "effect": "doubt"}
+    reason, rate = chinese.evaluate(
+        f"""async (found) => {{
+          const {{reason, fmrSentence}} = await import("/page/wording.js");
+          const answer = {{...({_ANSWER})(found, "live"), decision: "inconclusive"}};
+          answer.information.grade = "insufficient";
+          return [reason(answer), fmrSentence(answer)];
+        }}""",
+        {**found, "measures": []},
+    )
+    assert reason["original"] is None
+    assert reason["text"].startswith(
+        "待验：两张图片显示的人脸信息都太少，无法比较（强度 7.3 与 6.1"
+    )
+    assert rate == "两张图片显示的人脸信息都太少：无法知道不同的人的这类图片有多常这么接近。"
 
 
 def test_an_unknown_finding_keeps_its_english_words(chinese: Page) -> None:

@@ -216,7 +216,8 @@ function figures(answer) {
   byId("similarity").textContent = measured ? number(answer.similarity, 4) : none;
   const fmr = measured ? answer.fmr : null;
   const key = fmr?.at_most ? "figure.fmr.at_most" : "figure.fmr.value";
-  byId("fmr").textContent = fmr ? text(key, inWords(fmr)) : none;
+  const blank = measured ? text("figure.fmr.none") : none;
+  byId("fmr").textContent = fmr ? text(key, inWords(fmr)) : blank;
   byId("fmr-sentence").textContent = answer === null ? "" : fmrSentence(answer);
 }
 

@@ -10,9 +10,10 @@ const EDGE = 14;
 const FILLED = 0.92; // of the height, by the higher curve
 const NARROWEST = 280;
 
-/** The plot with its caption; drawn anew when its room changes, so that its words keep their size. */
-export function curves(distributions, distance) {
-  const caption = describe(distributions, distance);
+/** The plot with its caption; drawn anew when its room changes, so that its words keep their size.
+ * `limited`: the curve of different people is that of faces that show little. */
+export function curves(distributions, distance, limited) {
+  const caption = describe(distributions, distance, limited);
   const room = make("div", { class: "plot-room" });
   const figure = make("figure", { class: "plot" }, room, make("figcaption", {}, caption));
   let drawn = 0;
@@ -25,8 +26,9 @@ export function curves(distributions, distance) {
   return figure;
 }
 
-function describe({ match, no_match }, distance) {
+function describe({ match, no_match }, distance, limited) {
   const parts = [text("curves.caption")];
+  if (limited) parts.push(text("curves.caption.limited"));
   if (match !== null) parts.push(text("curves.caption.match", { match: number(match, 3) }));
   if (no_match !== null && no_match !== match) {
     parts.push(text("curves.caption.no_match", { no_match: number(no_match, 3) }));

@@ -8,6 +8,8 @@ import { factLines } from "./pictures.js";
 import {
   facesOf,
   finding,
+  gradeOf,
+  information,
   measured,
   measureName,
   measureOf,
@@ -153,7 +155,9 @@ function evidence(answer) {
   const distributions = answer.display?.distributions;
   const plot = card(
     text("curves.title"),
-    distributions && curves(distributions, answer.distance),
+    distributions
+      ? curves(distributions, answer.distance, gradeOf(answer) === "limited")
+      : make("p", { class: "quiet" }, text("curves.none")),
     make("p", { id: "fmr-populations", class: "quiet" }, ...populations(answer).map(population)),
   );
   return make("div", { class: "row evidence" }, crops(answer), plot);
@@ -212,6 +216,8 @@ function qualityCell(name, found, low) {
 
 function decided(answer) {
   const rows = [[text("grounds.policy"), policy(answer)], ...demands(answer)];
+  const shown = information(answer);
+  if (shown !== "") rows.push([text("grounds.information"), shown]);
   if (answer.same_picture) {
     const { same, score, threshold } = answer.same_picture;
     const values = { score: number(score, 2), threshold: number(threshold, 2) };

@@ -16,16 +16,37 @@ const MEASURES_BY_CODE = {
   bright_face: "over_exposure_prevention",
   flat_face: "dynamic_range",
   compressed_face: "compression_artifacts",
+  upscaled_face: "effective_resolution",
+  noisy_face: "noise",
+  low_contrast_face: "contrast",
+  mosaic_face: "blockiness",
+  covered_eyes: "eyes_visible",
+  covered_mouth: "mouth_occlusion_prevention",
+  upside_down_face: "upright",
+  distorted_face: "natural_proportions",
+  upscaled_face: "effective_resolution",
+  noisy_face: "noise",
+  low_contrast_face: "contrast",
+  mosaic_face: "blockiness",
+  covered_eyes: "eyes_visible",
+  covered_mouth: "mouth_occlusion_prevention",
+  upside_down_face: "upright",
+  distorted_face: "natural_proportions",
 };
 const UNITS = {
   inter_eye_distance: "px",
+  effective_resolution: "px",
   head_pose_yaw: "°",
   head_pose_pitch: "°",
   head_pose_roll: "°",
   dynamic_range: "bit",
+  effective_resolution: "px",
+  contrast: "bit",
+  contrast: "bit",
 };
 const ROUNDING = 1 + 1e-9; // as the policy compares rates
 const ROLES = ["document", "live", "photo"];
+const GRADES = ["full", "limited", "insufficient", "unknown"];
 
 /** What a side is called: "Reference: Document". */
 export function sideTitle(side, role) {
@@ -64,8 +85,28 @@ export function inWords(fmr) {
 /** The false match rate as a sentence that says what it counts. */
 export function fmrSentence(answer) {
   if (answer.distance === null) return "";
-  if (!answer.fmr) return text("fmr.unknown");
+  if (!answer.fmr) return text(gradeOf(answer) === "insufficient" ? "fmr.too_little" : "fmr.unknown");
   return text(answer.fmr.at_most ? "fmr.sentence.at_most" : "fmr.sentence", inWords(answer.fmr));
+}
+
+/** How much of a face the comparison rests on; null where an older server does not say, or
+ * nothing was compared. */
+export const gradeOf = (answer) => answer.information?.grade ?? null;
+
+/** How much of a face the two sides show, with their strengths; "" where no strength is known. */
+export function information(answer) {
+  const { grade, reference, probe, wanted } = answer.information ?? {};
+  if (!GRADES.includes(grade)) return "";
+  if (typeof reference !== "number" && typeof probe !== "number") return "";
+  const parts = [text(`information.${grade}`), text("information.strengths", strengths(answer))];
+  if (typeof wanted === "number") parts.push(text("information.wanted", strengths(answer)));
+  return parts.join(text("list.and"));
+}
+
+function strengths(answer) {
+  const { reference, probe, wanted } = answer.information ?? {};
+  const put = (each) => (typeof each === "number" ? number(each, 1) : text("information.missing"));
+  return { reference: put(reference), probe: put(probe), wanted: put(wanted) };
 }
 
 /** On whom the rate was measured, and whom it leaves out: of each that there is a `label`, the
@@ -172,6 +213,8 @@ function composedReason(answer) {
     const refusals = told("refusal");
     return { text: sentence(joined(refusals) || text("reason.nothing")), original: null };
   }
+  if (!answer.fmr && gradeOf(answer) === "insufficient" && answer.decision === "inconclusive")
+    return { text: sentence(joined(told("doubt")) || text("reason.little")), original: null };
   if (!answer.fmr || !known(`reason.${answer.decision}`)) return null;
   const { accepted, rejected } = limits(answer);
   const { value, at_most } = answer.fmr;
@@ -216,6 +259,15 @@ const COMPOSE = {
       : null,
   same_picture: (_, side, answer) =>
     text(answer.same_picture?.mirrored ? "finding.same_picture.mirrored" : "finding.same_picture"),
+  little_information: (_, side, answer) =>
+    answer.information ? text("finding.little_information", strengths(answer)) : null,
+  limited_information: (_, side, answer) =>
+    answer.information ? text("finding.limited_information", strengths(answer)) : null,
+  unknown_strength: () => text("finding.unknown_strength"),
+  too_alike: (_, side, answer) =>
+    typeof answer.distance === "number"
+      ? text("finding.too_alike", { distance: number(answer.distance, 3) })
+      : null,
   presentation_attack: (_, side, answer) =>
     answer.liveness
       ? text("finding.presentation_attack", {
