@@ -272,7 +272,7 @@ class Calibration:
         """Return the natural log-likelihood ratio at a distance; None if it was not fitted.
 
         Above 0 the evidence is for one person, below for different people. It weighs this very
-        distance, where FMR weighs every smaller one as well. Of weaker comparisons the ratio is
+        distance, where FMR weighs every smaller one as well. In weaker comparisons the ratio is
         lower by as much as the logarithm of their false match rate is higher, and None where that
         is; genuine pairs of such faces lie farther apart too, which is left out of account.
 
