@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,6 +28,8 @@ from renzheng.verification.calibration import Calibration
 from renzheng.verification.information import InformationLevel
 from renzheng.verification.verifier import Verifier
 
+_MIXED = ""  # pairs of two different degradations, together
+
 
 @dataclass(frozen=True)
 class LevelSettings:
@@ -40,7 +42,8 @@ class LevelSettings:
     strengths
         The lowest strengths of the weaker levels, as shares of the first level's, falling.
     min_pairs
-        The number of pairs of one degradation in a level from which on it counts.
+        The number of pairs of one degradation in a level from which on it has a curve of its own;
+        those with fewer are taken together.
     errors
         The number of pairs that match falsely down to which a rate is counted; below it the curve
         is extrapolated.
@@ -49,13 +52,13 @@ class LevelSettings:
         pair is as near.
     """
 
-    clean_share: float = 0.02
-    # Narrow enough that a level's weakest faces do not decide for its strongest: in levels of 7 %
-    # the distance of 1e-4 was 0.58 in the first, in levels of 4 % 0.84, 0.65 and 0.59 (80 people of
-    # LFW, of East Asian women and of UTKFace each).
-    strengths: tuple[float, ...] = (0.96, 0.92, 0.88)
-    min_pairs: int = 1000
-    errors: int = 10
+    clean_share: float = 0.04
+    # In a first level of a tenth the distance of 1e-4 hardly depends on the numbers below: 0.79 to
+    # 0.80 with 300 to 1,000 pairs and 2 to 10 errors, and 0.69 to 0.87 in levels of 4 % (80 people
+    # of LFW, 50 East Asian women and 50 men). A second level of a tenth would serve nobody.
+    strengths: tuple[float, ...] = (0.9, 0.8)
+    min_pairs: int = 400
+    errors: int = 5
     max_fmr: float = 1e-4
     min_distance: float = 0.6
 
@@ -123,11 +126,7 @@ def fit_levels(
     distances = _by_kind_and_level(people, bounds)
     worst, levels = calibration.fmr, []
     for level, bound in enumerate(bounds[1:], start=1):
-        curves = [
-            curve
-            for found in distances.values()
-            if (curve := _curve(calibration.distance, found[level], settings)) is not None
-        ]
+        curves = _curves(calibration.distance, distances, level, settings)
         if not curves:  # nothing is known about faces so weak
             break
         worst = np.maximum.accumulate(np.maximum.reduce([worst, *curves]))
@@ -172,7 +171,25 @@ def _pairs(faces: DegradedFaces) -> Iterator[tuple[str, Array, Array]]:
             )
             valid = np.isfinite(distance)
             valid &= np.triu(np.ones_like(valid), 1) if a == b else ~np.eye(len(valid), dtype=bool)
-            yield kind if a == b else "", distance[valid], strength[valid]
+            yield kind if a == b else _MIXED, distance[valid], strength[valid]
+
+
+def _curves(
+    at: Array, distances: Mapping[str, Sequence[Array]], level: int, settings: LevelSettings
+) -> list[Array]:
+    """Return the false match rates in a level: of each degradation, or of those with few pairs."""
+    few, curves = [], []
+    for kind, parts in distances.items():
+        curve = _curve(at, parts[level], settings)
+        if curve is not None:
+            curves.append(curve)
+        elif kind != _MIXED:
+            few.append(parts[level])
+    if few:
+        curve = _curve(at, np.sort(np.concatenate(few)), settings)
+        if curve is not None:
+            curves.append(curve)
+    return curves
 
 
 def _curve(at: Array, distances: Array, settings: LevelSettings) -> Array | None:
