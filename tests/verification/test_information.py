@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renzheng import Calibration, Decision, InvalidInput, Policy, Role, Severity, Verifier
-from renzheng.types import InformationGrade
+from renzheng.types import InformationGrade, Measurement
 from renzheng.verification import information
 from renzheng.verification.calibration import Population
 from renzheng.verification.distance import compare
@@ -189,12 +189,29 @@ def test_a_template_stored_before_strengths_can_be_read() -> None:
     assert pickle.loads(pickle.dumps(again)).strength is None
 
 
-def test_quality_reduces_a_strength_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
-    from renzheng.types import Measurement
+def quality(**components: int) -> dict[str, Measurement]:
+    return {name: Measurement(0.0, component) for name, component in components.items()}
 
-    monkeypatch.setattr(information, "_REDUCING", {"sharpness": 20, "eyes_visible": 50})
-    measured = {"sharpness": Measurement(0.3, 15), "eyes_visible": Measurement(1.0, 100)}
-    assert information.strength_of(12.0, measured) == pytest.approx(9.0)
-    assert information.strength_of(12.0, {}) == 12.0
-    measured["eyes_visible"] = Measurement(0.0, 0)
-    assert information.strength_of(12.0, measured) == 0
+
+@pytest.mark.parametrize(
+    ("measured", "share"),
+    [
+        ({}, 1.0),
+        ({"eyes_visible": 100, "sharpness": 90, "effective_resolution": 100}, 1.0),
+        ({"eyes_visible": 25, "sharpness": 90, "effective_resolution": 100}, 0.5),
+        ({"eyes_visible": 0}, 0.0),
+        ({"sharpness": 20, "effective_resolution": 100}, 0.5),  # the camera moved
+        ({"sharpness": 20, "effective_resolution": 10}, 0.9),  # a small picture, enlarged
+        ({"sharpness": 3, "effective_resolution": 0}, 0.5),
+        ({"blockiness": 10, "upright": 5}, 0.1),
+    ],
+)
+def test_quality_reduces_a_strength_in_proportion(measured: dict[str, int], share: float) -> None:
+    assert information.strength_of(12.0, quality(**measured)) == pytest.approx(12.0 * share)
+
+
+def test_the_measures_that_reduce_a_strength_exist() -> None:
+    from renzheng.faces.quality import MEASURES
+
+    assert set(information._ENOUGH) <= set(MEASURES)
+    assert "effective_resolution" in MEASURES

@@ -257,7 +257,7 @@ class Calibration:
                 if self.min_strength is None
                 else {
                     "information": {
-                        "min_strength": self.min_strength,
+                        "min_strength": round(self.min_strength, 4),
                         "weaker": [each.to_dict() for each in self.weaker],
                     }
                 }
