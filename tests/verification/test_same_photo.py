@@ -11,16 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from painted_face import paint
 from renzheng import InvalidInput, Verifier, images
 from renzheng.datasets.degradations import DEGRADATIONS, get
 from renzheng.faces.alignment import to_crop
 from renzheng.faces.selection import choose_face
 from renzheng.types import Face, Image
+from renzheng.verification import same_photo
 from renzheng.verification.same_photo import (
     THRESHOLD,
     SamePhoto,
     compare_details,
     compare_images,
+    deformation,
     detail_of,
     registration,
 )
@@ -81,6 +84,29 @@ def mirror_image(image: Image, points: np.ndarray) -> tuple[Image, Face]:
     return np.ascontiguousarray(image[:, ::-1]), face(flipped[[1, 0, 2, 4, 3]])
 
 
+def warped(image: Image, points: np.ndarray, kind: str) -> tuple[Image, Face]:
+    """A smooth warp by up to a seventh of the distance between the eyes, and the landmarks after
+    it, as a detector would find them."""
+    height, width = image.shape[:2]
+    apart = np.linalg.norm(points[1] - points[0])
+    middle = points.mean(axis=0)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    right, down = (x - middle[0]) / apart, (y - middle[1]) / apart
+    if kind == "waves":
+        shift = np.dstack([np.sin(2.6 * down + 1), np.sin(2.2 * right)]) * (0.14 * apart)
+    else:
+        strength = {"bulge": 0.25, "pinch": -0.25}[kind]
+        near = np.maximum(0, 1 - (right**2 + down**2) / 4)
+        shift = np.dstack([right, down]) * (-strength * apart * near)[:, :, None]
+    places = np.dstack([x, y]) + shift.astype(np.float32)
+    pixels = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    back = np.array([shift[round(float(v)), round(float(u))] for u, v in points])
+    return np.asarray(pixels, np.uint8), face(points - back)
+
+
+WARPS = ("waves", "bulge", "pinch")
+
+
 def test_a_picture_is_itself() -> None:
     image = painted(1)
     result = compare_images(image, face(PLACE), image, face(PLACE))
@@ -131,6 +157,65 @@ def test_two_photographs_of_one_person_are_not(
     result = compare_images(painted(person), face(PLACE), image, found)
     assert not result.same
     assert result.mirrored == flipped  # what is coarse agrees, so this is known all the same
+
+
+def test_a_warped_photograph_is_caught_and_only_by_deforming_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = [(painted(k), *warped(painted(k), PLACE, kind)) for k in range(4) for kind in WARPS]
+    for original, image, found in pairs:
+        result = compare_images(original, face(PLACE), coded(image, 60), found)
+        assert result.same
+        assert not result.mirrored
+        assert compare_images(original, face(PLACE), *mirror_image(image, found.landmarks)).same
+    monkeypatch.setattr(same_photo, "_FREEDOM", 2.0)  # what is deformed counts no more
+    missed = [not compare_images(one, face(PLACE), *other).same for one, *other in pairs]
+    assert sum(missed) > len(pairs) / 2
+
+
+@pytest.mark.parametrize("kind", WARPS)
+def test_another_photograph_is_not_the_same_for_being_warped(kind: str) -> None:
+    for person in range(4):
+        for photograph in range(1, 4):
+            image, found = warped(painted(person, photograph), PLACE, kind)
+            assert not compare_images(painted(person), face(PLACE), image, found).same
+
+
+@pytest.mark.parametrize("kind", WARPS)
+def test_a_warped_painted_face_is_caught(kind: str) -> None:
+    image, found = paint()
+    texture = cv2.resize(6 * noise(3, 1.5), (420, 420))  # at the scale that is compared
+    image = np.clip(image + texture, 0, 255).astype(np.uint8)
+    bent, found_there = warped(image, found.landmarks, kind)
+    darker = (bent * 0.8 + 5).astype(np.uint8)
+    assert compare_images(image, found, coded(darker, 80), found_there).same
+
+
+def test_the_head_before_another_background_is_caught_and_another_head_is_not() -> None:
+    y, x = np.mgrid[:300, :260]
+    head = (np.hypot((x - 130) / 62, (y - 160) / 85) < 1)[:, :, None]
+
+    def before(head_of: int, photograph: int, behind: int) -> Image:
+        return np.where(head, painted(head_of, photograph), painted(behind))
+
+    original = before(13, 0, 20)
+    image, found = warped(before(13, 0, 21), PLACE, "waves")
+    assert compare_images(original, face(PLACE), image, found).same
+    image, found = warped(before(13, 1, 20), PLACE, "waves")
+    assert not compare_images(original, face(PLACE), image, found).same
+
+
+def test_deforming_finds_a_known_warp_to_half_a_pixel() -> None:
+    original = painted(14)
+    image, _ = warped(original, PLACE, "waves")
+    here, there = detail_of(original, face(PLACE)), detail_of(image, face(PLACE))
+    found, _ = registration.register(there, here)
+    before = registration.resample(here.fine, found).detail
+    after = deformation.deform(there, here, found).detail
+    wanted = registration.window(there.fine).detail
+    inner = slice(20, -20)
+    rest = [np.abs(one - wanted)[inner, inner].mean() for one in (before, after)]
+    assert rest[1] < 0.3 < rest[0]
 
 
 @pytest.mark.parametrize("other", range(2, 12))
@@ -336,6 +421,14 @@ def test_versions_of_a_real_portrait_are_caught(portrait: Image, verifier: Verif
         result = compare_images(portrait, live, image, the_face(verifier, image))
         assert result.same, name
         assert result.mirrored == (name == "mirrored"), name
+
+
+@pytest.mark.parametrize("kind", WARPS)
+def test_a_warped_real_portrait_is_caught(kind: str, portrait: Image, verifier: Verifier) -> None:
+    live = the_face(verifier, portrait)
+    image, _ = warped(portrait, live.landmarks, kind)
+    image = coded(image, 60)
+    assert compare_images(portrait, live, image, the_face(verifier, image)).same
 
 
 def test_photographs_of_people_are_told_apart_and_a_duplicate_is_found(

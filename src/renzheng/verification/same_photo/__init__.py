@@ -2,7 +2,8 @@
 
 Two photographs of one person agree in coarse structure and not in fine detail; two versions of
 one photograph (cropped, resized, coded again, mirrored, printed and scanned) agree in fine detail
-too, once they are registered.
+too, once they are registered. Where a map does not show it, the head is deformed smoothly too, so
+that a photograph is found that was bulged or warped, or that got another background.
 
 The surroundings of one face are compared with those of another, wherever the faces are in their
 pictures. `renzheng.images.similarity` compares whole pictures, with or without faces.
@@ -48,7 +49,6 @@ _MIN_BLOCKS = 20.0  # blocks with detail in them, of 225
 # The agreement of the deformed head is higher for every pair, that of different photographs too:
 # what it counts less by.
 _FREEDOM = 0.10
-_OPEN = 0.0
 
 
 def compare_images(
@@ -85,7 +85,7 @@ def compare_details(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
     other = moving.mirrored() if mirrored else moving
     inner = window(fixed.fine)
     score = _agreement(inner, resample(other.fine, registration))
-    if _OPEN <= score < THRESHOLD:
+    if score < THRESHOLD:  # else nothing more is needed
         deformed = _agreement(inner, deform(fixed, other, registration), _head())
         score = max(score, deformed - _FREEDOM)
     return SamePhoto(score, mirrored, THRESHOLD)
