@@ -229,7 +229,7 @@ class Rates:
     def threshold_at(self, max_fpir: float, entries: int, strength: float | None = None) -> float:
         """Return the largest distance with this FPIR, or with the lowest that can be promised.
 
-        What can be promised is that of strong comparisons. -1 where no distance has so low a rate
+        The lowest is that of strong comparisons. -1 where no distance has so low a rate
         at this strength; the parameters are as in `fpir_at`.
         """
         wanted = max(max_fpir, self.fpir_at(0.0, entries).value) * (1 + 1e-9)
