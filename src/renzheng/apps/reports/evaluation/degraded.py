@@ -59,7 +59,7 @@ def _false_matches(study: InformationStudy) -> Table:
         rows.append(
             (
                 _name(row.name, row.held_out),
-                f"{row.strength[1]:.1f}",
+                f"{row.strength[1]:.1f}" if row.not_acquired.value < 1 else _NONE,
                 _share(row.not_acquired),
                 before,
                 after,
