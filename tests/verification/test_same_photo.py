@@ -115,7 +115,7 @@ def test_a_picture_is_itself() -> None:
     assert not result.mirrored
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.integers(0, 50),
     st.floats(0.5, 2.5),
@@ -146,7 +146,7 @@ def test_versions_of_one_photograph_are_caught(
     assert result.mirrored == flipped
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 50), st.integers(1, 10), st.floats(0, 0.06), st.booleans())
 def test_two_photographs_of_one_person_are_not(
     person: int, photograph: int, jitter: float, flipped: bool
@@ -162,7 +162,7 @@ def test_two_photographs_of_one_person_are_not(
 def test_a_warped_photograph_is_caught_and_only_by_deforming_it_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pairs = [(painted(k), *warped(painted(k), PLACE, kind)) for k in range(4) for kind in WARPS]
+    pairs = [(painted(k), *warped(painted(k), PLACE, kind)) for k in range(2) for kind in WARPS]
     for original, image, found in pairs:
         result = compare_images(original, face(PLACE), coded(image, 60), found)
         assert result.same
@@ -175,8 +175,8 @@ def test_a_warped_photograph_is_caught_and_only_by_deforming_it_back(
 
 @pytest.mark.parametrize("kind", WARPS)
 def test_another_photograph_is_not_the_same_for_being_warped(kind: str) -> None:
-    for person in range(4):
-        for photograph in range(1, 4):
+    for person in range(2):
+        for photograph in range(1, 3):
             image, found = warped(painted(person, photograph), PLACE, kind)
             assert not compare_images(painted(person), face(PLACE), image, found).same
 
@@ -201,6 +201,9 @@ def test_the_head_before_another_background_is_caught_and_another_head_is_not() 
     original = before(13, 0, 20)
     image, found = warped(before(13, 0, 21), PLACE, "waves")
     assert compare_images(original, face(PLACE), image, found).same
+    result = compare_images(original, face(PLACE), *mirror_image(image, found.landmarks))
+    assert result.same
+    assert result.mirrored
     image, found = warped(before(13, 1, 20), PLACE, "waves")
     assert not compare_images(original, face(PLACE), image, found).same
 
@@ -209,12 +212,13 @@ def test_deforming_finds_a_known_warp_to_half_a_pixel() -> None:
     original = painted(14)
     image, _ = warped(original, PLACE, "waves")
     here, there = detail_of(original, face(PLACE)), detail_of(image, face(PLACE))
-    found, _ = registration.register(there, here)
+    found, mirrored = registration.register(there, here)
     before = registration.resample(here.fine, found).detail
-    after = deformation.deform(there, here, found).detail
+    after, turned = deformation.deform(there, here, found, mirrored)
+    assert not turned
     wanted = registration.window(there.fine).detail
     inner = slice(20, -20)
-    rest = [np.abs(one - wanted)[inner, inner].mean() for one in (before, after)]
+    rest = [np.abs(one - wanted)[inner, inner].mean() for one in (before, after.detail)]
     assert rest[1] < 0.3 < rest[0]
 
 
@@ -230,7 +234,7 @@ def test_two_places_in_one_picture_are_not() -> None:
     assert result.score < 0.6
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 20), st.floats(0.4, 2), st.floats(-15, 15), st.booleans())
 def test_exchanging_the_sides_changes_nothing(
     person: int, scale: float, angle: float, another: bool
@@ -322,7 +326,7 @@ def test_a_face_partly_outside_is_compared_by_what_is_left(shift: tuple[int, int
 coordinates = st.tuples(st.floats(-300, 600), st.floats(-300, 600))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(coordinates, min_size=5, max_size=5),
     st.integers(1, 90),

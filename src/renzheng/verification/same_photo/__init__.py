@@ -86,8 +86,10 @@ def compare_details(reference: PhotoDetail, probe: PhotoDetail) -> SamePhoto:
     inner = window(fixed.fine)
     score = _agreement(inner, resample(other.fine, registration))
     if score < THRESHOLD:  # else nothing more is needed
-        deformed = _agreement(inner, deform(fixed, other, registration), _head())
-        score = max(score, deformed - _FREEDOM)
+        head, turned = deform(fixed, moving, registration, mirrored)
+        deformed = _agreement(inner, head, _head()) - _FREEDOM
+        if deformed > score:
+            score, mirrored = deformed, turned
     return SamePhoto(score, mirrored, THRESHOLD)
 
 

@@ -9,6 +9,7 @@ they cost nothing. Only the head counts: what is behind it may have been replace
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import cv2
@@ -38,7 +39,9 @@ _AROUND, _SOFT = 1.1, 0.2  # the deformation looks a little farther, and its edg
 _EYES, _EYE_LINE = 30.0, 40.0  # px of the window
 
 
-def deform(fixed: PhotoDetail, moving: PhotoDetail, found: Map) -> Level:
+def deform(
+    fixed: PhotoDetail, moving: PhotoDetail, found: Map, mirrored: bool
+) -> tuple[Level, bool]:
     """Bring one photograph's fine detail onto another's head by a smooth deformation.
 
     Parameters
@@ -46,22 +49,36 @@ def deform(fixed: PhotoDetail, moving: PhotoDetail, found: Map) -> Level:
     fixed
         The detail whose window stays.
     moving
-        The detail that is deformed, mirrored before if it has to be.
-    found
-        The map between them, from `renzheng.verification.same_photo.registration.register`.
+        The detail that is deformed.
+    found, mirrored
+        As `renzheng.verification.same_photo.registration.register` returns them. A background
+        may have misled it, so the landmarks' own map is tried as well, plain and mirrored.
 
     Returns
     -------
     Level
         The fine level of `moving` in the window of `fixed`.
+    bool
+        Whether `moving` was mirrored first.
     """
-    bent = np.zeros((0, 2))
-    for modes, stiffness, steps in _HALF_SCALE:
-        bent = _descend(fixed.middle, moving.middle, found, _first(bent, modes), stiffness, steps)
+    sides = {False: moving, True: moving.mirrored()}
+    modes, stiffness, steps = _HALF_SCALE[0]
+    best, chosen = -math.inf, (found, mirrored, np.zeros((modes, 2)))
+    for start, turned in ((found, mirrored), (np.eye(3), False), (np.eye(3), True)):
+        canvas = _Canvas(sides[turned].middle, start)
+        bent = _descend(fixed.middle, canvas, np.zeros((modes, 2)), stiffness, steps)
+        agreement = _correlation(window(fixed.middle), canvas.bent(bent))
+        if agreement > best:
+            best, chosen = agreement, (start, turned, bent)
+    start, turned, bent = chosen
+    other = sides[turned]
+    modes, stiffness, steps = _HALF_SCALE[1]
+    canvas = _Canvas(other.middle, start)
+    bent = _descend(fixed.middle, canvas, _first(bent, modes), stiffness, steps)
     modes, stiffness, steps = _FULL_SCALE
+    canvas = _Canvas(other.fine, start)
     bent = 2 * _first(bent, modes)  # px of the half scale
-    bent = _descend(fixed.fine, moving.fine, found, bent, stiffness, steps)
-    return _Canvas(moving.fine, found).bent(bent)
+    return canvas.bent(_descend(fixed.fine, canvas, bent, stiffness, steps)), turned
 
 
 def head_at(x: Floats, y: Floats) -> Floats:
@@ -111,11 +128,20 @@ def _resampled(pixels: Floats, places: Floats) -> Floats:
     return np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR), np.float32)
 
 
-def _descend(
-    fixed: Level, moving: Level, found: Map, bent: _Array, stiffness: float, steps: int
-) -> _Array:
+def _correlation(one: Level, other: Level) -> float:
+    """Return the correlation of two levels of the window on the head."""
+    weights = _soft_head(one.detail.shape[0])
+    visible = shared_visibility(one, other)
+    if visible is not None:
+        weights = weights * visible
+    a, b = one.detail * weights, other.detail * weights
+    strength = float((a * one.detail).sum()) * float((b * other.detail).sum())
+    return float((a * other.detail).sum()) / (math.sqrt(strength) + 1e-6)
+
+
+def _descend(fixed: Level, canvas: _Canvas, bent: _Array, stiffness: float, steps: int) -> _Array:
     """Improve the displacements of the modes, in px of this level: float64 (modes, 2)."""
-    inner, canvas = window(fixed), _Canvas(moving, found)
+    inner = window(fixed)
     head = _soft_head(canvas.size)
     shape, energy = _modes(len(bent))
     stiff = stiffness * energy
