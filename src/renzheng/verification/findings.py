@@ -40,6 +40,14 @@ _PROBLEMS = {  # finding code and words for a measure that is too low
     "over_exposure_prevention": ("bright_face", "the face is burnt out"),
     "dynamic_range": ("flat_face", "the face has next to no contrast"),
     "compression_artifacts": ("compressed_face", "the picture is compressed too much"),
+    "effective_resolution": ("upscaled_face", "the face lacks detail, as if enlarged"),
+    "noise": ("noisy_face", "the face is noisy"),
+    "contrast": ("low_contrast_face", "the face is drawn in few levels of brightness"),
+    "blockiness": ("mosaic_face", "the face consists of blocks"),
+    "eyes_visible": ("covered_eyes", "the eyes seem to be covered"),
+    "mouth_occlusion_prevention": ("covered_mouth", "the mouth seems to be covered"),
+    "upright": ("upside_down_face", "the face seems to be upside down"),
+    "natural_proportions": ("distorted_face", "the face seems to be squeezed or stretched"),
 }
 
 

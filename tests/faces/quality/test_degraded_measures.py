@@ -31,13 +31,18 @@ FREE = (-100, 100)
 
 # What a degradation is about: the component falls with every step, down to at most this.
 FALLS: dict[str, dict[str, int]] = {
-    "blur": {"sharpness": 5},
-    "darken": {"under_exposure_prevention": 5, "luminance_mean": 5, "dynamic_range": 15},
+    "blur": {"sharpness": 5, "effective_resolution": 10},
+    "darken": {
+        "under_exposure_prevention": 5,
+        "luminance_mean": 5,
+        "dynamic_range": 15,
+        "contrast": 10,
+    },
     "overexpose": {"over_exposure_prevention": 10},
-    "flatten": {"dynamic_range": 50},
+    "flatten": {"dynamic_range": 50, "contrast": 10},
     "side_light": {"illumination_uniformity": 30},
     "compress": {"compression_artifacts": 10},
-    "shrink": {"inter_eye_distance": 10},
+    "shrink": {"inter_eye_distance": 10, "effective_resolution": 75},
     "roll": {"head_pose_roll": 40},
     "cut_left": {"leftward_crop_of_the_face_image": 5, "inside": 90, "crop_inside": 75},
     "cut_right": {"rightward_crop_of_the_face_image": 5, "inside": 90, "crop_inside": 75},
@@ -45,20 +50,36 @@ FALLS: dict[str, dict[str, int]] = {
     "cut_below": {"margin_below_of_the_face_image": 5, "inside": 90, "crop_inside": 75},
     "tint": {"natural_colour": 5},
 }
+# What a network tells of how a face looks is not steady where little is left of the face.
+APPEARANCE = dict.fromkeys(
+    ("eyes_visible", "mouth_occlusion_prevention", "upright", "natural_proportions"), FREE
+)
+CUT: dict[str, tuple[int, int]] = {
+    **APPEARANCE,
+    "effective_resolution": (-20, 40),  # the picture's edge
+    "contrast": (-20, 20),
+}
 # Where another component may move more than STAYS, and why.
 LOOSE: dict[str, dict[str, tuple[int, int]]] = {
     "blur": {
+        "contrast": DOWN,  # fewer levels
+        **APPEARANCE,
         "illumination_uniformity": DOWN,  # fewer levels on a cheek, so fewer in common
         "luminance_variance": (-50, 20),
         "dynamic_range": (-15, 10),
     },
     "darken": {
+        **APPEARANCE,
         "illumination_uniformity": (-10, 100),  # fewer levels, so more in common
         "luminance_variance": DOWN,  # less light varies less
         "natural_colour": (-40, 20),  # towards black there is no colour
         "sharpness": (-10, 25),  # rounding to few levels makes edges
     },
     "overexpose": {
+        "contrast": DOWN,
+        "blockiness": DOWN,  # most is even
+        "effective_resolution": (-10, 40),  # edges of what is burnt out
+        **APPEARANCE,
         "illumination_uniformity": (-15, 60),
         "luminance_mean": FREE,  # best in the middle
         "luminance_variance": FREE,
@@ -67,6 +88,7 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
         "sharpness": (-75, 25),  # what is burnt out shows no detail
     },
     "flatten": {
+        **APPEARANCE,
         "luminance_mean": (-40, 40),  # towards the middle
         "illumination_uniformity": (-10, 25),
         "luminance_variance": (-100, 20),  # of contrast; high contrast is not best either
@@ -74,6 +96,7 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
         "sharpness": (-10, 25),
     },
     "side_light": {
+        **APPEARANCE,
         "luminance_mean": DOWN,
         "luminance_variance": (-35, 20),
         "dynamic_range": (-25, 10),
@@ -81,6 +104,10 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
         "sharpness": (-30, 10),
     },
     "compress": {
+        "contrast": DOWN,
+        "blockiness": DOWN,
+        "effective_resolution": (-20, 40),  # edges of blocks
+        **APPEARANCE,
         "illumination_uniformity": (-45, 10),  # flat blocks have few levels
         "dynamic_range": (-45, 10),
         "luminance_variance": (-10, 15),
@@ -88,11 +115,15 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
         "sharpness": (-10, 20),  # edges of blocks
     },
     "shrink": {
+        "noise": (-35, 10),  # detail of a small face is as fine as noise
+        "contrast": (-50, 10),  # fewer pixels have fewer levels
+        **APPEARANCE,
         "sharpness": DOWN,  # what is finer than a pixel is gone
         "illumination_uniformity": DOWN,
         "luminance_variance": (-25, 10),
     },
     "roll": {
+        **APPEARANCE,
         "illumination_uniformity": (-15, 10),
         "head_size": FREE,  # the picture around grows
         "leftward_crop_of_the_face_image": (-10, 100),
@@ -102,18 +133,25 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
     },
     # half of the face is gone, with a cheek
     "cut_left": {
+        **CUT,
         "illumination_uniformity": FREE,
         "luminance_mean": (-15, 15),
         "luminance_variance": (-40, 20),
     },
     "cut_right": {
+        **CUT,
         "illumination_uniformity": FREE,
         "luminance_mean": (-15, 15),
         "luminance_variance": (-40, 20),
     },
-    "cut_above": {"head_size": FREE},  # the head fills more of what is left
-    "cut_below": {"head_size": FREE, "sharpness": (-25, 10), "luminance_mean": (-15, 15)},
-    "tint": {"luminance_mean": (-30, 10), "luminance_variance": (-20, 15)},
+    "cut_above": {"head_size": FREE, **CUT},  # the head fills more of what is left
+    "cut_below": {
+        "head_size": FREE,
+        "sharpness": (-25, 10),
+        "luminance_mean": (-15, 15),
+        **CUT,
+    },
+    "tint": {**APPEARANCE, "luminance_mean": (-30, 10), "luminance_variance": (-20, 15)},
 }
 # What one picture more may cost or bring, by rounding and by where blocks and edges fall.
 SLACK = 6
@@ -157,10 +195,11 @@ def check_falls(name: str, less: dict[str, int], more: dict[str, int]) -> None:
 
 def test_every_measure_is_moved_by_something() -> None:
     moved = {measure for falls in FALLS.values() for measure in falls}
-    # by yaw, pitch, a second face, and either way by light and framing: below
+    # by yaw, pitch, a second face, and either way by light and framing: below; by coverings, noise
+    # and blocks: test_coverings_and_detail
     assert set(MEASURES) - moved == {
         "head_pose_yaw", "head_pose_pitch", "single_face_present", "head_size",
-        "luminance_variance",
+        "luminance_variance", "noise", "blockiness", *APPEARANCE,
     }  # fmt: skip
     assert set(FALLS) == set(DEGRADATIONS) == set(LOOSE)
 

@@ -34,6 +34,13 @@ _BOTH = {
     "head_pose_roll": 67,  # 35 degrees
     "inside": 90,
     "crop_inside": 60,  # below it nothing is called a match
+    "noise": 25,  # 0.49 of the light and shade
+    "contrast": 25,  # 4.4 bits
+    "blockiness": 50,
+    "upright": 10,
+    "natural_proportions": 30,
+    "eyes_visible": 10,
+    "mouth_occlusion_prevention": 30,
 }
 MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
     {
@@ -41,6 +48,7 @@ MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
             {
                 "inter_eye_distance": 12,  # 29 px
                 "sharpness": 25,
+                "effective_resolution": 25,  # 16 px between the eyes
                 **_BOTH,
                 "over_exposure_prevention": 10,  # 9.5 % burnt out
                 "dynamic_range": 45,  # 3.6 bits
@@ -52,6 +60,7 @@ MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
             {
                 "inter_eye_distance": 8,  # 20 px
                 "sharpness": 15,
+                "effective_resolution": 12,  # 15 px
                 **_BOTH,
                 "over_exposure_prevention": 5,  # 21 % burnt out
                 "dynamic_range": 40,

@@ -29,10 +29,7 @@ def value(view: View) -> float:
     Crete, Dolmiere, Ladret and Nicolas, "The blur effect: perception and estimation with a new
     no-reference perceptual blur metric", 2007.
     """
-    size = (_SIZE, _SIZE)
-    # as floats, since rounding to levels would turn the slopes of a blurred face into steps
-    small = cv2.resize(view.crop.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+    size, grey = (_SIZE, _SIZE), view.grey
     lighting = _around(grey)
     region = cv2.resize(view.region, size, interpolation=cv2.INTER_NEAREST) > 0
     if view.shown is None:

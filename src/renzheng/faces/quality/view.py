@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from renzheng.faces import alignment
 from renzheng.faces.alignment import AlignmentTemplate
-from renzheng.faces.quality import pose
+from renzheng.faces.quality import appearance, pose
 from renzheng.types import Face, Image
 
 # The standard's reference implementation brings five points of a face to these places in 616 x 616
@@ -29,6 +30,7 @@ FRAME = AlignmentTemplate("quality-288", _SIDE, (_PLACES - (_LEFT, _TOP)).astype
 _CENTRE, _AXES, _BROWS = (308 - _LEFT, 352 - _TOP), (94, 122), 244 - _TOP
 
 _MAX_SAMPLES = 4
+_PATCH, _PATCH_EYES = 1.25, 80  # of the landmarks' reach; px between the eyes
 
 # The distance from between the eyes to the chin, over that to between the mouth's corners; see
 # `View.chin_distance`.
@@ -91,6 +93,43 @@ class View:
         if factor > 1:
             image, landmarks = self._shrunk(factor, landmarks)
         return alignment.align(image, landmarks, FRAME)
+
+    @cached_property
+    def grey(self) -> npt.NDArray[np.float32]:
+        """float32 (144, 144): `crop` in grey at half the scale, 0 to 255; not rounded to levels.
+
+        Rounding would turn the slopes of a blurred face into steps.
+        """
+        size = (_SIDE // 2, _SIDE // 2)
+        small = cv2.resize(self.crop.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+
+    @cached_property
+    def patch(self) -> Image:
+        """uint8 (h, w, 3) RGB: the picture's own pixels around the landmarks, neither turned nor
+        interpolated.
+
+        It reaches 1.25 times as far as the landmarks. A large face is shrunk by a whole factor, as
+        the mean of squares, until its eyes are at most 80 px apart.
+        """
+        points = self.face.landmarks.astype(np.float64)
+        middle, reach = points.mean(axis=0), _PATCH * float(np.ptp(points, axis=0).max()) / 2
+        limits = np.array(self.image.shape[1::-1])
+        first = np.clip(np.floor(middle - reach), 0, limits - 1).astype(int)
+        last = np.clip(np.ceil(middle + reach) + 1, first + 1, limits).astype(int)
+        cell = max(math.ceil(self.face.inter_eye_distance / _PATCH_EYES), 1)
+        width, height = (max(int(side) // cell, 1) for side in last - first)
+        last = np.minimum(last, first + np.array((width, height)) * cell)
+        part = np.ascontiguousarray(self.image[first[1] : last[1], first[0] : last[0]])
+        if cell == 1:
+            return part
+        return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    @cached_property
+    def appearance(self) -> dict[str, float]:
+        """How sure it is that the face is covered or the like, 0 to 1: `appearance.scores`."""
+        crop = alignment.align(self.image, self.face.landmarks, appearance.TEMPLATE)
+        return appearance.scores(crop)
 
     @cached_property
     def landmarks(self) -> npt.NDArray[np.float64]:
