@@ -102,8 +102,7 @@ class _Canvas:
         self.level = level
         self.size = side * WINDOW // SIDE
         self.linear = found[:2, :2]
-        steps = np.arange(self.size) - (self.size - 1) / 2
-        places = np.stack(np.meshgrid(steps, steps), axis=-1) @ self.linear.T
+        places = _grid(self.size) @ self.linear.T
         places += self.size / 2 * found[:2, 2] + (side - 1) / 2
         self.places = places.astype(np.float32)
 
@@ -143,7 +142,8 @@ def _descend(fixed: Level, canvas: _Canvas, bent: _Array, stiffness: float, step
     """Improve the displacements of the modes, in px of this level: float64 (modes, 2)."""
     inner = window(fixed)
     head = _soft_head(canvas.size)
-    shape, energy = _modes(len(bent))
+    modes = len(bent)
+    shape, energy = _modes(modes)
     stiff = stiffness * energy
     firm = np.diag(np.concatenate([stiff, stiff]) + _DAMPING)
     for _ in range(steps):
@@ -157,10 +157,13 @@ def _descend(fixed: Level, canvas: _Canvas, bent: _Array, stiffness: float, step
         both = other.detail + inner.detail
         dx, dy = _slope(both, 1, 0), _slope(both, 0, 1)
         wx, wy = weights * dx, weights * dy
-        xx, xy, yy = (_products(shape, p) for p in (wx * dx, wx * dy, wy * dy))
+        normal = np.empty_like(firm)
+        normal[:modes, :modes] = _products(shape, wx * dx)
+        normal[:modes, modes:] = normal[modes:, :modes] = _products(shape, wx * dy)
+        normal[modes:, modes:] = _products(shape, wy * dy)
         pull = np.stack([_mean(wx * difference), _mean(wy * difference)], axis=1)
         force = shape.T @ pull / len(shape) + stiff[:, None] * bent
-        change = -np.linalg.solve(np.block([[xx, xy], [xy, yy]]) + firm, force.T.ravel())
+        change = -np.linalg.solve(normal + firm, force.T.ravel())
         change = change.reshape(2, -1).T
         largest = float(np.abs(shape @ change).max())
         if not largest < _MAX_STEP:
@@ -194,6 +197,13 @@ def _first(bent: _Array, modes: int) -> _Array:
     more = np.zeros((modes, 2))
     more[: len(bent)] = bent
     return more
+
+
+@cache
+def _grid(size: int) -> _Array:
+    """Return x and y of each pixel of a window, from its middle: float64 (size, size, 2)."""
+    steps = np.arange(size) - (size - 1) / 2
+    return np.stack(np.meshgrid(steps, steps), axis=-1)
 
 
 @cache
