@@ -58,3 +58,17 @@ def test_the_promise_is_kept_within_three_times(found: dict[str, Any]) -> None:
             if rates and rates["after"]["low"] > 3 * found["max_fmr"]:
                 broken[row["name"], side] = rates["after"]["value"]
     assert not broken
+
+
+def test_the_price_is_quoted_and_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the project's plan asks: 0.3 % on ordinary pictures, 3 % on documents."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    price = importlib.import_module("information_price")
+    found = json.loads((BENCHMARKS / "information_price.json").read_text(encoding="utf-8"))
+    text = price.DOCUMENT.read_text(encoding="utf-8")
+    assert price.written(text, found) == text, "run benchmarks/information_price.py --write-docs"
+    clean, *documents = found["rows"].values()
+    assert clean["pairs"] == 3000
+    assert clean["lost"]["value"] <= 0.003
+    assert len(documents) == len(price.CHANNELS)
+    assert all(row["lost"]["value"] <= 0.03 for row in documents)
