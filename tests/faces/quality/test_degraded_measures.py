@@ -39,10 +39,10 @@ FALLS: dict[str, dict[str, int]] = {
         "contrast": 10,
     },
     "overexpose": {"over_exposure_prevention": 10},
-    "flatten": {"dynamic_range": 50, "contrast": 10},
+    "flatten": {"dynamic_range": 50, "contrast": 20},
     "side_light": {"illumination_uniformity": 30},
     "compress": {"compression_artifacts": 10},
-    "shrink": {"inter_eye_distance": 10, "effective_resolution": 75},
+    "shrink": {"inter_eye_distance": 10},
     "roll": {"head_pose_roll": 40},
     "cut_left": {"leftward_crop_of_the_face_image": 5, "inside": 90, "crop_inside": 75},
     "cut_right": {"rightward_crop_of_the_face_image": 5, "inside": 90, "crop_inside": 75},
@@ -115,6 +115,7 @@ LOOSE: dict[str, dict[str, tuple[int, int]]] = {
         "sharpness": (-10, 20),  # edges of blocks
     },
     "shrink": {
+        "effective_resolution": DOWN,  # there are fewer pixels, all of them used
         "noise": (-35, 10),  # detail of a small face is as fine as noise
         "contrast": (-50, 10),  # fewer pixels have fewer levels
         **APPEARANCE,

@@ -37,10 +37,10 @@ _BOTH = {
     "noise": 25,  # 0.49 of the light and shade
     "contrast": 25,  # 4.4 bits
     "blockiness": 50,
-    "upright": 10,
-    "natural_proportions": 30,
-    "eyes_visible": 10,
+    "eyes_visible": 30,
     "mouth_occlusion_prevention": 30,
+    "upright": 30,
+    "natural_proportions": 30,
 }
 MINIMA: Mapping[Role, Mapping[str, int]] = MappingProxyType(
     {
