@@ -11,8 +11,7 @@ def value(view: View) -> float:
 
     A measure of ours, by a small network (`renzheng.faces.quality.appearance`). The landmarks alone
     tell less: the detector's networks have learned ordinary faces and move the points of a
-    squeezed one towards those; of pictures of half the width or height, a third to a half have a
-    ratio of eyes to mouth that ordinary faces have as well.
+    squeezed one towards those.
     """
     return view.appearance["distorted"]
 
