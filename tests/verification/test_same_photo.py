@@ -184,7 +184,7 @@ def test_another_photograph_is_not_the_same_for_being_warped(kind: str) -> None:
 @pytest.mark.parametrize("kind", WARPS)
 def test_a_warped_painted_face_is_caught(kind: str) -> None:
     image, found = paint()
-    texture = cv2.resize(6 * noise(3, 1.5), (420, 420))  # at the scale that is compared
+    texture = cv2.resize(20 * noise(3, 2.5), (420, 420))  # at the scale that is compared
     image = np.clip(image + texture, 0, 255).astype(np.uint8)
     bent, found_there = warped(image, found.landmarks, kind)
     darker = (bent * 0.8 + 5).astype(np.uint8)
@@ -214,12 +214,19 @@ def test_deforming_finds_a_known_warp_to_half_a_pixel() -> None:
     here, there = detail_of(original, face(PLACE)), detail_of(image, face(PLACE))
     found, mirrored = registration.register(there, here)
     before = registration.resample(here.fine, found).detail
-    after, turned = deformation.deform(there, here, found, mirrored)
+    deformed = deformation.deform(there, here, found, mirrored)
+    assert deformed is not None
+    after, turned = deformed
     assert not turned
     wanted = registration.window(there.fine).detail
     inner = slice(20, -20)
     rest = [np.abs(one - wanted)[inner, inner].mean() for one in (before, after.detail)]
     assert rest[1] < 0.3 < rest[0]
+
+
+def test_unlike_heads_are_not_deformed_to_the_end() -> None:
+    one, other = detail_of(painted(15), face(PLACE)), detail_of(painted(16), face(PLACE))
+    assert deformation.deform(one, other, *registration.register(one, other)) is None
 
 
 @pytest.mark.parametrize("other", range(2, 12))
