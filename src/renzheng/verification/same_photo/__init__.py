@@ -37,8 +37,8 @@ __all__ = [
     "detail_of",
 ]
 
-# It flags 15 of the 242,239 pairs of different photographs of one person in LFW, shots of one moment
-# or pose. No two pictures of different people scored above 0.61 (benchmarks/same_picture.py).
+# It flags 15 of LFW's 242,239 pairs of different photographs of one person, shots of one moment or
+# pose. No two pictures of different people scored above 0.61 (benchmarks/same_picture.py).
 THRESHOLD = 0.80
 
 _BLOCK, _STRIDE = 12, 6  # px of the window: 0.4 and 0.2 of the distance between the eyes
