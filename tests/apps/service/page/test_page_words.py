@@ -58,6 +58,15 @@ def test_both_languages_have_the_same_texts(tables: dict[str, dict[str, str]]) -
         assert other[key].strip() or key == "sentence.gap", key
 
 
+@pytest.mark.parametrize("name", ["english.js", "chinese.js", "wording.js"])
+def test_no_text_is_given_twice(name: str) -> None:
+    """JavaScript takes the last one without a word."""
+    source = (files("renzheng.apps.service") / "page" / name).read_text(encoding="utf-8")
+    for table in re.split(r"^(?:export )?const ", source, flags=re.MULTILINE):
+        keys = re.findall(r'^  ("[^"]+"|[a-z_]+):', table, re.MULTILINE)
+        assert sorted(keys) == sorted(set(keys))
+
+
 def test_every_text_is_used(tables: dict[str, dict[str, str]]) -> None:
     folder = files("renzheng.apps.service") / "page"
     skipped = ("english.js", "chinese.js")

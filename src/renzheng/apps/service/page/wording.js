@@ -24,24 +24,14 @@ const MEASURES_BY_CODE = {
   covered_mouth: "mouth_occlusion_prevention",
   upside_down_face: "upright",
   distorted_face: "natural_proportions",
-  upscaled_face: "effective_resolution",
-  noisy_face: "noise",
-  low_contrast_face: "contrast",
-  mosaic_face: "blockiness",
-  covered_eyes: "eyes_visible",
-  covered_mouth: "mouth_occlusion_prevention",
-  upside_down_face: "upright",
-  distorted_face: "natural_proportions",
 };
 const UNITS = {
   inter_eye_distance: "px",
-  effective_resolution: "px",
   head_pose_yaw: "°",
   head_pose_pitch: "°",
   head_pose_roll: "°",
   dynamic_range: "bit",
   effective_resolution: "px",
-  contrast: "bit",
   contrast: "bit",
 };
 const ROUNDING = 1 + 1e-9; // as the policy compares rates
