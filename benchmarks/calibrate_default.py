@@ -29,15 +29,13 @@ from renzheng import Calibration, Verifier
 from renzheng._support.cpu import cores
 from renzheng.apps.cli import terminal
 from renzheng.datasets import people
-from renzheng.datasets.degradations import captures
-from renzheng.datasets.types import People, Picture
+from renzheng.datasets.types import People
 from renzheng.evaluation.cache import default_path
 from renzheng.evaluation.comparisons import recalibration
 from renzheng.evaluation.comparisons.evaluator import EvaluationSettings, Evaluator
 from renzheng.evaluation.comparisons.populations import Sample
 from renzheng.evaluation.information import cache as degraded_cache
-from renzheng.evaluation.information.acquisition import acquire_degraded
-from renzheng.evaluation.information.fitting import FittingPeople, fit_levels
+from renzheng.evaluation.information.fitting import acquire_fitting, fit_levels
 from renzheng.evaluation.sampling import split_people
 from renzheng.models.defaults import DEFAULT_EMBEDDER
 from renzheng.models.packs.catalogue import DEFINITIONS
@@ -78,19 +76,15 @@ def samples(assets: Path) -> list[Sample]:
     ]
 
 
-def fitting_pictures(name: str, found: People) -> list[Picture]:
+def fitting_people(name: str, found: People) -> People:
     """Draw people of the half to fit on, of LFW those with two pictures; one picture of each."""
     tested = split_people(found.person, HOLD_OUT, 0)
-    first: dict[int, int] = {}
-    count: dict[int, int] = {}
-    for picture, person in enumerate(found.person):
-        first.setdefault(int(person), picture)
-        count[int(person)] = count.get(int(person), 0) + 1
+    _, first, count = np.unique(found.person, return_index=True, return_counts=True)
     least = 2 if name == "LFW" else 1
-    chosen = [p for p, picture in first.items() if count[p] >= least and not tested[picture]]
-    people_wanted, seed = DEGRADED[name]
+    chosen = first[(count >= least) & ~tested[first]]
+    wanted, seed = DEGRADED[name]
     np.random.default_rng(seed).shuffle(chosen)
-    return [found.pictures[first[person]] for person in chosen[:people_wanted]]
+    return found.select(chosen[:wanted])
 
 
 def nearest_genuine(evaluator: Evaluator, lfw: People) -> float:
@@ -125,21 +119,18 @@ def with_information(
     calibration: Calibration, evaluator: Evaluator, populations: dict[str, People], cache: Path
 ) -> Calibration:
     """Fit the information levels and the nearest genuine distance."""
-    with degraded_cache.DegradedCache(cache) as known:
-        fitted = [
-            FittingPeople(
-                name,
-                acquire_degraded(
-                    fitting_pictures(name, populations[name]),
-                    evaluator.verifier,
-                    captures.fitted(),
-                    cache=known,
-                    workers=evaluator.settings.workers,
-                    progress=evaluator.progress_of(f"degrading ({name})"),
-                ),
+    fitted = []
+    for name, (wanted, _) in DEGRADED.items():
+        fitted.append(
+            acquire_fitting(
+                fitting_people(name, populations[name]),
+                wanted,
+                evaluator.verifier,
+                cache=cache,
+                workers=evaluator.settings.workers,
+                progress=evaluator.progress_of(f"degrading ({name})"),
             )
-            for name in DEGRADED
-        ]
+        )
     return replace(
         fit_levels(calibration, fitted),
         nearest_genuine=nearest_genuine(evaluator, populations["LFW"]),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,15 +175,21 @@ def _true(shares: dict[str, Any]) -> list[str]:
     return [f"{100 * each['value']:.1f} %" for each in parts]
 
 
+def between(document: str, marks: tuple[str, str], quotation: str) -> str:
+    """Return a document with what stands between two marks made anew."""
+    head, start, rest = document.partition(marks[0])
+    _, end, tail = rest.partition(marks[1])
+    return f"{head}{start}\n{quotation}\n{end}{tail}"
+
+
 def written(document: str, found: dict[str, Any]) -> str:
     """Return a document with its quotation made anew."""
-    head, start, rest = document.partition(START)
-    _, end, tail = rest.partition(END)
-    return f"{head}{start}\n{quoted(found)}\n{end}{tail}"
+    return between(document, (START, END), quoted(found))
 
 
-def write_document() -> None:
-    found = json.loads(OUTPUT.read_text(encoding="utf-8"))
+def write_document(output: Path, written: Callable[[str, dict[str, Any]], str]) -> None:
+    """Quote measurements in the document anew."""
+    found = json.loads(output.read_text(encoding="utf-8"))
     text = DOCUMENT.read_text(encoding="utf-8")
     DOCUMENT.write_text(written(text, found), encoding="utf-8")
 
@@ -199,7 +206,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     if arguments.write_docs:
-        write_document()
+        write_document(OUTPUT, written)
         return
     if arguments.assets is None:
         parser.error("--assets or --write-docs is needed")
@@ -217,7 +224,7 @@ def main() -> None:
     text = json.dumps(found, indent=1)
     arguments.output.write_text(text + "\n", encoding="utf-8")
     if arguments.output == OUTPUT:
-        write_document()
+        write_document(OUTPUT, written)
     for table in degraded.of_study(study):
         terminal.print_table(table)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from information import DOCUMENT, tested_people
+from information import between, tested_people, write_document
 from renzheng import Verifier, images
 from renzheng.apps.cli import terminal
 from renzheng.datasets import lfw, made
@@ -119,15 +119,7 @@ def _percent(share: dict[str, Any]) -> str:
 
 def written(document: str, found: dict[str, Any]) -> str:
     """Return a document with its quotation made anew."""
-    head, start, rest = document.partition(START)
-    _, end, tail = rest.partition(END)
-    return f"{head}{start}\n{quoted(found)}\n{end}{tail}"
-
-
-def write_document() -> None:
-    found = json.loads(OUTPUT.read_text(encoding="utf-8"))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(written(text, found), encoding="utf-8")
+    return between(document, (START, END), quoted(found))
 
 
 def main() -> None:
@@ -139,7 +131,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     arguments = parser.parse_args()
     if arguments.write_docs:
-        write_document()
+        write_document(OUTPUT, written)
         return
     if arguments.assets is None:
         parser.error("--assets or --write-docs is needed")
@@ -171,7 +163,7 @@ def main() -> None:
         "rows": rows,
     }
     OUTPUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    write_document()
+    write_document(OUTPUT, written)
     print(quoted(found))
 
 

@@ -10,14 +10,13 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.types import FalseMatchRate, Information, InformationGrade
-from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
+from renzheng.verification.calibration import NO_DISTANCE, Calibration, fmr_for_fpir, promised_fpir
 from renzheng.verification.information import of_pair
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
 _RULE_OF = 30
 _POINTS = 20_000  # distances that are kept
-_NO_DISTANCE = -1.0
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ class Rates:
             return rate is not None and rate.value <= wanted
 
         if not inside(0.0):
-            return _NO_DISTANCE
+            return NO_DISTANCE
         low, high = 0.0, 2.0
         for _ in range(40):  # rates never fall with the distance
             middle = (low + high) / 2
@@ -298,5 +297,5 @@ class LimitsByStrength:
         for lowest, limit in self.weaker:
             limits[strengths < below] = limit
             below = lowest
-        limits[strengths < below] = _NO_DISTANCE
+        limits[strengths < below] = NO_DISTANCE
         return limits

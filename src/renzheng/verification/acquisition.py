@@ -88,6 +88,7 @@ def acquire(
     with clock(f"{side}_align"):
         crop = alignment.align(detected.image, choice.face.landmarks, models.template)
         measures = _measure(image, detected, choice.face, models.template)
+    embedding, length = embedded or (None, None)
     return Capture(
         source=name,
         role=role,
@@ -103,8 +104,8 @@ def acquire(
             certain=detected.certain,
         ),
         crop=crop,
-        embedding=None if embedded is None else embedded[0],
-        embedding_length=None if embedded is None else embedded[1],
+        embedding=embedding,
+        embedding_length=length,
         quality=measures,
     )
 

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput, PackError
 from renzheng.types import FalseMatchRate, InformationGrade, PopulationRate
+from renzheng.verification import rate_curves
 from renzheng.verification.information import InformationLevel, grade_of
+from renzheng.verification.rate_curves import six_digits
 
-_NO_DISTANCE = -1.0
+NO_DISTANCE = -1.0  # a threshold that no distance lies within
 _ROUNDING = 1e-6  # relative error of a rate that the file rounds to six digits
 
 
@@ -61,16 +63,11 @@ class Population:
             raise InvalidInput(f"covered must be true or false in {called}, not {self.covered!r}")
         if not 0 < self.resolution <= 1:
             raise InvalidInput(f"the resolution of {called} must lie above 0 and up to 1")
-        if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
-            raise InvalidInput(f"the rates of {called} must be one finite curve")
-        if np.any(np.diff(self.fmr) < 0):
-            raise InvalidInput(f"the rates of {called} must not fall with the distance")
-        if self.fmr[0] <= 0 or self.fmr[-1] > 1:
-            raise InvalidInput(f"the rates of {called} must lie above 0 and up to 1")
+        rate_curves.check(called, self.fmr)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the population's part of ``calibration.json``."""
-        return {**self.described(), "fmr": _six_digits(self.fmr)}
+        return {**self.described(), "fmr": six_digits(self.fmr)}
 
     def described(self) -> dict[str, Any]:
         """Return all but the curve as plain values, for manifests and lists."""
@@ -243,8 +240,8 @@ class Calibration:
             "resolution": self.resolution,
             "provenance": dict(self.provenance),
             "distance": [round(float(v), 6) for v in self.distance],
-            "fmr": _six_digits(self.fmr),
-            "fnmr": _six_digits(self.fnmr),
+            "fmr": six_digits(self.fmr),
+            "fnmr": six_digits(self.fnmr),
             **({} if self.llr is None else {"llr": [round(float(v), 4) for v in self.llr]}),
             **(
                 {"populations": [each.to_dict() for each in self.populations]}
@@ -378,7 +375,7 @@ class Calibration:
         Returns
         -------
         float
-            -1 where no distance has so low a rate at this strength.
+            `NO_DISTANCE` where none has so low a rate at this strength.
 
         Raises
         ------
@@ -393,16 +390,12 @@ class Calibration:
             )
         curve = self.curve_of(strength)
         if curve is None or (curve is not self.fmr and curve[0] > max_fmr * (1 + 1e-9)):
-            return _NO_DISTANCE
+            return NO_DISTANCE
         if max_fmr >= curve[-1]:
             return float(self.distance[-1])
         # The last of equal rates: np.interp needs increasing abscissae.
         last = np.append(np.diff(curve) > 0, True)
         return float(np.interp(np.log(max_fmr), np.log(curve[last]), self.distance[last]))
-
-
-def _six_digits(curve: npt.NDArray[np.float64]) -> list[float]:
-    return [float(f"{v:.6g}") for v in curve]
 
 
 def promised_fpir(fmr: npt.ArrayLike, enrolled: float) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.types import InformationGrade, Measurement
+from renzheng.verification import rate_curves
 
 # Quality components below which a crop shows less of a face than its embedding's length tells: the
 # length does not fall with these losses. With them, of the pairs of 200 people of LFW who were
@@ -83,19 +84,13 @@ class InformationLevel:
     def __post_init__(self) -> None:
         if not 0 < self.min_strength < float("inf"):
             raise InvalidInput(f"a strength must be above 0, not {self.min_strength}")
-        if self.fmr.ndim != 1 or not self.fmr.size or not np.all(np.isfinite(self.fmr)):
-            raise InvalidInput("the rates of an information level must be one finite curve")
-        if np.any(np.diff(self.fmr) < 0) or self.fmr[0] <= 0 or self.fmr[-1] > 1:
-            raise InvalidInput(
-                "the rates of an information level must lie above 0 and up to 1, and not fall with "
-                "the distance"
-            )
+        rate_curves.check("an information level", self.fmr)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the level's part of ``calibration.json``."""
         return {
             "min_strength": round(self.min_strength, 4),
-            "fmr": [float(f"{value:.6g}") for value in self.fmr],
+            "fmr": rate_curves.six_digits(self.fmr),
         }
 
 

@@ -65,13 +65,7 @@ def register(protocols: Any) -> None:
     options.add_min_face_size(parser)
     options.add_backend(parser)
     options.add_seed(parser, "draws and degradations")
-    parser.add_argument(
-        "--draws",
-        type=int,
-        default=400,
-        metavar="N",
-        help="bootstrap replicates behind the intervals (default: 400)",
-    )
+    studies.add_draws(parser)
     studies.add_embedding(parser)
     studies.add_report(parser)
     options.add_json(parser)

@@ -69,6 +69,17 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_draws(parser: argparse.ArgumentParser) -> None:
+    """Add ``--draws``: the replicates of the bootstrap."""
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=400,
+        metavar="N",
+        help="bootstrap replicates behind the intervals (default: 400)",
+    )
+
+
 def add_measurement(
     parser: argparse.ArgumentParser, *, channel: bool = True, comparisons: bool = True
 ) -> None:
@@ -94,13 +105,7 @@ def add_measurement(
             help="put every reference through this document channel first",
         )
     options.add_seed(parser, "channels, draws and splits")
-    parser.add_argument(
-        "--draws",
-        type=int,
-        default=400,
-        metavar="N",
-        help="bootstrap replicates behind the intervals (default: 400)",
-    )
+    add_draws(parser)
     if comparisons:
         parser.add_argument(
             "--max-fmr",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from renzheng._support import files
-from renzheng._support.sqlite_files import SqliteFile
 from renzheng.datasets.types import Failure
-from renzheng.errors import RenzhengError
+from renzheng.evaluation.cache import ResultCache
 from renzheng.types import Face, Floats, Measurement
 
 NAME = "degraded.sqlite3"  # in the folder of caches
-_LAYOUT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,76 +50,40 @@ def default_path() -> Path:
     return files.cache_folder() / NAME
 
 
-class DegradedCache(SqliteFile):
-    """A file of degraded faces and failures by key, readable by its owner only.
+class DegradedCache(ResultCache):
+    """A file of degraded faces and failures by key.
 
     As with `renzheng.evaluation.cache.Cache`, the embeddings are biometric templates, the keys are
     digests, and no names are stored.
-
-    Parameters
-    ----------
-    path
-        The file; it and its folder are created if necessary.
-
-    Raises
-    ------
-    RenzhengError
-        If the file cannot be opened, or is not such a cache.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise self._failure(error) from error
-        super().__init__(path, self._prepare, timeout=60)
+    title = "the cache of degraded faces"
+    table = "faces"
+    columns = ("embedding BLOB", "length REAL", "found TEXT")
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Result]:
         """Return the known results of these keys."""
-        query = "SELECT key, embedding, length, found, failure, reason FROM faces WHERE key IN ({})"
         return {
-            key: Failure(failure, reason)
-            if embedding is None
-            else _face(embedding, length, json.loads(found))
-            for key, embedding, length, found, failure, reason in self._select(query, keys)
+            key: found
+            if isinstance(found, Failure)
+            else _face(found[0], found[1], json.loads(found[2]))
+            for key, found in self._rows(keys)
         }
 
     def put(self, entries: Mapping[bytes, Result]) -> None:
         """Store results, all or none."""
-        rows = [
-            (key, None, None, None, each.kind, each.reason)
-            if isinstance(each, Failure)
-            else (
+        self._store(
+            (
                 key,
-                each.embedding.astype(np.float32).tobytes(),
-                each.length,
-                json.dumps(_plain(each)),
-                None,
-                None,
+                each
+                if isinstance(each, Failure)
+                else (
+                    each.embedding.astype(np.float32).tobytes(),
+                    each.length,
+                    json.dumps(_plain(each)),
+                ),
             )
             for key, each in entries.items()
-        ]
-        with self._explained(), self._base:
-            self._base.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def _prepare(self) -> None:
-        (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-        if layout not in (0, _LAYOUT):
-            raise sqlite3.DatabaseError(f"its layout is {layout}, expected {_LAYOUT}")
-        self._base.execute(
-            "CREATE TABLE IF NOT EXISTS faces (key BLOB PRIMARY KEY, embedding BLOB, length REAL, "
-            "found TEXT, failure TEXT, reason TEXT) WITHOUT ROWID"
-        )
-        self._base.execute(f"PRAGMA user_version = {_LAYOUT}")
-        self._base.commit()
-
-    def _failure(self, error: Exception) -> RenzhengError:
-        return RenzhengError(
-            f"the cache of degraded faces cannot be used: {error}",
-            source=str(self.path),
-            remedy="name another file with --cache, or use none: --no-cache",
         )
 
 

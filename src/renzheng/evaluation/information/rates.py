@@ -12,10 +12,9 @@ from renzheng.evaluation.information.acquisition import DegradedFaces
 from renzheng.evaluation.statistics.bootstrap import Array, Estimate, interval
 from renzheng.evaluation.statistics.proportion import Proportion
 from renzheng.types import Floats
-from renzheng.verification.calibration import Calibration, fmr_for_fpir
+from renzheng.verification.calibration import NO_DISTANCE, Calibration, fmr_for_fpir
 
 Mask = npt.NDArray[np.bool_]
-_NOWHERE = -1.0  # no distance is so small
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +47,10 @@ class Threshold:
         """
         before = calibration.threshold_at(max_fmr)
         if calibration.min_strength is None:  # strengths of any size count for nothing
-            return cls(before, np.array([-np.inf]), np.array([before, _NOWHERE]))
+            return cls(before, np.array([-np.inf]), np.array([before, NO_DISTANCE]))
         bounds = [calibration.min_strength, *(each.min_strength for each in calibration.weaker)]
         distances = [calibration.threshold_at(max_fmr, bound) for bound in bounds]
-        return cls(before, np.array(bounds), np.array([*distances, _NOWHERE]))
+        return cls(before, np.array(bounds), np.array([*distances, NO_DISTANCE]))
 
     def decide(self, distance: Array, strength: Array) -> Matches:
         """Return which comparisons match.
