@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_documentation_is_in_sentences(path: Path) -> None:
                 if _STARTS.search(sentence) or _BARE.match(sentence):
                     wrong.append(f"{path.name}:{line}: {sentence[:80]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    # pytest imports them by their bare name: of two, the second would not be run.
+    names = Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
+    names.pop("conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 # A function does something: "Return the distances", not "The distances" or "Is it near?".

@@ -10,6 +10,13 @@ from typing import Any
 from renzheng.errors import PackError
 
 
+class Unreceivable:
+    """A value that ends the process that receives it, as one that is too large for memory."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
+
+
 def start(how: str = "well") -> Callable[[Any], Any]:
     if how == "badly":
         raise PackError("no pack is called 'x'", remedy="there are: y")

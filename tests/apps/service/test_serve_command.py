@@ -98,14 +98,16 @@ def test_a_signal_ends_it_once_what_it_took_is_answered(
         for each in asking:
             each.start()
 
-        def waits() -> bool:
+        def all_taken() -> bool:
             text = httpx.get(service.url + "/metrics").text
-            return any(
-                line.startswith("renzheng_queue ") and float(line.split()[1]) >= 5
+            (waiting,) = [
+                float(line.split()[1])
                 for line in text.splitlines()
-            )
+                if line.startswith("renzheng_queue ")
+            ]
+            return len(replies) + waiting >= 11  # and the worker has one
 
-        wait_until(waits)
+        wait_until(all_taken)
         # To the whole group, as a terminal and a service manager do.
         for process in service.tree():
             os.kill(process, how)

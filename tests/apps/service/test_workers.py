@@ -116,6 +116,33 @@ def test_a_stopped_process_is_replaced_though_it_takes_nothing() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
+def test_a_process_that_dies_before_it_takes_a_task_costs_nobody_anything() -> None:
+    async def run() -> None:
+        async with opened() as workers:
+            (process, _) = await workers.do(("say", 1))
+            os.kill(process, signal.SIGSTOP)  # alive, so it is given the task
+            asked = asyncio.create_task(workers.do(("say", 2)))
+            await asyncio.sleep(0.2)
+            os.kill(process, signal.SIGKILL)
+            other, value = await asked
+            assert (other != process, value) == (True, 2)
+            assert workers.replaced == 1
+
+    asyncio.run(run())
+
+
+def test_a_task_that_no_process_can_receive_is_given_to_two_only() -> None:
+    async def run() -> None:
+        async with opened() as workers:
+            with pytest.raises(Died):
+                await workers.do(("say", slow_work.Unreceivable()))
+            assert (await workers.do(("say", 3)))[1] == 3
+            assert workers.replaced == 2
+
+    asyncio.run(run())
+
+
 def test_a_process_that_cannot_be_replaced_at_once_is_replaced_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

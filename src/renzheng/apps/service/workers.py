@@ -33,6 +33,7 @@ _log = logging.getLogger("renzheng.service")
 _MAX_START = 120.0  # seconds until a process is ready: packs may have to be built
 _MAX_PAUSE = 10.0  # seconds between two attempts to start a process
 _CHECK_EVERY = 0.5  # seconds between checks of idle processes
+_TAKEN = "taken"  # a worker's word that it received a task
 _DECAY = 0.9  # weight of the past in the mean duration of a task
 
 
@@ -56,6 +57,10 @@ class TookTooLong(Exception):  # noqa: N818
 
 class Died(Exception):  # noqa: N818
     """A worker process ended during a task."""
+
+
+class _NotTaken(Died):
+    """A worker process ended before it received the task."""
 
 
 class Workers:
@@ -165,6 +170,14 @@ class Workers:
         TookTooLong, Died
             If the task took too long, or its process died; a new process replaces it.
         """
+        try:
+            return await self._do_once(task)
+        except _NotTaken:
+            # The process was dying when the task was handed over. Once more only: a task that is
+            # too large to be received would end one process after another.
+            return await self._do_once(task)
+
+    async def _do_once(self, task: Any) -> Any:
         worker = await self._acquire()
         while not worker.alive:
             self._replace_later(worker)
@@ -313,14 +326,17 @@ class _Worker:
         timer = threading.Timer(timeout, stop)
         timer.daemon = True
         timer.start()
+        taken = False
         try:
             self._connection.send(task)
+            taken = self._connection.recv() == _TAKEN
             failed, result = self._connection.recv()
         except BaseException as error:
             self.end(at_once=True)
             if late.is_set():
                 raise TookTooLong(f"it took longer than {timeout:g} s") from error
-            raise Died("the process that worked on it died") from error
+            lost = Died if taken else _NotTaken
+            raise lost("the process that worked on it died") from error
         finally:
             timer.cancel()
         if failed:
@@ -364,6 +380,7 @@ def _run(
     while True:
         try:
             task = connection.recv()
+            connection.send(_TAKEN)
         except (EOFError, OSError):
             return
         try:
