@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class Embedder:
     mean
         The value subtracted from each channel, in the network's channel order; one number or three.
     scale
-        The factor that the difference is multiplied by.
+        The factor that the difference is multiplied by; one number or three.
     dimension
         The length of an embedding.
     channels
@@ -57,6 +58,9 @@ class Embedder:
         The largest number of crops, mirror images included, in one call of the network. More are
         no faster once a call fills the cores, and slower where their layers no longer fit the
         cache.
+    fixed_batch
+        The only number of pictures that the network takes in one call, where its file has it built
+        in; None if it takes any.
 
     Notes
     -----
@@ -72,21 +76,25 @@ class Embedder:
         *,
         size: int,
         mean: tuple[float, ...],
-        scale: float,
+        scale: float | Sequence[float],
         dimension: int,
         channels: str = "RGB",
         mirror_average: bool = True,
         normalise: bool = True,
         batch_size: int = 8,
+        fixed_batch: int | None = None,
     ):
-        if size < 1 or dimension < 1 or batch_size < 1:
-            raise InvalidInput("size, dimension and batch_size must be at least 1")
+        if size < 1 or dimension < 1 or batch_size < 1 or (fixed_batch or 1) < 1:
+            raise InvalidInput("size, dimension and batch sizes must be at least 1")
         self.size = size
         self.dimension = dimension
         self.network = network
-        self._preprocess = Preprocessing(channels, mean, (scale,))
+        self._preprocess = Preprocessing(
+            channels, mean, scale if isinstance(scale, Sequence) else (scale,)
+        )
         self._mirror = mirror_average
         self._normalise = normalise
+        self._fixed_batch = fixed_batch
         self._step = max(1, batch_size // 2) if mirror_average else batch_size
 
     @classmethod
@@ -125,6 +133,7 @@ class Embedder:
             dimension=read("embedding", "dimension"),
             normalise=read("embedding", "normalise"),
             mirror_average=read("embedding", "mirror_average"),
+            fixed_batch=pack.manifest["input"].get("fixed_batch"),
             **({"batch_size": read("input", "batch")} if "batch" in pack.manifest["input"] else {}),
         )
 
@@ -203,10 +212,7 @@ class Embedder:
 
     def _embed(self, crops: Crops) -> Embedded:
         batch = self.prepare(crops)
-        outputs = self.network(batch)
-        if not outputs or outputs[0].shape != (len(batch), self.dimension):
-            raise PackError(f"the network does not return embeddings of {self.dimension} numbers")
-        raw: Floats = outputs[0].astype(np.float32, copy=False)
+        raw = self._run(batch)
         if self._mirror:
             raw = (raw[: len(crops)] + raw[len(crops) :]) * np.float32(0.5)
         lengths = np.sqrt(np.square(raw, dtype=np.float64).sum(axis=1))
@@ -215,3 +221,17 @@ class Embedder:
         if not (lengths > 0).all() or not np.isfinite(lengths).all():
             raise PackError("the network returns an embedding without direction")
         return Embedded((raw / lengths[:, None]).astype(np.float32), lengths)
+
+    def _run(self, batch: Floats) -> Floats:
+        """Return the network's embeddings of prepared crops, in calls of the size that it takes."""
+        count = self._fixed_batch
+        if count is not None and len(batch) != count:
+            # The last call is filled up with what is there; its surplus rows are dropped.
+            calls = (np.resize(batch[i : i + count], (count, *batch.shape[1:]))
+                     for i in range(0, len(batch), count))  # fmt: skip
+            return np.concatenate([self._run(call) for call in calls])[: len(batch)]
+        outputs = self.network(batch)
+        if not outputs or outputs[0].shape != (len(batch), self.dimension):
+            raise PackError(f"the network does not return embeddings of {self.dimension} numbers")
+        raw: Floats = outputs[0].astype(np.float32, copy=False)
+        return raw
