@@ -10,7 +10,6 @@ from typing import Any
 
 from renzheng._support.files import sha256
 from renzheng.errors import InvalidInput
-from renzheng.models import onnx_files
 from renzheng.models.converters import embedding_graph
 from renzheng.models.converters.embedding_graph import EmbeddingGraph
 from renzheng.models.converters.presets import Preparation
@@ -26,6 +25,7 @@ UNPROVED = (
 
 _USUAL_SIDES = {"arcface-112": 112, "facenet-160": 160, "dlib-150": 150}  # px
 _FILE = "embedder.onnx"
+_FILE_WORD = "location"  # announces files of weights to the reader of packs (onnx_files)
 _SAME_OFFSET, _SAME_FACTOR = 1.0, 0.02  # 127.5 is 128 and 1/127.5 is 1/128 for this purpose
 
 Provenance = Mapping[str, str | int | float | Sequence[Any]]
@@ -159,11 +159,9 @@ def _files(graph: EmbeddingGraph) -> dict[str, bytes]:
     """Return the pack's files: the network, and its weights beside it."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / _FILE
-        onnx_graph.write(graph.model, place)
-        if onnx_files.weights(place.read_bytes()) is None:
-            # The word that announces a file of weights is a name in this network as well.
+        if edits.mentions(graph.model, _FILE_WORD):
             edits.rename(graph.model)
-            onnx_graph.write(graph.model, place)
+        onnx_graph.write(graph.model, place)
         return {each.name: each.read_bytes() for each in sorted(Path(scratch).iterdir())}
 
 

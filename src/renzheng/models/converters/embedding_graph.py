@@ -7,7 +7,6 @@ the network on noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -320,7 +319,8 @@ class _Conversion:
             self._set_input("n", side)
             output = self.model.graph.output[0]
             edits.set_shape(output, ["n", expected.shape[1]])
-            if self._agrees(lambda: _network(self.model)(noise)[0], expected):
+            # A sum with a constant (4, d) takes four, and no others.
+            if all(self._agrees(self.model, noise[:n], expected[:n]) for n in (4, 2, 1)):
                 self.changes.append(f"its batch of {batch} is free now")
                 return
         self.model.CopyFrom(fixed)
@@ -333,7 +333,7 @@ class _Conversion:
         # A file that onnxruntime runs may still break a rule of ONNX, and stays as it is then.
         except Exception:
             return
-        if self._agrees(lambda: self._rows(rewritten, noise, count), expected):
+        if self._agrees(rewritten, noise, expected, count):
             self.model = rewritten
             self.input = rewritten.graph.input[0]
             self.changes.append(
@@ -341,10 +341,12 @@ class _Conversion:
                 "rounding"
             )
 
-    @staticmethod
-    def _agrees(run: Callable[[], Array], expected: Array) -> bool:
+    def _agrees(
+        self, model: ModelProto, noise: Array, expected: Array, count: int | None = None
+    ) -> bool:
+        """Return whether a model embeds noise as expected, all at once or `count` at a time."""
         try:
-            rows = run()
+            rows = self._rows(model, noise, count) if count else _network(model)(noise)[0]
         # The runtime's family of errors has no common root.
         except Exception:
             return False

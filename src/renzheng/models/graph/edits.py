@@ -38,28 +38,25 @@ def scaling(model: ModelProto) -> tuple[float, float] | None:
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             constants[node.output[0]] = node.attribute[0].t
-    name, factor, offset = model.graph.input[0].name, 1.0, 0.0  # now factor * x + offset
-    steps = {
-        "Sub": lambda c: (factor, offset - c),
-        "Add": lambda c: (factor, offset + c),
-        "Mul": lambda c: (factor * c, offset * c),
-        "Div": lambda c: (factor / c, offset / c),
-    }
+    name, factor, offset = model.graph.input[0].name, 1.0, 0.0  # so far: factor * x + offset
     while True:
         users = [node for node in model.graph.node if name in node.input]
         if len(users) != 1:
             break
         node = users[0]
-        if node.op_type in ("Transpose", "Identity"):
-            name = node.output[0]
-            continue
-        given = constants.get(node.input[1]) if len(node.input) == 2 else None
-        if node.op_type not in steps or node.input[0] != name or given is None:
-            break
-        values = numpy_helper.to_array(given)
-        if values.size != 1 or (node.op_type in ("Mul", "Div") and float(values.item()) == 0):
-            break
-        factor, offset = steps[node.op_type](float(values.item()))
+        if node.op_type not in ("Transpose", "Identity"):
+            given = constants.get(node.input[1]) if len(node.input) == 2 else None
+            values = None if given is None else numpy_helper.to_array(given)
+            if node.input[0] != name or values is None or values.size != 1:
+                break
+            number = float(values.item())
+            if node.op_type in ("Sub", "Add"):
+                offset += number if node.op_type == "Add" else -number
+            elif node.op_type in ("Mul", "Div") and number:
+                by = number if node.op_type == "Mul" else 1 / number
+                factor, offset = factor * by, offset * by
+            else:
+                break
         name = node.output[0]
     return None if (factor, offset) == (1.0, 0.0) else (-offset / factor, factor)
 
@@ -134,3 +131,12 @@ def rename(model: ModelProto) -> None:
         node.output[:] = [short(name) for name in node.output]
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = short(value.name)
+
+
+def mentions(model: ModelProto, word: str) -> bool:
+    """Return whether a word stands in the names of a model, or elsewhere but in its weights."""
+    graph = model.graph
+    names = [each.name for each in (*graph.input, *graph.output, *graph.initializer)]
+    return any(word in name for name in names) or any(
+        word.encode() in node.SerializeToString() for node in graph.node
+    )

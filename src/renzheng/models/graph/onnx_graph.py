@@ -188,7 +188,8 @@ def write(model: ModelProto, path: Path) -> None:
     weights = path.with_suffix(".weights")
     weights.unlink(missing_ok=True)  # onnx appends to what is there
     onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
-    weights.chmod(path.stat().st_mode & 0o777)  # onnx closes it to all but its owner
+    if weights.exists():  # weights of less than 1 KiB stay inside
+        weights.chmod(path.stat().st_mode & 0o777)  # onnx closes it to all but its owner
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
