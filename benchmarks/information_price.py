@@ -27,10 +27,11 @@ from renzheng.apps.cli import terminal
 from renzheng.datasets import lfw, made
 from renzheng.datasets.types import Picture
 from renzheng.evaluation.acquisition import read_content
-from renzheng.evaluation.information.rates import Threshold
+from renzheng.evaluation.information.rates import decide, thresholds_of
 from renzheng.evaluation.information.study import drawn_people
 from renzheng.evaluation.statistics.proportion import Proportion
 from renzheng.types import Role
+from renzheng.verification.information import Thresholds
 from renzheng.verification.templates import FaceTemplate
 
 COMMAND = "python benchmarks/information_price.py --assets ASSETS"
@@ -72,7 +73,7 @@ def document_pairs(
             yield verifier.extract(document, Role.DOCUMENT, name=first.name), live
 
 
-def price(pairs: Iterator[Pair], threshold: Threshold) -> dict[str, Any]:
+def price(pairs: Iterator[Pair], thresholds: Thresholds) -> dict[str, Any]:
     """Count genuine pairs that match before and after strength counts, and that are in doubt."""
     distances, strengths, compared = [], [], 0
     for one, other in pairs:
@@ -80,7 +81,7 @@ def price(pairs: Iterator[Pair], threshold: Threshold) -> dict[str, Any]:
         if one.embedding is not None and other.embedding is not None:
             distances.append(np.linalg.norm(one.embedding - other.embedding, axis=0))
             strengths.append(max(one.strength or 0.0, other.strength or 0.0))
-    found = threshold.decide(np.array(distances, np.float64), np.array(strengths))
+    found = decide(thresholds, np.array(distances, np.float64), np.array(strengths))
     counted = {
         "matches_before": found.before,
         "matches_after": found.after,
@@ -137,11 +138,11 @@ def main() -> None:
         parser.error("--assets or --write-docs is needed")
     verifier = Verifier()
     assert verifier.calibration is not None
-    threshold = Threshold.of(verifier.calibration, MAX_FMR)
+    thresholds = thresholds_of(verifier.calibration, MAX_FMR)
     with terminal.progress() as tell:
         rows = {
             "LFW View 2, nothing done": price(
-                clean_pairs(arguments.assets, verifier, tell), threshold
+                clean_pairs(arguments.assets, verifier, tell), thresholds
             )
         }
         people = drawn_people(tested_people(arguments.assets), arguments.people, seed=0)
@@ -153,7 +154,7 @@ def main() -> None:
         ]
         made_of = partial(document_pairs, pictures=pictures, verifier=verifier, tell=tell)
         for channel in CHANNELS:
-            rows[f"{channel}, one side"] = price(made_of(channel), threshold)
+            rows[f"{channel}, one side"] = price(made_of(channel), thresholds)
     found = {
         "command": COMMAND,
         "date": datetime.now(UTC).date().isoformat(),

@@ -212,7 +212,7 @@ def test_rates_follow_the_strength_of_a_pair() -> None:
     # The limited level reaches down to 1 % among 10; strong comparisons to 0.01 %.
     assert rates.threshold_at(0.005, 10, LIMITED) == -1
     assert rates.threshold_at(0.005, 10) > 0.2
-    limits = rates.limits_by_strength(0.05, 10).of(np.array([STRONG, np.nan, LIMITED, WEAK]))
+    limits = rates.thresholds(0.05, 10).at(np.array([STRONG, np.nan, LIMITED, WEAK]))
     assert limits == pytest.approx([strong, strong, limited, -1])
 
 

@@ -96,12 +96,12 @@ def duplicate_enrolments(
     if len(ids) < 2:
         return DuplicateCheck([])
     others = len(ids) - 1
-    limit = rates.limits_by_strength(max_fpir, others)
+    limit = rates.thresholds(max_fpir, others)
 
     def limits(one: Indices, other: Indices) -> npt.NDArray[np.float64]:
         # The maximum with NaN is NaN: unknown.
         pair = np.maximum(strengths[one], strengths[other])
-        return limit.of(pair)
+        return limit.at(pair)
 
     pairs = near_pairs(
         loaded.rows,

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 from renzheng.types import FalseMatchRate, Information, InformationGrade
-from renzheng.verification.calibration import NO_DISTANCE, Calibration, fmr_for_fpir, promised_fpir
-from renzheng.verification.information import of_pair
+from renzheng.verification.calibration import Calibration, fmr_for_fpir, promised_fpir
+from renzheng.verification.information import Thresholds, of_pair
+from renzheng.verification.rate_curves import NO_DISTANCE
 
 # Doddington's rule: 30 errors must have been seen for a rate to be known to +-30 % at 90 %
 # confidence (ISO/IEC 19795-1, annex B).
@@ -245,57 +246,10 @@ class Rates:
             low, high = (middle, high) if inside(middle) else (low, middle)
         return low
 
-    def limits_by_strength(self, max_fpir: float, entries: int) -> LimitsByStrength:
+    def thresholds(self, max_fpir: float, entries: int) -> Thresholds:
         """Return `threshold_at` for comparisons of every strength."""
-        calibration = self.calibration
-        ordinary = self.threshold_at(max_fpir, entries)
-        if calibration.min_strength is None:
-            return LimitsByStrength(ordinary)
-        weaker = [
-            (each.min_strength, self.threshold_at(max_fpir, entries, each.min_strength))
-            for each in calibration.weaker
-        ]
-        return LimitsByStrength(ordinary, calibration.min_strength, tuple(weaker))
-
-
-@dataclass(frozen=True)
-class LimitsByStrength:
-    """The largest distances of one FPIR, by the strength of a comparison.
-
-    Attributes
-    ----------
-    ordinary
-        The limit of strong comparisons, and of those of unknown strength.
-    min_strength
-        The strength from which it holds; None where strengths change nothing.
-    weaker
-        The lowest strength and the limit of each level below that, the strongest first; -1 where
-        no distance has so low a rate.
-    """
-
-    ordinary: float
-    min_strength: float | None = None
-    weaker: tuple[tuple[float, float], ...] = ()
-
-    def of(self, strengths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the limits of comparisons.
-
-        Parameters
-        ----------
-        strengths
-            float64 (n,), NaN where one is unknown.
-
-        Returns
-        -------
-        float64 (n,)
-            -1 where no rate holds, or none so low.
-        """
-        limits = np.full(len(strengths), self.ordinary)
-        if self.min_strength is None:
-            return limits
-        below = self.min_strength
-        for lowest, limit in self.weaker:
-            limits[strengths < below] = limit
-            below = lowest
-        limits[strengths < below] = NO_DISTANCE
-        return limits
+        return Thresholds.of_levels(
+            lambda strength: self.threshold_at(max_fpir, entries, strength),
+            self.calibration.min_strength,
+            self.calibration.weaker,
+        )

@@ -16,9 +16,8 @@ from renzheng.errors import InvalidInput, PackError
 from renzheng.types import FalseMatchRate, InformationGrade, PopulationRate
 from renzheng.verification import rate_curves
 from renzheng.verification.information import InformationLevel, grade_of
-from renzheng.verification.rate_curves import six_digits
+from renzheng.verification.rate_curves import NO_DISTANCE, six_digits
 
-NO_DISTANCE = -1.0  # a threshold that no distance lies within
 _ROUNDING = 1e-6  # relative error of a rate that the file rounds to six digits
 
 

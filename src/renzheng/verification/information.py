@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,86 @@ class InformationLevel:
             "min_strength": round(self.min_strength, 4),
             "fmr": rate_curves.six_digits(self.fmr),
         }
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The largest distances that keep one error rate, by the strength of a comparison.
+
+    Attributes
+    ----------
+    ordinary
+        The distance for strong comparisons, and for those of unknown strength.
+    min_strength
+        The strength from which it holds; None where strengths change nothing.
+    weaker
+        The lowest strength and the distance of each level below that, the strongest first;
+        `rate_curves.NO_DISTANCE` where no distance has so low a rate.
+    """
+
+    ordinary: float
+    min_strength: float | None = None
+    weaker: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def of_levels(
+        cls,
+        distance_of: Callable[[float | None], float],
+        min_strength: float | None,
+        weaker: tuple[InformationLevel, ...],
+    ) -> Thresholds:
+        """Return the thresholds of a calibration's levels.
+
+        Parameters
+        ----------
+        distance_of
+            The largest distance that keeps the rate in comparisons of a strength; None stands for
+            an unknown strength.
+        min_strength, weaker
+            As in `grade_of`.
+        """
+        levels = () if min_strength is None else weaker
+        return cls(
+            distance_of(None),
+            min_strength,
+            tuple((each.min_strength, distance_of(each.min_strength)) for each in levels),
+        )
+
+    def at(self, strengths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the thresholds of comparisons.
+
+        Parameters
+        ----------
+        strengths
+            float64 of any shape: the strengths of comparisons, NaN where one is unknown.
+
+        Returns
+        -------
+        float64 of the same shape
+            `rate_curves.NO_DISTANCE` where no rate holds, or none so low.
+        """
+        distances = np.full(strengths.shape, self.ordinary)
+        below = self.min_strength
+        if below is None:
+            return distances
+        for lowest, distance in self.weaker:
+            distances[strengths < below] = distance
+            below = lowest
+        distances[strengths < below] = rate_curves.NO_DISTANCE
+        return distances
+
+    def lacks_rate(self, strengths: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return of which comparisons no rate can be stated: those weaker than the last level.
+
+        Parameters
+        ----------
+        strengths
+            As in `at`.
+        """
+        if self.min_strength is None:
+            return np.zeros(strengths.shape, bool)
+        last = self.weaker[-1][0] if self.weaker else self.min_strength
+        return np.asarray(strengths < last)
 
 
 def grade_of(

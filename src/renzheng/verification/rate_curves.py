@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput
 
+NO_DISTANCE = -1.0  # a threshold that no distance lies within
+
 
 def check(called: str, rates: npt.NDArray[np.float64]) -> None:
     """Check the false match rates of a population or a level at increasing distances.

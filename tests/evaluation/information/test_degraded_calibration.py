@@ -47,6 +47,7 @@ def test_levels_are_fitted_anew_and_used(
     command += ["--no-cache", "--workers", "1", "--degraded", str(DEGRADED)]
     assert cli.main(command) == 0, capsys.readouterr().err
     ours, shipped = Calibration.load(pack / "calibration.json"), Verifier(threads=1).calibration
+    assert shipped is not None
     assert ours.min_strength is not None
     assert ours.min_strength != shipped.min_strength
     assert ours.provenance["degraded"].startswith(f"{DEGRADED} people")

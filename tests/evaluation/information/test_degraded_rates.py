@@ -16,7 +16,7 @@ from renzheng.evaluation.information.fitting import (
     fit_levels,
     kept_levels,
 )
-from renzheng.evaluation.information.rates import Threshold
+from renzheng.evaluation.information.rates import decide, thresholds_of
 from renzheng.evaluation.statistics.bootstrap import draw_weights
 from renzheng.verification.calibration import Calibration
 from renzheng.verification.information import InformationLevel
@@ -59,19 +59,19 @@ WEIGHTS = np.stack(list(draw_weights(np.arange(PEOPLE), 50)))
 
 
 def test_a_level_has_a_threshold_of_its_own() -> None:
-    found = Threshold.of(calibration(min_strength=10.0, weaker=(level(8.0, 0.2),)), 1e-4)
-    assert found.before == pytest.approx(1.0)
-    np.testing.assert_allclose(found.distances, [1.0, 0.8, -1])
+    found = thresholds_of(calibration(min_strength=10.0, weaker=(level(8.0, 0.2),)), 1e-4)
+    assert found.ordinary == pytest.approx(1.0)
+    assert found.at(np.array([10.0, 8.0, 7.9])).tolist() == pytest.approx([1.0, 0.8, -1])
     distance = np.array([0.9, 0.9, 0.7, 0.7, 0.0, 1.1])
     strength = np.array([10.0, 9.99, 8.0, 7.99, 0.1, 20.0])
-    decided = found.decide(distance, strength)
+    decided = decide(found, distance, strength)
     assert decided.before.tolist() == [True, True, True, True, True, False]
     assert decided.after.tolist() == [True, False, True, False, False, False]
     assert decided.doubt.tolist() == [False, False, False, True, True, False]
 
 
 def test_without_levels_strength_counts_for_nothing() -> None:
-    decided = Threshold.of(calibration(), 1e-4).decide(np.array([0.9, 0.9]), np.array([0.1, 99]))
+    decided = decide(thresholds_of(calibration(), 1e-4), np.array([0.9, 0.9]), np.array([0.1, 99]))
     assert decided.after.all()
     assert not decided.doubt.any()
 
@@ -80,7 +80,7 @@ def test_without_levels_strength_counts_for_nothing() -> None:
 @pytest.mark.parametrize("distance", [0.1, 0.79, 0.81, 0.99, 1.01])
 def test_a_decision_is_that_of_the_calibrations_rate(strength: float, distance: float) -> None:
     given = calibration(min_strength=10.0, weaker=(level(8.0, 0.2),))
-    decided = Threshold.of(given, 1e-4).decide(np.array([distance]), np.array([strength]))
+    decided = decide(thresholds_of(given, 1e-4), np.array([distance]), np.array([strength]))
     rate = given.fmr_at(distance, strength)
     assert bool(decided.doubt[0]) == (rate is None)
     assert bool(decided.after[0]) == (rate is not None and rate.value <= 1e-4)
@@ -88,15 +88,15 @@ def test_a_decision_is_that_of_the_calibrations_rate(strength: float, distance: 
 
 def test_faces_that_fall_together_match_before_and_are_in_doubt_after() -> None:
     found = faces(CLEAN, LOST)
-    threshold = Threshold.of(calibration(min_strength=10.0), 1e-4)
+    thresholds = thresholds_of(calibration(min_strength=10.0), 1e-4)
     clean, lost = found.of(0), found.of(1)
-    alike = rates.pair_rates(*rates.compare(*lost, *lost), threshold, WEIGHTS, alike=True)
+    alike = rates.pair_rates(*rates.compare(*lost, *lost), thresholds, WEIGHTS, alike=True)
     assert alike is not None
     assert alike.pairs == PEOPLE * (PEOPLE - 1) // 2 == alike.before_count
     assert (alike.before.value, alike.after.value, alike.after_count) == (1, 0, 0)
     assert alike.doubt == 1
     assert 0 < alike.after.high < 0.01
-    one_sided = rates.pair_rates(*rates.compare(*lost, *clean), threshold, WEIGHTS, alike=False)
+    one_sided = rates.pair_rates(*rates.compare(*lost, *clean), thresholds, WEIGHTS, alike=False)
     assert one_sided is not None
     assert one_sided.pairs == PEOPLE * (PEOPLE - 1)
     assert one_sided.doubt == 0
@@ -106,26 +106,26 @@ def test_faces_that_fall_together_match_before_and_are_in_doubt_after() -> None:
 def test_people_without_a_face_make_no_pairs() -> None:
     found = faces(CLEAN)
     found.embeddings[0, :2], found.strengths[0, :2] = np.nan, np.nan
-    threshold = Threshold.of(calibration(), 1e-4)
+    thresholds = thresholds_of(calibration(), 1e-4)
     clean = found.of(0)
-    rate = rates.pair_rates(*rates.compare(*clean, *clean), threshold, WEIGHTS, alike=True)
+    rate = rates.pair_rates(*rates.compare(*clean, *clean), thresholds, WEIGHTS, alike=True)
     assert rate is not None
     assert rate.pairs == (PEOPLE - 2) * (PEOPLE - 3) // 2
     found.strengths[:], found.embeddings[:] = np.nan, np.nan
-    assert rates.pair_rates(*rates.compare(*clean, *clean), threshold, WEIGHTS, alike=True) is None
-    assert rates.genuine_shares(*clean, *clean, threshold) is None
+    assert rates.pair_rates(*rates.compare(*clean, *clean), thresholds, WEIGHTS, alike=True) is None
+    assert rates.genuine_shares(*clean, *clean, thresholds) is None
 
 
 def test_true_matches_are_lost_where_both_sides_are_weak() -> None:
     found = faces(CLEAN, LOST)
-    threshold = Threshold.of(calibration(min_strength=10.0), 1e-4)
+    thresholds = thresholds_of(calibration(min_strength=10.0), 1e-4)
     clean, lost = found.of(0), found.of(1)
-    both = rates.genuine_shares(*lost, *lost, threshold)
+    both = rates.genuine_shares(*lost, *lost, thresholds)
     assert both is not None
     assert (both.before.value, both.after.value) == (1, 0)
     assert both.doubt is not None
     assert both.doubt.value == 1
-    same = rates.genuine_shares(*clean, *clean, threshold)
+    same = rates.genuine_shares(*clean, *clean, thresholds)
     assert same is not None
     assert same.before.value == same.after.value == 1
 
@@ -165,11 +165,11 @@ def test_levels_are_fitted_where_there_is_data() -> None:
     assert reached == sorted(reached, reverse=True)
     # On other people the promise holds, by comparisons that count.
     other = faces(CLEAN, ("mild", 8.0, 3.0, 0.3), LOST, people=100, seed=2)
-    threshold = Threshold.of(fitted, 1e-2)
+    thresholds = thresholds_of(fitted, 1e-2)
     weights = np.ones((1, 100))
     for k in (1, 2):
         one = other.of(k)
-        rate = rates.pair_rates(*rates.compare(*one, *one), threshold, weights, alike=True)
+        rate = rates.pair_rates(*rates.compare(*one, *one), thresholds, weights, alike=True)
         assert rate is not None
         assert rate.after.value <= 0.03
         assert rate.doubt < 1 or k == 2

@@ -12,60 +12,42 @@ from renzheng.evaluation.information.acquisition import DegradedFaces
 from renzheng.evaluation.statistics.bootstrap import Array, Estimate, interval
 from renzheng.evaluation.statistics.proportion import Proportion
 from renzheng.types import Floats
-from renzheng.verification.calibration import NO_DISTANCE, Calibration, fmr_for_fpir
+from renzheng.verification.calibration import Calibration, fmr_for_fpir
+from renzheng.verification.information import Thresholds
 
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class Threshold:
-    """The largest distances of a match at one false match rate, by the strength of a comparison.
+def thresholds_of(calibration: Calibration, max_fmr: float) -> Thresholds:
+    """Return the thresholds of a false match rate.
 
-    Attributes
-    ----------
-    before
-        The distance where no strength counts.
-    bounds
-        float64 (levels,): the lowest strengths of the calibration's levels, falling.
-    distances
-        float64 (levels + 1,): the distance in each level; -1 where no distance matches, as below
-        the last level.
+    Raises
+    ------
+    InvalidInput
+        If the calibration does not reach down to `max_fmr`.
     """
+    return Thresholds.of_levels(
+        lambda strength: calibration.threshold_at(max_fmr, strength),
+        calibration.min_strength,
+        calibration.weaker,
+    )
 
-    before: float
-    bounds: Array
-    distances: Array
 
-    @classmethod
-    def of(cls, calibration: Calibration, max_fmr: float) -> Threshold:
-        """Return the thresholds of a calibration.
+def decide(thresholds: Thresholds, distance: Array, strength: Array) -> Matches:
+    """Return which comparisons match.
 
-        Raises
-        ------
-        InvalidInput
-            If the calibration does not reach down to `max_fmr`.
-        """
-        before = calibration.threshold_at(max_fmr)
-        if calibration.min_strength is None:  # strengths of any size count for nothing
-            return cls(before, np.array([-np.inf]), np.array([before, NO_DISTANCE]))
-        bounds = [calibration.min_strength, *(each.min_strength for each in calibration.weaker)]
-        distances = [calibration.threshold_at(max_fmr, bound) for bound in bounds]
-        return cls(before, np.array(bounds), np.array([*distances, NO_DISTANCE]))
-
-    def decide(self, distance: Array, strength: Array) -> Matches:
-        """Return which comparisons match.
-
-        Parameters
-        ----------
-        distance, strength
-            float64 of one shape: the distances, and the strengths of the stronger sides.
-        """
-        level = np.searchsorted(-self.bounds, -strength, side="left")
-        return Matches(
-            before=distance <= self.before,
-            after=distance <= self.distances[level],
-            doubt=level == len(self.bounds),
-        )
+    Parameters
+    ----------
+    thresholds
+        The thresholds of the promised rate.
+    distance, strength
+        float64 of one shape: the distances, and the strengths of the stronger sides.
+    """
+    return Matches(
+        before=distance <= thresholds.ordinary,
+        after=distance <= thresholds.at(strength),
+        doubt=thresholds.lacks_rate(strength),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +151,7 @@ def compare(
 
 
 def pair_rates(
-    distance: Array, strength: Array, threshold: Threshold, weights: Array, *, alike: bool
+    distance: Array, strength: Array, thresholds: Thresholds, weights: Array, *, alike: bool
 ) -> PairRates | None:
     """Measure false match rates among people of whom each has one face on either side.
 
@@ -177,7 +159,7 @@ def pair_rates(
     ----------
     distance, strength
         float64 (people, people) as from `compare`; the diagonal is not used.
-    threshold
+    thresholds
         The condition for a match.
     weights
         float64 (draws, people): how often each person was drawn in each replicate.
@@ -193,7 +175,7 @@ def pair_rates(
     np.fill_diagonal(valid, False)
     if not valid.any():
         return None
-    found = threshold.decide(np.where(valid, distance, np.inf), np.where(valid, strength, np.inf))
+    found = decide(thresholds, np.where(valid, distance, np.inf), np.where(valid, strength, np.inf))
     twice = 2 if alike else 1
     pairs = int(valid.sum()) // twice
 
@@ -220,7 +202,7 @@ def genuine_shares(
     one_strength: Array,
     other: Floats,
     other_strength: Array,
-    threshold: Threshold,
+    thresholds: Thresholds,
 ) -> Shares | None:
     """Measure the shares of true matches among pairs of faces of one person each.
 
@@ -228,7 +210,7 @@ def genuine_shares(
     ----------
     one, one_strength, other, other_strength
         As in `compare`, with row i of either side of one person.
-    threshold
+    thresholds
         The condition for a match.
 
     Returns
@@ -240,7 +222,7 @@ def genuine_shares(
     valid = np.isfinite(distance)
     if not valid.any():
         return None
-    found = threshold.decide(distance[valid], np.maximum(one_strength, other_strength)[valid])
+    found = decide(thresholds, distance[valid], np.maximum(one_strength, other_strength)[valid])
     return Shares(
         Proportion.counted(found.before),
         Proportion.counted(found.after),
@@ -316,13 +298,13 @@ def gallery_rates(
     max_fmr = fmr_for_fpir(max_fpir, len(people))
     if max_fmr < calibration.resolution * (1 - 1e-9):
         return None
-    threshold = Threshold.of(calibration, max_fmr)
+    thresholds = thresholds_of(calibration, max_fmr)
     gallery = faces.embeddings[stored, people], faces.strengths[stored, people]
 
     def search(probes: DegradedFaces, chosen: npt.NDArray[np.intp]) -> tuple[Array, Matches]:
         asked = probes.embeddings[sought, chosen], probes.strengths[sought, chosen]
         distance, strength = compare(*asked, *gallery)
-        return distance, threshold.decide(distance, strength)
+        return distance, decide(thresholds, distance, strength)
 
     _, found = search(faces, strangers)
     before, after = (np.asarray(m.any(axis=1), np.bool_) for m in (found.before, found.after))

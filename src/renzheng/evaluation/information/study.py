@@ -23,11 +23,12 @@ from renzheng.evaluation.information.acquisition import (
     acquire_degraded,
 )
 from renzheng.evaluation.information.cache import DegradedCache
-from renzheng.evaluation.information.rates import GalleryRates, PairRates, Shares, Threshold
+from renzheng.evaluation.information.rates import GalleryRates, PairRates, Shares
 from renzheng.evaluation.sampling import draw_people, first_pictures
 from renzheng.evaluation.statistics.bootstrap import REPLICATES, Array, draw_weights
 from renzheng.evaluation.statistics.proportion import Proportion
 from renzheng.verification.calibration import Calibration
+from renzheng.verification.information import Thresholds
 from renzheng.verification.verifier import Verifier
 
 Progress = Callable[[str, int, int], None]  # the work, how much of it is done, how much there is
@@ -235,7 +236,7 @@ def evaluate_degraded(
     calibration = calibration or verifier.calibration
     if calibration is None:
         raise InvalidInput("a pack without a calibration promises no rate")
-    threshold = Threshold.of(calibration, settings.max_fmr)
+    thresholds = rates.thresholds_of(calibration, settings.max_fmr)
     people = drawn_people(people, settings.people, settings.seed)
     faces, mates = acquire_people(people, verifier, settings, progress)
     count = faces.strengths.shape[1]
@@ -250,7 +251,7 @@ def evaluate_degraded(
         gallery = rates.gallery_rates(
             faces, mates, (k, k), enrolled, calibration, settings.max_fpir
         )
-        rows.append(_row(k, faces, mates, threshold, weights, gallery))
+        rows.append(_row(k, faces, mates, thresholds, weights, gallery))
     return InformationStudy(
         name=people.name,
         people=count,
@@ -258,7 +259,7 @@ def evaluate_degraded(
         max_fmr=settings.max_fmr,
         max_fpir=settings.max_fpir,
         rows=tuple(rows),
-        mixed=_mixed(faces, threshold),
+        mixed=_mixed(faces, thresholds),
         provenance=_provenance(verifier, calibration, settings),
     )
 
@@ -361,7 +362,7 @@ def _row(
     k: int,
     faces: DegradedFaces,
     mates: DegradedFaces,
-    threshold: Threshold,
+    thresholds: Thresholds,
     weights: Array,
     gallery: GalleryRates | None,
 ) -> DegradationRates:
@@ -371,17 +372,17 @@ def _row(
     one_sided, genuine_one_sided = None, None
     if k:
         distance = rates.compare(*one, *faces.of(0))
-        one_sided = rates.pair_rates(*distance, threshold, weights, alike=False)
-        genuine_one_sided = rates.genuine_shares(*one, *mates.of(0), threshold)
+        one_sided = rates.pair_rates(*distance, thresholds, weights, alike=False)
+        genuine_one_sided = rates.genuine_shares(*one, *mates.of(0), thresholds)
     return DegradationRates(
         name=faces.names[k],
         family=CLEAN if known is None else known.family,
         held_out=known is not None and known.held_out,
         not_acquired=Proportion.counted(~faces.acquired[k]),
         strength=_spread(faces.strengths[k][faces.acquired[k]]),
-        alike=rates.pair_rates(*rates.compare(*one, *one), threshold, weights, alike=True),
+        alike=rates.pair_rates(*rates.compare(*one, *one), thresholds, weights, alike=True),
         one_sided=one_sided,
-        genuine_alike=rates.genuine_shares(*one, *two, threshold),
+        genuine_alike=rates.genuine_shares(*one, *two, thresholds),
         genuine_one_sided=genuine_one_sided,
         gallery=gallery,
     )
@@ -394,11 +395,11 @@ def _spread(values: Array) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def _mixed(faces: DegradedFaces, threshold: Threshold) -> MixedRates | None:
+def _mixed(faces: DegradedFaces, thresholds: Thresholds) -> MixedRates | None:
     """Compare the faces of each degradation with those of every other one."""
     total = np.zeros(4, np.int64)
     worst: list[tuple[str, str, int, int]] = []
-    for one, other, counts in _mixed_counts(faces, threshold):
+    for one, other, counts in _mixed_counts(faces, thresholds):
         total += counts
         pairs, _, after, _ = (int(v) for v in counts)
         if after:
@@ -411,7 +412,7 @@ def _mixed(faces: DegradedFaces, threshold: Threshold) -> MixedRates | None:
 
 
 def _mixed_counts(
-    faces: DegradedFaces, threshold: Threshold
+    faces: DegradedFaces, thresholds: Thresholds
 ) -> Iterator[tuple[str, str, Sequence[int]]]:
     for a, b in combinations(range(1, len(faces.names)), 2):
         distance, strength = rates.compare(
@@ -419,6 +420,6 @@ def _mixed_counts(
         )
         valid = np.isfinite(distance)
         np.fill_diagonal(valid, False)
-        found = threshold.decide(distance[valid], strength[valid])
+        found = rates.decide(thresholds, distance[valid], strength[valid])
         counts = [len(found.doubt), found.before.sum(), found.after.sum(), found.doubt.sum()]
         yield faces.names[a], faces.names[b], [int(v) for v in counts]
