@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.training.recipe import Recipe, parse
 
@@ -79,7 +80,7 @@ def recipe_of(state: State, path: Path) -> Recipe:
         If the state is not one of a run, or its recipe cannot be read by this version.
     """
     try:
-        table, _ = json.loads(state["recipe"]), state["backbone"]
+        table, _ = from_json(state["recipe"]), state["backbone"]
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput("not the checkpoint of a run", source=str(path)) from error
     return parse(table, source=str(path))

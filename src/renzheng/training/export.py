@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from renzheng import Verifier
+from renzheng._support.notation import from_json
 from renzheng.datasets import people as people_folder
 from renzheng.errors import InvalidInput, PackError
 from renzheng.evaluation.comparisons import recalibration
@@ -235,7 +235,7 @@ def _manifest(
     measured: dict[str, Any] = {}
     summary = run / "summary.json"
     if summary.exists():
-        content = json.loads(summary.read_text(encoding="utf-8"))
+        content = from_json(summary.read_text(encoding="utf-8"))
         if content.get("best_eer") is not None:
             measured["validation_eer"] = float(f"{content['best_eer']:.3g}")
     losses = " + ".join(f"{loss.weight:g} {loss.kind}" for loss in recipe.loss)

@@ -18,6 +18,7 @@ import numpy as np
 
 from renzheng import Verifier, images
 from renzheng._support import files, processes
+from renzheng._support.notation import from_json
 from renzheng.datasets.training import Source, open_source
 from renzheng.datasets.training.files import Files
 from renzheng.errors import InvalidInput, RenzhengError, UnreadableImage
@@ -219,7 +220,7 @@ def _read_journal(path: Path, settings_digest: str) -> dict[str, tuple[str, str]
         return known
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            entry = json.loads(line)
+            entry = from_json(line)
             crop, digest, dropped = (str(entry[k]) for k in ("crop", "digest", "dropped"))
             other_settings = entry["key"] != settings_digest
         except (ValueError, KeyError, TypeError):

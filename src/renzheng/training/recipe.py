@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from renzheng._support.notation import MAX_PARTS, from_toml
 from renzheng.errors import InvalidInput
 
 LossKind = Literal[
@@ -292,12 +293,12 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         If the file is not TOML, or a key or a value is wrong; the message names it.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(
             f"the recipe cannot be read: {error.strerror}", source=str(path)
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise InvalidInput(f"not TOML: {error}", source=str(path)) from error
     for override in overrides:
         _override(table, override)
@@ -414,11 +415,13 @@ def _override(table: dict[str, Any], text: str) -> None:
             f"{text!r} is not key=value", remedy="for example optimiser.learning_rate=0.01"
         )
     try:
-        value = tomllib.loads(f"value = {raw}")["value"]
+        value = from_toml(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         value = raw.strip()
     place: Any = table
     *path, last = key.strip().split(".")
+    if len(path) >= MAX_PARTS:
+        raise InvalidInput(f"a key of a recipe has at most {MAX_PARTS} parts, not {len(path) + 1}")
     try:
         for step in path:
             place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})

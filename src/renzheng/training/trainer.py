@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from renzheng._support.notation import from_json
 from renzheng.errors import RenzhengError
 from renzheng.training import checkpoint, collapse, distributed, optimisation, validation
 from renzheng.training.builders import (
@@ -336,7 +337,7 @@ class Trainer:
         if self._average is not None:
             self._average.load_state_dict(state["average"])
         self.step, self.best_eer = state["step"], state["best"]
-        self._validations = json.loads(state["history"])
+        self._validations = from_json(state["history"])
         self._unreadable = set(state["troubles"])
         torch.set_rng_state(state["draws"])
 

@@ -103,9 +103,9 @@ def import_onnx(
         changes.append("it scales its input itself, so the declared scaling is left to it")
     said = {
         "author": UNKNOWN,
-        **(provenance or {}),
         "weights": file.name,
         "weights_sha256": sha256(file),
+        **(provenance or {}),
         "training_data_licence": data_licence,
         "conversion": "; ".join(changes) or "unchanged",
         "preprocessing": proved or "declared, not tried",

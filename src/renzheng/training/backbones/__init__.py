@@ -20,6 +20,7 @@ from renzheng.errors import InvalidInput
 from renzheng.training.backbones.cost import Cost, cost
 from renzheng.training.backbones.densenet import DenseNet
 from renzheng.training.backbones.inception_resnet import InceptionResNetV1
+from renzheng.training.backbones.insightface_mobilefacenet import InsightFaceMobileFaceNet
 from renzheng.training.backbones.iresnet import IResNet
 from renzheng.training.backbones.layers import EmbeddingNetwork
 from renzheng.training.backbones.mobilefacenet import MobileFaceNet
@@ -137,11 +138,11 @@ def _backbones() -> dict[str, Backbone]:
         ),
         *(
             Backbone(f"resnet-{depth}", "ResNet", _RESNET, partial(ResNet, depth=depth))
-            for depth in (18, 34, 50)
+            for depth in (18, 34, 50, 101, 152)
         ),
         *(  # arcface_torch: (pixel / 255 - 0.5) / 0.5, which is (pixel - 127.5) / 127.5
             Backbone(f"iresnet-{depth}", "IResNet", _ARCFACE, partial(IResNet, depth=depth))
-            for depth in (18, 50, 100)
+            for depth in (18, 34, 50, 100, 200)
         ),
         *(
             Backbone(f"vgg-{depth}", "VGG", _VGG, partial(VGG, depth=depth))
@@ -159,6 +160,7 @@ def _backbones() -> dict[str, Backbone]:
             dimension=128,
             scale=1 / 128,  # section 4.1 of the paper
         ),
+        Backbone("mobilefacenet-insightface", "MobileFaceNet", _MOBILE, InsightFaceMobileFaceNet),
     ]
     return {backbone.name: backbone for backbone in backbones}
 

@@ -19,19 +19,25 @@ from torch import Tensor, nn
 
 from renzheng.training.backbones.layers import EmbeddingNetwork, initialise, numbered
 
-_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
+_BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 14, 3),
+    100: (3, 13, 30, 3),
+    200: (6, 26, 60, 6),
+}
 _SIDE = 7  # of the last feature map, at 112 pixels
 
 
 class IResNet(EmbeddingNetwork):
-    """IResNet-18, 50 or 100; 112 pixels and no other size.
+    """IResNet-18, 34, 50, 100 or 200; 112 pixels and no other size.
 
     Parameters
     ----------
     dimension
         Length of an embedding; 512 in the published checkpoints.
     depth
-        18, 50 or 100.
+        18, 34, 50, 100 or 200.
     dropout
         Share of the flattened features that training drops; 0 in InsightFace's recipes for
         large data, the paper has 0.4.

@@ -3,7 +3,7 @@
 Built from table 1 of the paper: inverted residuals as in MobileNetV2, and, in place of global
 pooling, a depthwise convolution over the whole 7 x 7 map, which learns how much each place on the
 aligned face counts. No checkpoints share one set of layer names (InsightFace's network of this name
-has other widths), so the names are ours. Nothing is cut off.
+has other widths: `insightface_mobilefacenet`), so the names are ours. Nothing is cut off.
 """
 
 from __future__ import annotations

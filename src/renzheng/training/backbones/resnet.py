@@ -20,18 +20,24 @@ from renzheng.training.backbones.layers import (
     numbered,
 )
 
-_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+_BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 
 
 class ResNet(EmbeddingNetwork):
-    """ResNet-18, 34 or 50; 112 pixels.
+    """ResNet-18, 34, 50, 101 or 152; 112 pixels.
 
     Parameters
     ----------
     dimension
         Length of an embedding.
     depth
-        18, 34 (two 3 x 3 convolutions a block) or 50 (1 x 1, 3 x 3, 1 x 1).
+        18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (1 x 1, 3 x 3, 1 x 1).
     """
 
     def __init__(self, dimension: int = 512, *, depth: int):
