@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput
 
 Value = str | int | float | bool
@@ -125,7 +125,7 @@ def parse_value(text: str) -> Value:
     make a text of a number: ``"18"``. ``007`` is a text.
     """
     try:
-        value = json.loads(text)
+        value = from_json(text)
     except ValueError:
         return text
     if isinstance(value, (int, float)):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.gallery.conditions import quoted
 from renzheng.gallery.connection import connect, explained, is_remote, location, writer_lock
@@ -139,7 +140,7 @@ class Engine:
     def about(self) -> dict[str, Any]:
         """The pack, dimension and version that the gallery was created with."""
         found = (self._table(ENTRIES).schema.metadata or {}).get(ABOUT, b"{}")
-        about: dict[str, Any] = json.loads(found)
+        about: dict[str, Any] = from_json(found)
         return about
 
     @property
@@ -327,7 +328,7 @@ class Engine:
         rows = self._read(
             lambda table: table.search().where(f"name = {quoted(name)}").limit(1).to_list(), NOTES
         )
-        return json.loads(rows[0]["value"]) if rows else None
+        return from_json(rows[0]["value"]) if rows else None
 
     def write_note(self, name: str, value: Any) -> None:
         """Write a note, replacing what it held; None removes it."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput
 from renzheng.gallery import pack
 from renzheng.gallery.entries import Entry
@@ -182,7 +183,7 @@ def _no_export(path: Path) -> InvalidInput:
 
 def _check_about(schema: pa.Schema, gallery: Gallery, path: Path) -> None:
     try:
-        about = json.loads((schema.metadata or {})[ABOUT])
+        about = from_json((schema.metadata or {})[ABOUT])
         layout = about["layout"]
         digest, name = about["pack"]["network_digest"], about["pack"]["name"]
     except (KeyError, ValueError, TypeError) as error:
@@ -217,7 +218,7 @@ def _to_batch(entries: Sequence[Entry], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    metadata = json.loads(row["metadata"])
+    metadata = from_json(row["metadata"])
     if not isinstance(metadata, dict) or not isinstance(row["person"], str):
         raise InvalidInput("this is not an entry", source=str(row["id"]))
     return Entry(**{**row, "metadata": metadata})

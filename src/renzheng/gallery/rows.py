@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from renzheng._support.notation import from_json
 from renzheng.gallery.entries import Entry
 from renzheng.types import Floats
 
@@ -97,7 +98,7 @@ def entries_of(table: Any) -> list[Entry]:
             id=columns["id"][k],
             embedding=rows[k],
             person=columns["person"][k],
-            metadata=json.loads(columns["metadata"][k]),
+            metadata=from_json(columns["metadata"][k]),
             source=columns["source"][k],
             picture=columns["picture"][k],
             enrolled=columns["enrolled"][k],

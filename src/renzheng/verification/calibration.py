@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput, PackError
 from renzheng.types import FalseMatchRate, InformationGrade, PopulationRate
 from renzheng.verification import rate_curves
@@ -200,7 +200,7 @@ class Calibration:
             If the file is missing or is not a calibration.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = from_json(path.read_text(encoding="utf-8"))
             return cls(
                 distance=np.asarray(data["distance"], np.float64),
                 fmr=np.asarray(data["fmr"], np.float64),

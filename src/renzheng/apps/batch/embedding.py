@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from renzheng._support import files
+from renzheng._support.notation import from_json
 from renzheng.apps.batch import outputs, parquet
 from renzheng.apps.batch.conditions import conditions
 from renzheng.apps.batch.store import Begin, Progress, Store
@@ -244,7 +245,7 @@ def _encoded(one: Embedded) -> tuple[str, bytes | None]:
 
 def _rows(store: Store) -> Iterator[Embedded]:
     for content, blob in store.rows():
-        found = json.loads(content)
+        found = from_json(content)
         arrays = {
             name: None if found[name] is None else np.array(found[name], np.float32)
             for name in ("box", "landmarks")

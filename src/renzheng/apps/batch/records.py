@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from renzheng._support.notation import from_json
 from renzheng.types import Finding, Floats, LivenessScore, Role, Severity
 from renzheng.verification.same_photo import PhotoDetail
 from renzheng.verification.same_photo.photo_detail import SIDE, Level
@@ -54,7 +55,7 @@ def from_row(row: tuple[Any, ...]) -> FaceTemplate:
     try:
         found = tuple(
             Finding(code, "", message, Severity(severity))
-            for code, message, severity in json.loads(findings)
+            for code, message, severity in from_json(findings)
         )
         return FaceTemplate(
             source,
@@ -63,7 +64,7 @@ def from_row(row: tuple[Any, ...]) -> FaceTemplate:
             embedding=None if embedding is None else np.frombuffer(embedding, "<f4"),
             strength=None if strength is None else float(strength),
             photo_detail=None if head is None else _detail(head, eyes),
-            liveness=None if liveness is None else LivenessScore(*json.loads(liveness)),
+            liveness=None if liveness is None else LivenessScore(*from_json(liveness)),
             findings=found,
             error=error,
         )

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from renzheng._support.notation import from_json
 from renzheng.apps.batch import steps
 from renzheng.apps.batch.pairs import Pairs, Picture, refusal
 from renzheng.apps.batch.steps import Answer
@@ -249,5 +250,5 @@ def encoded(answer: Answer) -> str:
 
 def decoded(content: str) -> Answer:
     """Return the answer that was encoded."""
-    cells, failures = json.loads(content)
+    cells, failures = from_json(content)
     return Answer(cells, tuple(failures))

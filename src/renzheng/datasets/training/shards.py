@@ -7,12 +7,12 @@ unpacked: the shards' headers are read once, pictures by their place in the file
 from __future__ import annotations
 
 import io
-import json
 import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from renzheng._support.notation import from_json
 from renzheng.datasets.training.source import Handles, Named, Source
 from renzheng.errors import InvalidInput, UnreadableImage
 
@@ -131,8 +131,8 @@ def _label(body: bytes, suffix: str) -> str:
     try:
         if suffix == ".cls":
             return body.decode("utf-8").strip()
-        found = json.loads(body)
+        found = from_json(body)
         person = found.get("person", found.get("label")) if isinstance(found, dict) else None
         return str(person).strip() if isinstance(person, (str, int)) else ""
-    except (ValueError, RecursionError):
+    except ValueError:
         return ""

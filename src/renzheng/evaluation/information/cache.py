@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from renzheng._support import files
+from renzheng._support.notation import from_json
 from renzheng.datasets.types import Failure
 from renzheng.evaluation.cache import ResultCache
 from renzheng.types import Face, Floats, Measurement
@@ -66,7 +67,7 @@ class DegradedCache(ResultCache):
         return {
             key: found
             if isinstance(found, Failure)
-            else _face(found[0], found[1], json.loads(found[2]))
+            else _face(found[0], found[1], from_json(found[2]))
             for key, found in self._rows(keys)
         }
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from renzheng._support.notation import from_json
 from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.evaluation.portraits.outcomes import (
     MISSED,
@@ -73,7 +74,7 @@ class OutcomeLog:
 
     def _check(self, found: bytes, ours: Mapping[str, Any]) -> None:
         try:
-            theirs = json.loads(found)
+            theirs = from_json(found)
         except ValueError:
             theirs = None
         if not isinstance(theirs, dict) or theirs.get("log") != _LOG:
@@ -94,7 +95,7 @@ class OutcomeLog:
 def _parsed(line: bytes) -> TrialOutcome | None:
     """Read an outcome from its line; None where the line is torn or tampered with."""
     try:
-        entry = json.loads(line)
+        entry = from_json(line)
         outcome = TrialOutcome(**{**entry, "trial": Trial(**entry["trial"])})
         words = (outcome.layout, outcome.result, outcome.ghost, outcome.steps)
         numbers = (outcome.trial.turns, outcome.trial.seed, outcome.seconds)
