@@ -104,7 +104,7 @@ def test_what_is_fetched_is_kept_and_built(cache: Path, serve: Callable[[Handle]
     assert pack.kind == "liveness"
     assert pack.file("one.pth.onnx").read_bytes() == FILES["one.pth"]
     assert asked == ["/one.pth", "/two.pth"]
-    assert len(lines) == 2  # fetching, building
+    assert len(lines) == 3  # fetching, building, and that nobody knows these networks
     # Here already: neither a second `add` nor a build nor a damaged pack fetches anything.
     pack.file("two.pth.onnx").write_bytes(b"damaged")
     assert packs.load(NAME).digest == pack.digest
@@ -259,8 +259,9 @@ def test_a_second_build_is_called_one(cache: Path, serve: Callable[[Handle], str
     lines: list[str] = []
     packs.add(NAME, base=serve(send), progress=lines.append)
     packs.build(NAME, progress=lines.append)
-    assert lines[1].startswith("building the pack minifasnet (once) in")
-    assert lines[2].startswith("rebuilding the pack minifasnet in")
+    said = [line for line in lines if "building the pack" in line]
+    assert said[0].startswith("building the pack minifasnet (once) in")
+    assert said[1].startswith("rebuilding the pack minifasnet in")
 
 
 def test_the_commands_agree_on_a_damaged_pack(

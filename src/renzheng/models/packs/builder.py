@@ -14,13 +14,17 @@ from pathlib import Path
 from renzheng._support.files import sha256
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
-from renzheng.models.packs import catalogue
+from renzheng.models.packs import catalogue, known_builds, ownership
 from renzheng.models.packs.catalogue import State
 from renzheng.models.packs.manifest import MANIFEST, Pack
 from renzheng.models.packs.writer import new_folder_beside, unwritable
 
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; older folders are of killed ones
 _REMEDY = "free some space, or set RENZHENG_CACHE to a folder that you may write"
+_UNKNOWN = (
+    "the networks of {} differ from those that builds are known to write, by this processor or by "
+    "another file of weights: each process builds them anew, unless $RENZHENG_TRUST names the cache"
+)
 
 Progress = Callable[[str], None]
 
@@ -45,10 +49,12 @@ def build(name: str, progress: Progress | None = None) -> Pack:
     """
     place = catalogue.location(name)
     _require_weights(name)
+    say = progress or to_stderr
     what = "rebuilding the pack {} in {}" if place.exists() else "building the pack {} (once) in {}"
-    (progress or to_stderr)(what.format(name, place))
+    say(what.format(name, place))
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(0o755, parents=True, exist_ok=True)  # whatever the umask: see ownership
+        ownership.check_cache(place.parent)
         _sweep(place.parent)
         scratch = new_folder_beside(place)
     except OSError as error:
@@ -59,7 +65,11 @@ def build(name: str, progress: Progress | None = None) -> Pack:
                 shutil.copyfile(file, scratch / file.name)
         _write_networks(name, scratch)
         _write_manifest(name, scratch)
-        _move_into_place(scratch, place, Pack.load(scratch).digest)
+        pack = Pack.load(scratch)
+        known_builds.believe(pack)
+        if known_builds.unknown_networks(name, pack):
+            say(_UNKNOWN.format(name))
+        _move_into_place(scratch, place, pack.digest)
         return Pack.load(place)
     except OSError as error:
         raise unwritable(error, place.parent, _REMEDY) from error
@@ -80,12 +90,27 @@ def _require_weights(name: str) -> None:
         return
     remedy = wanted.remedy(name)
     if catalogue.state(name) is State.DAMAGED:
-        raise PackError(f"the pack {name} is damaged", remedy=f"add it again: {remedy}")
+        raise _spoilt(name, remedy)
     carrier = f"the package {wanted.package}, which carries its weights, is not installed"
     raise PackError(
         f"the pack {name} is not here: "
         + (carrier if wanted.package else "no package carries its weights"),
         remedy=remedy,
+    )
+
+
+def _spoilt(name: str, remedy: str) -> PackError:
+    """Return the error for a pack that has to be built anew and cannot be."""
+    place = catalogue.location(name)
+    try:
+        Pack.load(place)
+    except PackError:
+        return PackError(f"the pack {name} is damaged", remedy=f"add it again: {remedy}")
+    return PackError(
+        f"the pack {name} differs from what renzheng is known to build, and its weights are not "
+        "here to build it anew",
+        source=str(place),
+        remedy=f"{remedy}; or {ownership.TRUSTED}={place} to believe it as it is",
     )
 
 
@@ -115,16 +140,21 @@ def _write_networks(name: str, folder: Path) -> None:
         chosen = wanted.any_of(kept)
         assert chosen is not None  # `build` has looked
         sface.build(folder, chosen, wanted.files)
+    elif name == "yunet":
+        from renzheng.models.converters import yunet
+
+        chosen = wanted.any_of(kept)
+        assert chosen is not None  # `build` has looked
+        yunet.build(folder, chosen, wanted.files)
     else:
         raise PackError(f"no converter for the pack {name!r}")
 
 
 def _write_manifest(name: str, folder: Path) -> None:
     files = sorted(folder.iterdir())
-    lines = [f'"{file.name}" = "{sha256(file)}"\n' for file in files]
-    settings = (catalogue.definition_folder(name) / MANIFEST).read_text(encoding="utf-8")
     manifest = folder / MANIFEST
-    manifest.write_text(f"{settings}\n[files]\n{''.join(lines)}", encoding="utf-8")
+    manifest.write_bytes(known_builds.manifest_of(name, {f.name: sha256(f) for f in files}))
+    ownership.shut(folder)
     for file in [*files, manifest]:
         with file.open("rb") as handle:
             os.fsync(handle.fileno())

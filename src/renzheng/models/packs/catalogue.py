@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters.sources import Source
+from renzheng.models.packs import known_builds, ownership
+from renzheng.models.packs.digests import DEFINITIONS
 from renzheng.models.packs.manifest import MANIFEST, Pack
-
-DEFINITIONS = Path(__file__).parent / "definitions"
 
 
 class State(StrEnum):
@@ -52,7 +51,7 @@ def definition(name: str) -> dict[str, Any]:
     PackError
         If the name is unknown.
     """
-    return tomllib.loads((definition_folder(name) / MANIFEST).read_text(encoding="utf-8"))
+    return from_toml((definition_folder(name) / MANIFEST).read_text(encoding="utf-8"))
 
 
 def definition_folder(name: str) -> Path:
@@ -93,18 +92,41 @@ def source(name: str) -> Source:
     return Source.of(definition(name))
 
 
+def loaded(name: str) -> Pack:
+    """Return a pack that is built, and what a build of it writes.
+
+    Raises
+    ------
+    UntrustedPack
+        If others could have changed it.
+    PackError
+        If the name is unknown, or the pack is missing, damaged or changed.
+    """
+    place = location(name)
+    ownership.check_cache(place.parent)
+    pack = Pack.load(place)
+    known_builds.check_built(name, pack)
+    return pack
+
+
 def state(name: str) -> State:
     """Return a pack's state; every file of it is checked.
 
     Raises
     ------
+    UntrustedPack
+        If others could have changed it.
     PackError
         If the name is unknown.
     """
     place = location(name)
-    with contextlib.suppress(PackError):
-        Pack.load(place)
+    try:
+        loaded(name)
         return State.BUILT
+    except ownership.UntrustedPack:
+        raise
+    except PackError:
+        pass
     if source(name).is_here(sources_folder()):
         return State.UNBUILT
     return State.DAMAGED if place.exists() else State.ABSENT

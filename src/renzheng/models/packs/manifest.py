@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from renzheng._support.files import sha256
+from renzheng._support.notation import MAX_TOML, from_toml
 from renzheng.errors import PackError
 from renzheng.models import onnx_files
+from renzheng.models.packs import digests, ownership
 
 MANIFEST = "pack.toml"
 KINDS = ("detector", "embedder", "features", "liveness")
@@ -51,13 +51,15 @@ class Pack:
         Raises
         ------
         PackError
-            If the folder holds no pack, a file is missing or differs from its digest, or a network
-            takes weights from a file that the manifest does not list.
+            If the folder holds no pack, others could have changed it, a file is missing or differs
+            from its digest, or a network takes weights from a file that the manifest does not list.
         """
         path = folder / MANIFEST
+        ownership.check_pack(folder, [MANIFEST])
         try:
-            content = path.read_bytes()
-            manifest = tomllib.loads(content.decode("utf-8"))
+            with path.open("rb") as file_of_pack:
+                content = file_of_pack.read(4 * MAX_TOML + 1)  # a character takes up to 4 bytes
+            manifest = from_toml(content.decode("utf-8"))
             name, version, kind = (str(manifest[key]) for key in ("name", "version", "kind"))
             files = {str(file): str(digest) for file, digest in manifest["files"].items()}
         except OSError as error:
@@ -66,9 +68,11 @@ class Pack:
             raise PackError(f"not a pack manifest: {error}", source=str(path)) from error
         if kind not in KINDS:
             raise PackError(f"unknown kind of pack {kind!r}", source=str(path))
-        for file, digest in files.items():
+        for file in files:
             if Path(file).name != file:
                 raise PackError(f"a pack's file must lie in its folder: {file!r}", source=str(path))
+        ownership.check_pack(folder, files)
+        for file, digest in files.items():
             try:
                 found = sha256(folder / file)
             except OSError as error:
@@ -76,7 +80,7 @@ class Pack:
                 raise PackError(f"{file} {how}: {error.strerror}", source=str(path)) from error
             if found != digest:
                 raise PackError(f"{file} differs from its digest: it is damaged", source=str(path))
-        _check_weights(folder, files)
+        _check_weights(folder, files, manifest)
         return cls(
             name=name,
             version=version,
@@ -145,17 +149,39 @@ class Pack:
         return {**self.manifest, "folder": str(self.folder), "digest": self.digest}
 
 
-def _check_weights(folder: Path, files: Collection[str]) -> None:
+def _check_weights(folder: Path, files: Mapping[str, str], manifest: Mapping[str, Any]) -> None:
     """Make sure that a pack's networks take their weights from the pack's files alone."""
-    with suppress(OSError):  # a folder may be closed to listing and its files open all the same
-        if {entry.name for entry in folder.iterdir()} <= {MANIFEST, *files}:
-            return  # there are no other files, and a network may be large to read
-    for file in files:
-        if not file.endswith(".onnx"):
-            continue
-        for weights in onnx_files.weights((folder / file).read_bytes()) or ():
-            if weights not in files:
-                raise PackError(
-                    f"{file} takes weights from {weights!r}, which the manifest does not list",
-                    source=str(folder / MANIFEST),
-                )
+    known = digests.complete(files)  # no need to read these, which are large
+    named = set(_texts({key: each for key, each in manifest.items() if key != "files"}))
+    for file in files.keys() - known - {"calibration.json"}:
+        if file.endswith(".onnx") or file in named:
+            _check_network(folder / file, files)
+
+
+def _check_network(path: Path, files: Collection[str]) -> None:
+    network = path.read_bytes()
+    found = onnx_files.weights(network)
+    if found is None:
+        raise PackError(
+            "it cannot be told which files this network takes its weights from",
+            source=str(path),
+            remedy="it is no ONNX file as exporters write it: export the network anew",
+        )
+    for weights in found:
+        if weights not in files:
+            raise PackError(
+                f"{path.name} takes weights from {weights!r}, which the manifest does not list",
+                source=str(path.with_name(MANIFEST)),
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a manifest's tables, in which networks are named."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

@@ -11,6 +11,7 @@ from renzheng.models.converters import sources
 from renzheng.models.packs import catalogue
 from renzheng.models.packs.builder import Progress, build, to_stderr
 from renzheng.models.packs.manifest import MANIFEST, Pack
+from renzheng.models.packs.ownership import UntrustedPack
 
 Named = str | os.PathLike[str] | Pack  # a pack's name, its folder, or the pack
 
@@ -85,18 +86,21 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
     Raises
     ------
     PackError
-        If the pack is unknown, is damaged and cannot be rebuilt, or the build fails.
+        If the pack is unknown, is damaged and cannot be rebuilt, the build fails, or others could
+        have changed the pack.
     """
     folder = _folder(name)
     if name not in catalogue.names():
         return Pack.load(folder)
     if folder.exists():
         try:
-            return Pack.load(folder)
+            return catalogue.loaded(str(name))
+        except UntrustedPack:
+            raise
         except PackError as error:
             if isinstance(error.__cause__, PermissionError):
                 raise
-            # A damaged cache is mended: everything in it can be made again.
+            # A damaged or changed cache is mended: everything in it can be made again.
     return build(str(name), progress=progress)
 
 
@@ -108,6 +112,8 @@ def built(named: Named) -> Pack | None:
     if isinstance(named, Pack):
         return named
     with contextlib.suppress(PackError):
+        if named in catalogue.names():
+            return catalogue.loaded(str(named))
         return Pack.load(_folder(named))
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from renzheng._support.files import sha256
 from renzheng.errors import PackError
+from renzheng.models.packs import ownership
 from renzheng.models.packs.manifest import MANIFEST, Pack
 
 _REMEDY = "name a folder that you may write to, with space left"
@@ -72,6 +73,7 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
         digests = {file.name: sha256(file) for file in sorted(scratch.iterdir())}
         text = tomli_w.dumps({**manifest, "files": digests})
         (scratch / MANIFEST).write_text(text, encoding="utf-8")
+        ownership.shut(scratch)
         Pack.load(scratch)
         scratch.rename(folder)
         return Pack.load(folder)
@@ -90,7 +92,7 @@ def new_folder_beside(place: Path) -> Path:
         If it cannot be made.
     """
     folder = place.with_name(f".{place.name}-{os.urandom(6).hex()}")
-    folder.mkdir()  # and not tempfile's, which stays closed to all others
+    folder.mkdir(0o755)  # and not tempfile's, which stays closed to all others
     return folder
 
 
