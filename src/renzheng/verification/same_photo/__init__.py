@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # It flags 15 of LFW's 242,239 pairs of different photographs of one person, shots of one moment or
-# pose. No two pictures of different people scored above 0.61 (benchmarks/same_picture.py).
+# pose. No two pictures of different people scored above 0.69 (benchmarks/same_picture.md).
 THRESHOLD = 0.80
 
 _BLOCK, _STRIDE = 12, 6  # px of the window: 0.4 and 0.2 of the distance between the eyes
