@@ -26,7 +26,8 @@ from renzheng import Verifier
 from renzheng.evaluation.speed.inputs import by_network, record
 from renzheng.evaluation.speed.scenes import scene
 from renzheng.models import packs
-from renzheng.models.runtime import BACKENDS, Network
+from renzheng.models.runtime import PROCESSOR_BACKENDS as BACKENDS
+from renzheng.models.runtime import Network
 
 LOAD = """
 import os

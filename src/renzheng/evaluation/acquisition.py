@@ -20,7 +20,7 @@ from renzheng.faces import documents
 from renzheng.faces.alignment import TEMPLATES
 from renzheng.faces.detection import DETECTION_REVISION
 from renzheng.faces.selection import choose_face
-from renzheng.models.runtime import BACKENDS
+from renzheng.models.runtime import BACKENDS, batch_size, shared
 from renzheng.types import Face, FaceKind, Floats, Image, Role
 from renzheng.verification import acquisition
 from renzheng.verification.verifier import Verifier
@@ -145,13 +145,26 @@ class Extractor:
         except NoFace as error:
             return Failure("no_face", error.reason)
 
-    def crop(self, content: bytes, name: str) -> Image | None:
-        """Cut out a picture's face as the network sees it; None if no face is found."""
+    def together(self, pictures: Sequence[tuple[bytes, str]]) -> list[Acquired]:
+        """Compute the embeddings of several pictures in batches that fill an accelerator."""
+        found = [self._crop(content, name) for content, name in pictures]
+        crops = [each for each in found if not isinstance(each, Failure)]
+        rows = iter(self._verifier.embed_crops(np.stack(crops)) if crops else ())
+        return [each if isinstance(each, Failure) else next(rows) for each in found]
+
+    def _crop(self, content: bytes, name: str) -> Image | Failure:
         try:
             image = images.read(content, name=name)
             return self._verifier.align(image, self._face(image))
-        except (UnreadableImage, NoFace):
-            return None
+        except UnreadableImage as error:
+            return Failure("unreadable", error.reason)
+        except NoFace as error:
+            return Failure("no_face", error.reason)
+
+    def crop(self, content: bytes, name: str) -> Image | None:
+        """Cut out a picture's face as the network sees it; None if no face is found."""
+        found = self._crop(content, name)
+        return None if isinstance(found, Failure) else found
 
     def _document(self, channel: str, content: bytes, image: Image, face: Face) -> Acquired:
         """Compute the embedding of the portrait on the document that is made from a face."""
@@ -319,16 +332,19 @@ def _extracted(
     workers: int,
 ) -> Iterator[tuple[list[int], list[Acquired]]]:
     """Yield the results task by task, in order, with few pictures in memory at a time."""
-    return processes.map_in_order(
-        tasks,
-        partial(_make_worker, extraction),
-        load=lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
-        workers=workers if sum(map(len, tasks)) >= _MIN_FOR_POOL else 1,
-    )
+    with shared.networks(extraction.backend):
+        yield from processes.map_in_order(
+            tasks,
+            partial(_make_worker, extraction),
+            load=lambda part: [(read_content(pictures[i]), pictures[i].name) for i in part],
+            workers=workers if sum(map(len, tasks)) >= _MIN_FOR_POOL else 1,
+        )
 
 
 def _make_worker(
     extraction: Extraction, threads: int | None
 ) -> Callable[[list[tuple[bytes, str]]], list[Acquired]]:
     extractor = Extractor(extraction, threads)
+    if batch_size(extraction.backend) is not None and extraction.channel is None:
+        return extractor.together
     return lambda pictures: [extractor(content, name) for content, name in pictures]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from renzheng.errors import InvalidInput, PackError
 from renzheng.models.packs import Pack
 from renzheng.models.preprocessing import Preprocessing
-from renzheng.models.runtime import Network
+from renzheng.models.runtime import Network, batch_size
 from renzheng.types import Crops, Floats
 
 
@@ -124,8 +124,9 @@ class Embedder:
         """
         pack.require("embedder")
         read = pack.setting
+        network = Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait)
         return cls(
-            Network(pack.file(read("input", "file")), threads, backend=backend, wait=wait),
+            network,
             size=read("input", "size"),
             mean=tuple(read("input", "mean")),
             scale=read("input", "scale"),
@@ -134,7 +135,7 @@ class Embedder:
             normalise=read("embedding", "normalise"),
             mirror_average=read("embedding", "mirror_average"),
             fixed_batch=pack.manifest["input"].get("fixed_batch"),
-            **({"batch_size": read("input", "batch")} if "batch" in pack.manifest["input"] else {}),
+            **_batch_size(pack, network),
         )
 
     def embed(self, crops: Crops) -> Floats:
@@ -235,3 +236,12 @@ class Embedder:
             raise PackError(f"the network does not return embeddings of {self.dimension} numbers")
         raw: Floats = outputs[0].astype(np.float32, copy=False)
         return raw
+
+
+def _batch_size(pack: Pack, network: Network) -> dict[str, int]:
+    """Return the batch size that fills an accelerator, or else the pack's own, if it has one."""
+    filling = batch_size(network.backend)
+    if filling is not None:
+        return {"batch_size": filling}
+    own = pack.manifest["input"].get("batch")
+    return {} if own is None else {"batch_size": int(own)}

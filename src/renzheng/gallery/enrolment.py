@@ -15,6 +15,7 @@ from renzheng._support import processes
 from renzheng.errors import RenzhengError
 from renzheng.gallery.capture import Enrolment, EnrolmentResult, acquire
 from renzheng.gallery.entries import Entry
+from renzheng.models.runtime import shared
 from renzheng.types import Role
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
@@ -126,12 +127,13 @@ def _acquire_all(
         min_face_size=verifier.min_face_size,
         backend=verifier.backend,
     )
-    for _, result in processes.map_in_order(
-        enrolments,
-        _MakeWorker(config, role, accept_doubtful),
-        load=lambda each: each,
-        workers=workers,
-        worth=_WORTH_A_POOL,
-        here=partial(acquire, verifier=verifier, role=role, accept_doubtful=accept_doubtful),
-    ):
-        yield result
+    with shared.networks(verifier.backend):
+        for _, result in processes.map_in_order(
+            enrolments,
+            _MakeWorker(config, role, accept_doubtful),
+            load=lambda each: each,
+            workers=workers,
+            worth=_WORTH_A_POOL,
+            here=partial(acquire, verifier=verifier, role=role, accept_doubtful=accept_doubtful),
+        ):
+            yield result

@@ -340,7 +340,8 @@ class Verification:
         The policy, as ``Policy.to_dict`` gives it.
     pack
         ``name``, ``version`` and ``digest`` of the embedding pack, of the detection pack and, where
-        it was used, of the liveness pack; name and version of the backend that computed them.
+        it was used, of the liveness pack; the backend with its version, and the ``provider`` that
+        really computed the embeddings, as the backend names it.
     reference, probe
         The two sides.
     timings_ms

@@ -38,6 +38,11 @@ class FaceModels:
     backend: str
     backend_version: str
 
+    @property
+    def provider(self) -> str:
+        """The execution provider or device that computes the embeddings, as its library says."""
+        return self.embedder.network.provider
+
     def detect(self, image: Image) -> list[Face]:
         """Return all faces that lie in an image and can be aligned, the largest first."""
         return [face for face in self.detector.detect(image) if _is_usable(face, image.shape)]

@@ -58,7 +58,8 @@ class Verifier:
     threads
         Threads per network call; by default the runtime decides.
     backend
-        The runtime that computes the networks: ``onnxruntime`` or ``openvino`` (an extra); by
+        The runtime that computes the networks: ``onnxruntime``, ``openvino``, ``cuda:1`` or
+        another of `renzheng.models.runtime.BACKENDS`, or ``auto``, the best that works here; by
         default ``$RENZHENG_BACKEND``, and onnxruntime without it.
     limits
         The sizes of pictures that are accepted.
@@ -419,4 +420,5 @@ class Verifier:
             packs[f"{prefix}digest"] = pack.digest
         packs["backend"] = self.face_models.backend
         packs["backend_version"] = self.face_models.backend_version
+        packs["provider"] = self.face_models.provider
         return packs

@@ -24,7 +24,13 @@ from renzheng.evaluation.speed.arithmetic import count
 from renzheng.evaluation.speed.inputs import by_network, record
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.throughput import Throughput, counts
-from renzheng.models.runtime import BACKENDS, VARIABLE, is_installed, watch_calls
+from renzheng.models.runtime import (
+    BACKENDS,
+    PROCESSOR_BACKENDS,
+    VARIABLE,
+    is_installed,
+    watch_calls,
+)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +186,7 @@ def test_the_command_end_to_end(capsys: pytest.CaptureFixture[str], painted: Non
         "machine", "backends", "missing", "picture", "rates", "timings", "throughputs", "advice",
     }  # fmt: skip
     assert list(told["backends"]) == ["onnxruntime"]
-    assert told["missing"] == [name for name in BACKENDS if not is_installed(name)]
+    assert told["missing"] == [name for name in PROCESSOR_BACKENDS if not is_installed(name)]
     assert "painted" in told["picture"]
     assert [row["task"] for row in told["timings"]] == list(latency.TASKS)
     for row in told["timings"]:

@@ -24,6 +24,7 @@ def conditions(verifier: Verifier) -> dict[str, str]:
         "roles": ",".join(verifier.roles),
         "smallest face": f"{verifier.min_face_size} px",
         "backend": verifier.backend,
+        "provider": verifier.face_models.provider,
     }
 
 

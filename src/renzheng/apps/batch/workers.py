@@ -14,6 +14,7 @@ from renzheng import images
 from renzheng._support import processes
 from renzheng.apps.batch.store import Stamp
 from renzheng.errors import RenzhengError, UnreadableImage
+from renzheng.models.runtime import shared
 from renzheng.verification.config import VerifierConfig
 from renzheng.verification.verifier import Verifier
 
@@ -68,14 +69,15 @@ def map_steps(
     (step, stamp of the picture's file before it was read, result)
         In the order of the steps.
     """
-    for step, done in processes.map_in_order(
-        steps,
-        partial(_make_worker, config),
-        load=lambda step: step,
-        workers=workers,
-        worth=WORTH_A_POOL,
-    ):
-        yield step, *done
+    with shared.networks(config.backend):
+        for step, done in processes.map_in_order(
+            steps,
+            partial(_make_worker, config),
+            load=lambda step: step,
+            workers=workers,
+            worth=WORTH_A_POOL,
+        ):
+            yield step, *done
 
 
 def do_step(

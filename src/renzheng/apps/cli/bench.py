@@ -43,8 +43,8 @@ def register(commands: Any) -> None:
         "--backend",
         action="append",
         metavar="NAME",
-        help="measure only this backend, repeatable: onnxruntime or openvino (default: all that "
-        "are installed)",
+        help="measure only this backend, repeatable, e.g. openvino or cuda:1 (default: all that "
+        "are installed and work)",
     )
     bench.add_argument(
         "--threads",
@@ -95,6 +95,8 @@ def _print(found: Bench) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from renzheng.models.runtime import batch_size
+
     console = Console()
     machine = found.machine
     print(f"{machine['processor']}, {machine['cores']} core(s); on {found.picture}")
@@ -119,7 +121,8 @@ def _print(found: Bench) -> None:
                 str(each.threads),
                 f"{each.ms:.1f}",
                 f"{each.in_networks:.0%}",
-                f"{each.fraction:.0%}",
+                # The rate is the processor's.
+                "-" if batch_size(each.backend) is not None else f"{each.fraction:.0%}",
             )
     console.print(table)
     if found.throughputs:

@@ -13,7 +13,6 @@ from renzheng.errors import RenzhengError
 _LIBRARIES = (
     "renzheng",
     "numpy",
-    "onnxruntime",
     "openvino",
     "onnx",
     "opencv-python-headless",
@@ -46,8 +45,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
             facts[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             facts[library] = "not installed"
+    facts["backends"] = _backends()
     checks = {}
-    for name, check in (("packs", _check_packs), ("networks", _check_networks)):
+    for name, check in (
+        ("onnxruntime", _check_onnxruntime),
+        ("packs", _check_packs),
+        ("networks", _check_networks),
+    ):
         try:
             checks[name] = check()
         except RenzhengError as error:
@@ -56,6 +60,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         options.print_json({**facts, "checks": checks, "healthy": healthy})
     else:
+        for backend, state in facts.pop("backends").items():
+            facts[f"--backend {backend}"] = state
         for fact, value in facts.items():
             print(f"{fact:<24}{value}")
         for check_name, outcome in checks.items():
@@ -63,6 +69,28 @@ def _doctor(arguments: argparse.Namespace) -> int:
         print("all is well" if healthy else "something is wrong: see FAILED above")
         print("how fast it is here, and what to set: renzheng bench")
     return 0 if healthy else FAILURE
+
+
+def _backends() -> dict[str, str]:
+    """Return the provider that computes with each backend, or why there is none."""
+    from renzheng.models.runtime import BACKENDS, automatic, is_installed
+
+    found = {}
+    for name in BACKENDS:
+        try:
+            found[name] = automatic.attempt(name) if is_installed(name) else "not installed"
+        except RenzhengError as error:
+            found[name] = f"does not work: {error.reason}"
+    return found
+
+
+def _check_onnxruntime() -> str:
+    from renzheng.models.runtime import backends
+
+    both = backends.conflict()
+    if both is not None:
+        raise both
+    return ", ".join(backends.distributions()) or "not installed"
 
 
 def _check_packs() -> str:
@@ -93,4 +121,7 @@ def _check_networks() -> str:
         raise RenzhengError("the embedding network gives another answer the second time")
     if verifier.detect(np.zeros((120, 160, 3), np.uint8)):
         raise RenzhengError("the detector sees a face in a black picture")
-    return f"{verifier.backend} on the processor; detection and embedding compute and repeat"
+    return (
+        f"{verifier.backend}, by {verifier.face_models.provider}; "
+        "detection and embedding compute and repeat"
+    )

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from renzheng._support.cpu import cores
-from renzheng.errors import InvalidInput
-from renzheng.models.defaults import DEFAULT_EMBEDDER
+from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.models.defaults import AUTO, BACKEND_VARIABLE, DEFAULT_DETECTOR, DEFAULT_EMBEDDER
 
 # Each thread of each network takes memory and time to start: a thousand take minutes.
 MAX_THREADS = 256
@@ -83,13 +83,16 @@ def add_min_face_size(parser: Parser, default: int = 40) -> None:
 
 
 def add_backend(parser: Parser) -> None:
-    """Add ``--backend``: the library that computes the networks."""
+    """Add ``--backend``: the library and device that compute the networks."""
     parser.add_argument(
         "--backend",
         metavar="NAME",
-        help="library that computes the networks: onnxruntime or openvino (pip install "
-        "'renzheng[openvino]'), with the same faces and distances (default: $RENZHENG_BACKEND, "
-        "or else onnxruntime)",
+        type=_backend,
+        # Only a text goes through `type`: the choice is told in either case.
+        default=AUTO if os.environ.get(BACKEND_VARIABLE) == AUTO else None,
+        help="what computes the networks: onnxruntime, openvino, cuda, tensorrt, directml or "
+        "coreml, with its device as in cuda:1, or auto, the best that works; the same faces and "
+        "distances, see docs/accelerators.md (default: $RENZHENG_BACKEND, or else onnxruntime)",
     )
 
 
@@ -105,6 +108,22 @@ def add_pack(parser: Parser) -> None:
 
 def add_root(parser: Parser) -> None:
     """Add ``--root``: the start of relative paths in a table."""
+def _backend(name: str) -> str:
+    """Return a backend's name; what ``auto`` stands for is chosen here, and told."""
+    if name != AUTO:
+        return name
+    from renzheng.models.runtime import automatic
+
+    try:
+        chosen = automatic.choose()
+    except RenzhengError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    for other, reason in chosen.passed_over.items():
+        print(f"renzheng: not {other}: {reason}", file=sys.stderr)
+    print(f"renzheng: --backend {chosen.backend} ({chosen.provider})", file=sys.stderr)
+    return chosen.backend
+
+
     parser.add_argument(
         "--root",
         type=Path,

@@ -141,6 +141,7 @@ class UsedPacks(_Reply):
     liveness_digest: str | None = None
     backend: str = Field(description="what computed the networks")
     backend_version: str
+    provider: str = Field(description="the device that really computed, as the backend names it")
 
 
 class SamePicture(_Reply):

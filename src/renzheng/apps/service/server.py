@@ -17,6 +17,7 @@ from renzheng.apps.service.app import create_app
 from renzheng.apps.service.protocol import protocol
 from renzheng.apps.service.settings import Settings
 from renzheng.errors import InvalidInput, RenzhengError
+from renzheng.models.runtime import shared
 
 _GRACE = 10.0  # seconds beyond the longest that a request may take
 _MAX_HEADERS = 32 << 10  # bytes
@@ -84,7 +85,8 @@ def serve(
             # uvicorn raises the signal that ended it once more when all is done.
             before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             try:
-                server.run(sockets=[listening])
+                with shared.networks(settings.backend):
+                    server.run(sockets=[listening])
             except KeyboardInterrupt:
                 pass
             except SystemExit as error:

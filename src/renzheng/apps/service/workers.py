@@ -7,6 +7,8 @@ docs/decisions/service-workers.md.
 
 Requests are not joined to larger batches. A comparison already embeds both faces in one batch; with
 two comparisons in one batch a crop takes 5.1 ms instead of 5.3, and the first would have waited.
+An accelerator is the exception: its networks are held by the server, which joins the calls of all
+processes (`renzheng.models.runtime.shared`).
 """
 
 from __future__ import annotations

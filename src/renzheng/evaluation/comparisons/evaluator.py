@@ -315,6 +315,7 @@ class Evaluator:
             "data_digest": data_digest,
             "min_face_size": verifier.min_face_size,
             "backend": f"{verifier.backend} {verifier.face_models.backend_version}",
+            "provider": verifier.face_models.provider,
             "aligned": settings.aligned,
             "channel": settings.channel,
             "seed": settings.seed,

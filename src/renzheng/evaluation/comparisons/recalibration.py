@@ -142,12 +142,15 @@ def recalibrate(
             source=data.name,
             remedy="give more people, or hold none out: --hold-out 0",
         )
-    pack = evaluator.verifier.pack
+    verifier = evaluator.verifier
+    pack = verifier.pack
     origin = {
         "data": data.name,
         "data_digest": embedded.digest,
         "pack": pack.name,
         "pack_digest": pack.digest,
+        "backend": f"{verifier.backend} {verifier.face_models.backend_version}",
+        "provider": verifier.face_models.provider,
         "channel": evaluator.settings.channel,
         "held_out": f"{hold_out:.0%} of the people, seed {seed}",
         "command": command,

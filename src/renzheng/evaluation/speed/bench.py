@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import renzheng
 from renzheng._support import cpu
-from renzheng.errors import InvalidInput
+from renzheng.errors import InvalidInput, RenzhengError
 from renzheng.evaluation.speed import advice, latency, throughput
 from renzheng.evaluation.speed.advice import Advice
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.rates import Rate, Rates
 from renzheng.evaluation.speed.throughput import Throughput
-from renzheng.models.runtime import BACKENDS, choose_backend, is_installed
+from renzheng.models.runtime import (
+    BACKENDS,
+    PROCESSOR_BACKENDS,
+    automatic,
+    choose_backend,
+    is_installed,
+)
 
 Progress = Callable[[str, int, int], None]  # name of the step, done so far, in all
 
@@ -32,9 +38,9 @@ class Bench:
     machine
         Processor, cores, system, Python.
     backends
-        The version of each backend that was measured, by name.
+        The version of each backend that was measured, by name, with the provider that computed.
     missing
-        The backends that are not installed.
+        The backends of the processor that are not installed.
     picture
         The picture that was measured on, in words.
     rates
@@ -86,7 +92,8 @@ def run(
     Parameters
     ----------
     backends
-        The backends to measure; by default all that are installed.
+        The backends to measure; by default all of the processor that are installed, and each
+        accelerator that works.
     threads
         The numbers of threads of a network call, each measured separately; by default 1, 4 if there
         are more cores, and one per core.
@@ -103,7 +110,7 @@ def run(
         If a backend is not installed, or a number is out of range.
     """
     cores = cpu.cores()
-    names = [choose_backend(name) for name in backends or filter(is_installed, BACKENDS)]
+    names = [choose_backend(name) for name in backends or _working()]
     many = sorted(set(threads or {1, min(4, cores), cores}))
     max_workers = cores if workers is None else workers
     if many[0] < 1 or max_workers < 0 or not 0 <= seconds < 86_400:
@@ -133,14 +140,27 @@ def run(
             "python": platform.python_version(),
             "renzheng": renzheng.__version__,
         },
-        backends={each.backend: each.face_models.backend_version for _, each in variants},
-        missing=tuple(name for name in BACKENDS if not is_installed(name)),
+        backends={
+            each.backend: f"{each.face_models.backend_version}, {each.face_models.provider}"
+            for _, each in variants
+        },
+        missing=tuple(name for name in PROCESSOR_BACKENDS if not is_installed(name)),
         picture=latency.scenes()[0].what,
         rates={number: (each.floating, each.integer) for number, each in rates.items()},
         timings=tuple(timings),
         throughputs=tuple(throughputs),
         advice=tuple(found),
     )
+
+
+def _working() -> Iterator[str]:
+    for name in filter(is_installed, BACKENDS):
+        if name not in PROCESSOR_BACKENDS:
+            try:
+                automatic.attempt(name)
+            except RenzhengError:
+                continue  # `renzheng doctor` says why
+        yield name
 
 
 def processor() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.models.runtime import BACKENDS, Network, is_installed
+from renzheng.models.runtime import PROCESSOR_BACKENDS, Network, is_installed
 
 # The fastest size depends on the caches and on the number of cores: small matrices stay in the
 # second-level cache, large ones keep many cores busy.
@@ -95,7 +95,7 @@ class Rates:
 def _floating(threads: int | None, side: int) -> Iterator[_Product]:
     rng = np.random.default_rng(0)
     one, other = rng.standard_normal((2, side, side), np.float32)
-    for backend in filter(is_installed, BACKENDS):
+    for backend in filter(is_installed, PROCESSOR_BACKENDS):
         network = Network(_model("MatMul", other), threads, backend=backend)
         yield _Product(backend, side**3, partial(network, one))
     if threads is None:  # NumPy uses the threads that it was started with

@@ -18,6 +18,7 @@ from renzheng._support import processes
 from renzheng.errors import RenzhengError
 from renzheng.evaluation.speed import latency
 from renzheng.evaluation.speed.latency import Progress
+from renzheng.models.runtime import batch_size, shared
 
 _PATIENCE_S = 120.0  # for a start or one comparison, on a busy machine
 
@@ -85,7 +86,8 @@ def measure(
     turns = [(backend, workers) for backend in backends for workers in counts(max_workers)]
     rates: dict[tuple[str, int], list[float]] = {turn: [] for turn in turns}
     done, lasting = 0, seconds / (rounds * len(turns))
-    with _started(backends, max_workers) as pipes:
+    accelerated = next((each for each in backends if batch_size(each) is not None), backends[0])
+    with shared.networks(accelerated), _started(backends, max_workers) as pipes:
         for _ in range(rounds):
             for backend, workers in turns:
                 for pipe in pipes[:workers]:

@@ -20,7 +20,7 @@ from renzheng.errors import InvalidInput
 from renzheng.faces.detection import pyramid
 from renzheng.faces.detection.boxes import regress, square, suppress
 from renzheng.faces.detection.network_calls import CropNetwork, NetworkCalls, Windows
-from renzheng.models.runtime import Network
+from renzheng.models.runtime import Network, detection_backend
 from renzheng.types import Face, Floats, Image
 
 # Raise it with every change that moves boxes: embeddings that were kept before then count no more.
@@ -110,14 +110,16 @@ class Detector:
         threads
             By default the number of cores.
         backend
-            The library that runs the networks, as for `Network`.
+            As for `Network`; with an accelerator they stay on the processor, see
+            `renzheng.models.runtime.detection_backend`.
         parameters
             Parameters of the constructor.
         """
         threads = cores() if threads is None else threads
+        on = detection_backend(backend)
         # Many small calls side by side, each in one thread, wait less than each in all threads.
         networks = (
-            Network(folder / f"{name}net.onnx", 1, calls=threads, backend=backend) for name in "pro"
+            Network(folder / f"{name}net.onnx", 1, calls=threads, backend=on) for name in "pro"
         )
         return cls(*networks, threads=threads, **parameters)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.errors import InvalidInput
+from renzheng.models.defaults import AUTO
+from renzheng.models.runtime import backends
+from renzheng.models.runtime.backends import BACKENDS, VARIABLE, is_installed
+from renzheng.models.runtime.loaded import Loaded
 
 Array = npt.NDArray[Any]
-Run = Callable[[Array], list[Array]]
-
-BACKENDS = ("onnxruntime", "openvino")  # the default first
-VARIABLE = "RENZHENG_BACKEND"
 
 
 def choose_backend(backend: str | None = None) -> str:
     """Return the backend's name; by default ``$RENZHENG_BACKEND``, or else onnxruntime.
+
+    ``auto`` is the best that works here, see `renzheng.models.runtime.automatic`. A device follows
+    a colon: ``cuda:1``.
 
     Raises
     ------
@@ -37,24 +38,14 @@ def choose_backend(backend: str | None = None) -> str:
     """
     source = None if backend else VARIABLE
     name = backend or os.environ.get(VARIABLE) or BACKENDS[0]
-    if name not in BACKENDS:
-        raise InvalidInput(
-            f"unknown backend {name!r}",
-            source=source,
-            remedy=f"there are: {', '.join(BACKENDS)}",
-        )
-    if not is_installed(name):
-        raise InvalidInput(
-            f"the backend {name} is not installed",
-            source=source,
-            remedy=f"pip install 'renzheng[{name}]'",
-        )
-    return name
+    if name == AUTO:
+        from renzheng.models.runtime import automatic
 
-
-def is_installed(backend: str) -> bool:
-    """Return whether a backend's package is installed; nothing is loaded."""
-    return importlib.util.find_spec(backend) is not None
+        return automatic.choose().backend
+    parsed = backends.parse(name, source)
+    if not is_installed(parsed.name):
+        raise backends.not_installed(parsed, source)
+    return str(parsed)
 
 
 def load_backend(backend: str | None = None) -> ModuleType:
@@ -63,10 +54,22 @@ def load_backend(backend: str | None = None) -> ModuleType:
     Raises
     ------
     InvalidInput
-        See `choose_backend`.
+        See `choose_backend`; or if the module is installed in part only.
     """
     # Each takes a moment to load and megabytes to keep: only the one in use is loaded.
-    return importlib.import_module(f"renzheng.models.runtime.with_{choose_backend(backend)}")
+    library = backends.parse(choose_backend(backend)).library
+    return importlib.import_module(f"renzheng.models.runtime.with_{library}")
+
+
+def detection_backend(backend: str | None = None) -> str:
+    """Return the backend of a detector's networks where `backend` computes the embeddings.
+
+    They stay on the processor: detectors call small networks often, at a different size each time,
+    and an accelerator compiles or tunes for each size anew. Boxes and landmarks are thereby the
+    same on every accelerator, so that distances differ by the rounding of one network only.
+    """
+    parsed = backends.parse(choose_backend(backend))
+    return parsed.library if parsed.accelerated else parsed.name
 
 
 class Network:
@@ -83,7 +86,7 @@ class Network:
     calls
         The number of calls to run at a time where `threads` is given; further ones may wait.
     backend
-        The runtime, one of `BACKENDS`; see `choose_backend` for the default.
+        The backend, one of `BACKENDS`; see `choose_backend` for the default.
     wait
         Whether to load the network now; otherwise it loads in the background, the first call
         waits for it and raises its errors.
@@ -91,7 +94,7 @@ class Network:
     Attributes
     ----------
     backend, version
-        The runtime's name and version.
+        The backend's name, with its device, and its library's version.
     path
         The file, or None for a network given as bytes.
 
@@ -101,6 +104,8 @@ class Network:
         If the runtime cannot run the file.
     InvalidInput
         If the backend is unknown, or not installed.
+    RenzhengError
+        If the backend's device cannot be used, or would leave the network to the processor.
     """
 
     def __init__(
@@ -116,28 +121,49 @@ class Network:
         self.path = None if isinstance(model, bytes) else model
         module = load_backend(self.backend)
         self.version: str = module.VERSION
+        chosen = backends.parse(self.backend)
+
+        def load() -> Loaded:
+            if chosen.accelerated:
+                from renzheng.models.runtime import shared
+
+                if (theirs := shared.connect(model, chosen)) is not None:
+                    return theirs
+            loaded: Loaded = module.load(model, threads, calls, chosen)
+            return loaded
+
         if wait:
-            self._run: Run = module.load(model, threads, calls)
+            self._loaded: Loaded | Future[Loaded] = load()
         else:
-            self._run = _later(lambda: module.load(model, threads, calls))
+            loader = ThreadPoolExecutor(1, "loader")
+            self._loaded = loader.submit(load)
+            loader.shutdown(wait=False)
+
+    @property
+    def provider(self) -> str:
+        """The execution provider or device that really computes the network."""
+        return self._ready().provider
+
+    @property
+    def batch(self) -> int | None:
+        """The number of rows of a batch, if the network takes no other."""
+        return self._ready().batch
+
+    def _ready(self) -> Loaded:
+        if isinstance(self._loaded, Future):
+            return self._loaded.result()
+        return self._loaded
 
     def __call__(self, batch: Array) -> list[Array]:
         """Return all outputs for one batch, in the network's order, in arrays of the caller's."""
         if not _watchers:
-            return self._run(np.ascontiguousarray(batch))
+            return self._ready().run(np.ascontiguousarray(batch))
         start = time.perf_counter()
-        outputs = self._run(np.ascontiguousarray(batch))
+        outputs = self._ready().run(np.ascontiguousarray(batch))
         call = Call(self, batch, time.perf_counter() - start)
         for tell in _watchers:
             tell(call)
         return outputs
-
-
-def _later(load: Callable[[], Run]) -> Run:
-    loader = ThreadPoolExecutor(1, "loader")
-    loading = loader.submit(load)
-    loader.shutdown(wait=False)
-    return lambda batch: loading.result()(batch)
 
 
 @dataclass(frozen=True, eq=False)

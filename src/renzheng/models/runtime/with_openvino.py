@@ -17,15 +17,16 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.errors import PackError
+from renzheng.errors import PackError, RenzhengError
 from renzheng.models.runtime import compiled
+from renzheng.models.runtime.backends import Backend
+from renzheng.models.runtime.loaded import Loaded
 
 _CONVERTER = "openvino.tools.ovc"
 
@@ -41,7 +42,7 @@ else:
 Array = npt.NDArray[Any]
 
 VERSION: str = ov.__version__.split("-")[0]
-_DEVICE = "CPU"
+_PROCESSOR = "CPU"
 _core = ov.Core()
 # Its bindings look numpy up at the first array that they meet, without Python's lock, while another
 # thread that holds it may wait for them: two first calls at a time hung one process in eight. An
@@ -50,8 +51,10 @@ ov.Tensor(np.zeros(1, np.float32)).data  # noqa: B018
 _lock = threading.Lock()
 
 
-def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Array], list[Array]]:
-    """Return a function that runs a network.
+def load(
+    model: Path | bytes, threads: int | None, calls: int, backend: Backend | None = None
+) -> Loaded:
+    """Return a network, ready to run.
 
     Up to `calls` calls from several threads run at a time, each on a stream of its own threads.
 
@@ -59,20 +62,27 @@ def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Arra
     ------
     PackError
         If the file is not a network of one input that OpenVINO can run.
+    RenzhengError
+        If the backend's device is not there.
     """
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
+    device = (backend.device if backend else "") or _PROCESSOR
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    if device == _PROCESSOR:
         # Threads may run on any core: pinned ones would compete with those of a second process for
         # the same cores.
-        "ENABLE_CPU_PINNING": False,
-    }
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads * calls
-        settings["NUM_STREAMS"] = calls
+        settings["ENABLE_CPU_PINNING"] = False
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads * calls
+            settings["NUM_STREAMS"] = calls
+    elif not any(device in (each, each.partition(".")[0]) for each in _core.available_devices):
+        raise RenzhengError(
+            f"OpenVINO finds no device {device}",
+            remedy=f"it finds: {', '.join(_core.available_devices)}; others need a driver "
+            "(docs/accelerators.md)",
+        )
     source = "<bytes>" if isinstance(model, bytes) else str(model)
     try:
-        network = _compiled(model, settings)
+        network = _compiled(model, device, settings)
     except Exception as error:  # RuntimeError mostly, and others from its front end
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PackError(f"OpenVINO cannot load it: {reason}", source=source) from error
@@ -92,25 +102,44 @@ def load(model: Path | bytes, threads: int | None, calls: int) -> Callable[[Arra
         idle.append(request)  # not if it failed
         return outputs
 
-    return run
+    first = network.inputs[0].partial_shape
+    fixed = first[0].get_length() if len(first) and first[0].is_static else None
+    return Loaded(run, _computing(network, device), fixed)
 
 
-def _compiled(model: Path | bytes, settings: dict[str, Any]) -> Any:
+def _computing(network: Any, device: str) -> str:
+    """Return the device that computes a network.
+
+    Raises
+    ------
+    RenzhengError
+        If it is another one than was asked for.
+    """
+    found = list(network.get_property("EXECUTION_DEVICES"))
+    if not found or not all(each.startswith(device) for each in found):
+        raise RenzhengError(
+            f"OpenVINO computes on {', '.join(found) or 'no device'}, not on {device}",
+            remedy="use --backend openvino, which is the processor",
+        )
+    return f"OpenVINO {', '.join(found)}"
+
+
+def _compiled(model: Path | bytes, device: str, settings: dict[str, Any]) -> Any:
     """Compile a network; that of a file is kept, so that the next process finds it."""
     if isinstance(model, bytes):
-        return _core.compile_model(_core.read_model(model, b""), _DEVICE, settings)
+        return _core.compile_model(_core.read_model(model, b""), device, settings)
     # The key leaves out threads but has the processor's abilities: machines may share a home.
-    abilities = _core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+    abilities = _core.get_property(device, "OPTIMIZATION_CAPABILITIES")
     place = compiled.place(
-        model, ov.__version__, _core.get_property(_DEVICE, "FULL_DEVICE_NAME"), *abilities
+        model, ov.__version__, _core.get_property(device, "FULL_DEVICE_NAME"), *abilities
     )
     kept = None if place is None else compiled.read(place)
     if kept is not None:
         try:
-            return _core.import_model(kept, _DEVICE, settings)
+            return _core.import_model(kept, device, settings)
         except Exception:  # another build of the same version made it: compile again
             kept = None
-    network = _core.compile_model(_core.read_model(model), _DEVICE, settings)
+    network = _core.compile_model(_core.read_model(model), device, settings)
     if place is not None:
         with _lock:  # one at a time: the export is as large as the network
             exported = io.BytesIO()
