@@ -11,7 +11,18 @@ DOCUMENT = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8").splitlines
 BENCHMARK = (ROOT / "benchmarks" / "quality.md").read_text(encoding="utf-8").splitlines()
 SETS = ("LFW, tested", "Asian, tested")
 COLUMNS = tuple(
-    "faces,resolution,noise,contrast,blocks,eyes,mouth,upside down,squeezed,any".split(",")
+    [
+        "faces",
+        "resolution",
+        "noise",
+        "contrast",
+        "blocks",
+        "eyes",
+        "mouth",
+        "upside down",
+        "squeezed",
+        "any",
+    ]
 )
 
 
