@@ -10,19 +10,9 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8").splitlines()
 BENCHMARK = (ROOT / "benchmarks" / "quality.md").read_text(encoding="utf-8").splitlines()
 SETS = ("LFW, tested", "Asian, tested")
-COLUMNS = tuple(
-    [
-        "faces",
-        "resolution",
-        "noise",
-        "contrast",
-        "blocks",
-        "eyes",
-        "mouth",
-        "upside down",
-        "squeezed",
-        "any",
-    ]
+COLUMNS = (
+    *("faces", "resolution", "noise", "contrast", "blocks"),
+    *("eyes", "mouth", "upside down", "squeezed", "any"),
 )
 
 
