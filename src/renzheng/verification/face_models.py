@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from renzheng._support.threads import both
 from renzheng.errors import InvalidInput, PackError
 from renzheng.faces.alignment import TEMPLATES, AlignmentTemplate, umeyama
-from renzheng.faces.detection import Detector
+from renzheng.faces.detection import FaceDetector, load_detector
 from renzheng.faces.embedding import Embedder
 from renzheng.models import packs
 from renzheng.models.packs import Named, Pack
@@ -24,7 +24,7 @@ class FaceModels:
     pack, embedder, template, calibration
         The embedding pack and its contents; it may lack a calibration.
     detector_pack, detector
-        The detection pack and its cascade.
+        The detection pack and its detector.
     backend, backend_version
         The runtime that computes the networks.
     """
@@ -34,7 +34,7 @@ class FaceModels:
     template: AlignmentTemplate
     calibration: Calibration | None
     detector_pack: Pack
-    detector: Detector
+    detector: FaceDetector
     backend: str
     backend_version: str
 
@@ -71,19 +71,19 @@ class FaceModels:
             found = packs.of_kind("embedder", pack)
             return found, Embedder.from_pack(found, threads, backend=backend)
 
-        def load_detector() -> tuple[Pack, Detector]:
+        def load_detection() -> tuple[Pack, FaceDetector]:
             found = packs.of_kind("detector", detector)
-            return found, Detector.from_folder(
-                found.folder, threads=threads, backend=backend, min_face_size=min_face_size
+            return found, load_detector(
+                found, threads=threads, backend=backend, min_face_size=min_face_size
             )
 
         # Digests and networks are made outside Python's lock, so both packs are loaded at a time.
-        embedding_pack, detection_pack = both(load_embedder, load_detector)
+        embedding_pack, detection_pack = both(load_embedder, load_detection)
         return cls.of(*embedding_pack, *detection_pack)
 
     @classmethod
     def of(
-        cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: Detector
+        cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: FaceDetector
     ) -> FaceModels:
         """Make the models from both packs and their networks.
 

@@ -62,6 +62,7 @@ def register(protocols: Any) -> None:
             help=f"{summary} (default: {default:g})",
         )
     options.add_pack(parser)
+    options.add_detector(parser)
     options.add_min_face_size(parser)
     options.add_backend(parser)
     options.add_seed(parser, "draws and degradations")

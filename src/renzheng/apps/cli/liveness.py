@@ -70,7 +70,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         study = evaluate_liveness(
             presentations,
             liveness,
-            packs.load(packs.DEFAULT_DETECTOR),
+            packs.of_kind("detector", arguments.detector),
             min_face_size=arguments.min_face_size,
             threads=arguments.threads,
             backend=arguments.backend,

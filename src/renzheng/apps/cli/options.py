@@ -60,6 +60,7 @@ def add_detection(
     parser: argparse.ArgumentParser, min_face_size: int = 40, *, threads: bool = True
 ) -> None:
     """Add the options of every command that looks for faces."""
+    add_detector(parser)
     add_min_face_size(parser, min_face_size)
     add_backend(parser)
     if threads:
@@ -69,6 +70,17 @@ def add_detection(
             metavar="N",
             help="threads per network call (default: one per processor core)",
         )
+
+
+def add_detector(parser: Parser) -> None:
+    """Add ``--detector``: the detection pack."""
+    parser.add_argument(
+        "--detector",
+        default=DEFAULT_DETECTOR,
+        metavar="PACK",
+        help="detection pack: mtcnn, yunet (faster) or a folder (default: %(default)s, with which "
+        "the packs are calibrated)",
+    )
 
 
 def add_min_face_size(parser: Parser, default: int = 40) -> None:
@@ -96,18 +108,6 @@ def add_backend(parser: Parser) -> None:
     )
 
 
-def add_pack(parser: Parser) -> None:
-    """Add ``--pack``: the embedding pack."""
-    parser.add_argument(
-        "--pack",
-        default=DEFAULT_EMBEDDER,
-        metavar="PACK",
-        help="embedding pack: a name (`renzheng packs list`) or a folder (default: %(default)s)",
-    )
-
-
-def add_root(parser: Parser) -> None:
-    """Add ``--root``: the start of relative paths in a table."""
 def _backend(name: str) -> str:
     """Return a backend's name; what ``auto`` stands for is chosen here, and told."""
     if name != AUTO:
@@ -124,6 +124,18 @@ def _backend(name: str) -> str:
     return chosen.backend
 
 
+def add_pack(parser: Parser) -> None:
+    """Add ``--pack``: the embedding pack."""
+    parser.add_argument(
+        "--pack",
+        default=DEFAULT_EMBEDDER,
+        metavar="PACK",
+        help="embedding pack: a name (`renzheng packs list`) or a folder (default: %(default)s)",
+    )
+
+
+def add_root(parser: Parser) -> None:
+    """Add ``--root``: the start of relative paths in a table."""
     parser.add_argument(
         "--root",
         type=Path,

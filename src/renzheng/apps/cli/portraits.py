@@ -40,6 +40,7 @@ def register(protocols: Any) -> None:
         "--persons", type=int, metavar="N", help="make documents of N people drawn at random"
     )
     options.add_seed(parser, "all random choices")
+    options.add_detector(parser)
     options.add_min_face_size(parser)
     options.add_workers(parser)
     parser.add_argument(
@@ -62,6 +63,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         workers=options.workers(arguments),
         min_face_size=arguments.min_face_size,
+        detector=arguments.detector,
     )
     found = people.read(arguments.people)
     with terminal.progress() as tell:

@@ -60,6 +60,7 @@ def register(actions: Any) -> None:
         "--no-calibration", action="store_true", help="fit no false match rates: much faster"
     )
     studies.add_max_pictures(quantise)
+    options.add_detector(quantise)
     options.add_min_face_size(quantise)
     studies.add_aligned(quantise)
     options.add_seed(quantise, "draws and splits")

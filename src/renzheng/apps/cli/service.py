@@ -106,6 +106,7 @@ def _add_what(group: options.Parser) -> None:
         metavar="RATE",
         help="highest false match rate, unless a request sets its own (default: 1e-4)",
     )
+    options.add_detector(group)
     options.add_min_face_size(group)
     options.add_backend(group)
 
@@ -143,6 +144,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     names = tuple(arguments.allow_host)
     settings = Settings(
         packs=tuple(arguments.pack or (DEFAULT_EMBEDDER,)),
+        detector=arguments.detector,
         liveness=arguments.liveness,
         policy=Policy(max_fmr=arguments.max_fmr),
         min_face_size=arguments.min_face_size,

@@ -95,6 +95,7 @@ def add_measurement(
         True to add the options for studies of single comparisons.
     """
     options.add_pack(parser)
+    options.add_detector(parser)
     options.add_min_face_size(parser)
     options.add_backend(parser)
     add_aligned(parser)

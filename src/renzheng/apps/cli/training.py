@@ -77,6 +77,7 @@ def register(commands: Any) -> None:
     prepare.add_argument(
         "--size", type=int, default=0, metavar="PX", help="side of the crops (default: template's)"
     )
+    options.add_detector(prepare)
     options.add_min_face_size(prepare, 20)
     options.add_root(prepare)
     options.add_workers(prepare)
@@ -109,6 +110,7 @@ def register(commands: Any) -> None:
         help="folder of the crops and the run (default: beside the pack)",
     )
     whole.add_argument("--aligned", action="store_true", help="the pictures are crops already")
+    options.add_detector(whole)
     options.add_min_face_size(whole, 20)
     whole.add_argument("--terms", default="", help="the terms of the pictures, for the manifest")
     options.add_json(whole)
@@ -194,7 +196,9 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from renzheng.training.prepare import Settings
 
     crops, workers = arguments.crops, options.workers(arguments)
-    settings = Settings(arguments.template, arguments.size, arguments.min_face_size)
+    settings = Settings(
+        arguments.template, arguments.size, arguments.min_face_size, arguments.detector
+    )
     done = _cut_crops(arguments.raw, crops, settings, arguments.root, workers)
     if arguments.json:
         options.print_json({"kept": done.kept, "dropped": done.dropped})
@@ -311,7 +315,9 @@ def _pack(arguments: argparse.Namespace) -> int:
     )
     if not arguments.aligned:
         template = backbones.get(recipe.model.backbone).template
-        settings = Settings(template, min_face_size=arguments.min_face_size)
+        settings = Settings(
+            template, min_face_size=arguments.min_face_size, detector=arguments.detector
+        )
         for part, raw in pictures.items():
             if not arguments.json:
                 print(f"cutting the faces of {raw}")

@@ -40,10 +40,11 @@ def load(
     check_threads(arguments)
     threads, backend = arguments.threads, getattr(arguments, "backend", None)
     name = getattr(arguments, "pack", packs.DEFAULT_EMBEDDER)
+    detection = getattr(arguments, "detector", packs.DEFAULT_DETECTOR)
     # Files are checked and networks load outside Python's lock, while libraries are imported. The
     # embedding network comes first: it takes longest and does not need OpenCV.
     with ThreadPoolExecutor(2, "early") as early:
-        built = [early.submit(packs.built, each) for each in (name, packs.DEFAULT_DETECTOR)]
+        built = [early.submit(packs.built, each) for each in (name, detection)]
         from renzheng.models.runtime import load_backend
 
         with _uninterrupted():
@@ -58,12 +59,12 @@ def load(
         further = {} if more is None else more()
         pack = found or packs.of_kind("embedder", name)
         embedder = embedder or embedder_of(pack)
-        from renzheng.faces.detection import Detector
+        from renzheng.faces.detection import load_detector
 
-        detector_pack = built[1].result() or packs.of_kind("detector", packs.DEFAULT_DETECTOR)
+        detector_pack = built[1].result() or packs.of_kind("detector", detection)
         detector = early.submit(
-            Detector.from_folder,
-            detector_pack.folder,
+            load_detector,
+            detector_pack,
             threads=threads,
             backend=backend,
             min_face_size=arguments.min_face_size,

@@ -55,7 +55,7 @@ class Service:
         self.calibrations = {name: _calibration(pack) for name, pack in self.packs.items()}
         self.default = loaded[0].name
         self.calibrations[self.default].threshold_at(settings.policy.max_fmr)
-        self.others = [packs.load(packs.DEFAULT_DETECTOR)]
+        self.others = [packs.of_kind("detector", settings.detector)]
         if settings.liveness is not None:
             self.others.append(packs.of_kind("liveness", settings.liveness))
         elif settings.policy.min_liveness is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from renzheng._support.cpu import cores
 from renzheng.errors import InvalidInput
 from renzheng.images import Limits
-from renzheng.models.defaults import DEFAULT_EMBEDDER
+from renzheng.models.defaults import DEFAULT_DETECTOR, DEFAULT_EMBEDDER
 from renzheng.verification.policy import Policy
 
 _MIB = 1 << 20
@@ -24,6 +24,8 @@ class Settings:
     ----------
     packs
         The embedding packs on offer, names or folders, the default first.
+    detector
+        The detection pack, a name or a folder.
     liveness
         The liveness pack, or None.
     policy
@@ -62,6 +64,7 @@ class Settings:
     """
 
     packs: tuple[str, ...] = (DEFAULT_EMBEDDER,)
+    detector: str = DEFAULT_DETECTOR
     liveness: str | None = None
     policy: Policy = field(default_factory=Policy)
     min_face_size: int = 40

@@ -104,6 +104,7 @@ def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
     verifiers = {
         pack: Verifier(
             pack,
+            detector=settings.detector,
             liveness=liveness,
             min_face_size=settings.min_face_size,
             threads=1,

@@ -18,7 +18,7 @@ from renzheng.evaluation.attacks import error_rates
 from renzheng.evaluation.attacks.error_rates import OperatingPoint, Rates, Scores
 from renzheng.evaluation.comparisons.groups import MAX_GROUPS
 from renzheng.evaluation.statistics.proportion import Proportion
-from renzheng.faces.detection import Detector
+from renzheng.faces.detection import FaceDetector, load_detector
 from renzheng.faces.liveness import Liveness
 from renzheng.faces.selection import choose_face
 from renzheng.models.packs import Pack
@@ -142,8 +142,8 @@ def evaluate_liveness(
     RenzhengError
         If no picture at all gives a score.
     """
-    face_detector = Detector.from_folder(
-        detector.folder, threads=threads, backend=backend, min_face_size=min_face_size
+    face_detector = load_detector(
+        detector, threads=threads, backend=backend, min_face_size=min_face_size
     )
     scores = np.full(len(presentations.pictures), np.nan)
     failures: dict[int, str] = {}
@@ -189,7 +189,7 @@ def evaluate_liveness(
     )
 
 
-def _score(content: bytes, name: str, liveness: Liveness, detector: Detector) -> float:
+def _score(content: bytes, name: str, liveness: Liveness, detector: FaceDetector) -> float:
     image = images.read(content, name=name)
     face = choose_face(detector.detect(image), (image.shape[1], image.shape[0]))
     return liveness.check(image, face).score

@@ -26,7 +26,7 @@ class PortraitSettings:
         Seed of everything that is drawn.
     workers
         The number of processes.
-    min_face_size
+    min_face_size, detector
         As in `Verifier`.
     """
 
@@ -35,6 +35,7 @@ class PortraitSettings:
     seed: int = 0
     workers: int = 1
     min_face_size: int = 40
+    detector: str = packs.DEFAULT_DETECTOR
 
     def __post_init__(self) -> None:
         # The same capture twice would make the same documents twice.
@@ -58,9 +59,13 @@ class PortraitSettings:
             "pictures": pictures,
             "seed": self.seed,
             "min_face_size": self.min_face_size,
-            "packs": [
-                packs.location(n).name for n in (packs.DEFAULT_DETECTOR, packs.DEFAULT_EMBEDDER)
-            ],
+            "packs": [self._detection(), packs.location(packs.DEFAULT_EMBEDDER).name],
             "version": renzheng.__version__,
             "revisions": [specimens.REVISION, degradations.REVISION, SEARCH_REVISION],
         }
+
+    def _detection(self) -> str:
+        """Return what stands for the detector: logs of the default one are older than others."""
+        if self.detector == packs.DEFAULT_DETECTOR:
+            return packs.location(self.detector).name
+        return packs.of_kind("detector", self.detector).network_digest

@@ -54,15 +54,17 @@ def carry_out(
 
     return processes.map_in_order(
         trials,
-        partial(_make_worker, settings.min_face_size),
+        partial(_make_worker, settings.detector, settings.min_face_size),
         load=load,
         workers=settings.workers,
         worth=16,
     )
 
 
-def _make_worker(min_face_size: int, threads: int | None) -> Callable[[_Task], TrialOutcome | str]:
-    verifier = Verifier(min_face_size=min_face_size, threads=threads)
+def _make_worker(
+    detector: str, min_face_size: int, threads: int | None
+) -> Callable[[_Task], TrialOutcome | str]:
+    verifier = Verifier(detector=detector, min_face_size=min_face_size, threads=threads)
     return lambda task: _outcome(verifier, *task)
 
 
