@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from renzheng._support.timing import Clock
-from renzheng.faces.embedding import Embedder
+from renzheng.faces.face_embedder import FaceEmbedder
 from renzheng.types import Capture, Floats, LivenessScore, Role
 from renzheng.verification import findings
 from renzheng.verification.face_models import FaceModels
@@ -99,7 +99,7 @@ class Features(NamedTuple):
     strength: float
 
 
-def features_of(captures: Sequence[Capture], embedder: Embedder) -> list[Features | None]:
+def features_of(captures: Sequence[Capture], embedder: FaceEmbedder) -> list[Features | None]:
     """Return the features of each capture's face; None where there is no face.
 
     Embeddings that were computed for the choice of a portrait are used again.

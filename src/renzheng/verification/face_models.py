@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from renzheng._support.threads import both
-from renzheng.errors import InvalidInput, PackError
+from renzheng.errors import InvalidInput
 from renzheng.faces.alignment import TEMPLATES, AlignmentTemplate, umeyama
 from renzheng.faces.detection import FaceDetector, load_detector
-from renzheng.faces.embedding import Embedder
+from renzheng.faces.face_embedder import FaceEmbedder, load_embedder
+from renzheng.faces.pack_template import template_of
 from renzheng.models import packs
 from renzheng.models.packs import Named, Pack
 from renzheng.types import Face, Image
@@ -30,7 +31,7 @@ class FaceModels:
     """
 
     pack: Pack
-    embedder: Embedder
+    embedder: FaceEmbedder
     template: AlignmentTemplate
     calibration: Calibration | None
     detector_pack: Pack
@@ -67,9 +68,9 @@ class FaceModels:
             If one is missing, damaged or of the wrong kind.
         """
 
-        def load_embedder() -> tuple[Pack, Embedder]:
+        def load_embedding() -> tuple[Pack, FaceEmbedder]:
             found = packs.of_kind("embedder", pack)
-            return found, Embedder.from_pack(found, threads, backend=backend)
+            return found, load_embedder(found, threads, backend=backend)
 
         def load_detection() -> tuple[Pack, FaceDetector]:
             found = packs.of_kind("detector", detector)
@@ -78,12 +79,12 @@ class FaceModels:
             )
 
         # Digests and networks are made outside Python's lock, so both packs are loaded at a time.
-        embedding_pack, detection_pack = both(load_embedder, load_detection)
+        embedding_pack, detection_pack = both(load_embedding, load_detection)
         return cls.of(*embedding_pack, *detection_pack)
 
     @classmethod
     def of(
-        cls, pack: Pack, embedder: Embedder, detector_pack: Pack, detector: FaceDetector
+        cls, pack: Pack, embedder: FaceEmbedder, detector_pack: Pack, detector: FaceDetector
     ) -> FaceModels:
         """Make the models from both packs and their networks.
 
@@ -96,7 +97,7 @@ class FaceModels:
         return cls(
             pack=pack,
             embedder=embedder,
-            template=_template(pack),
+            template=template_of(pack),
             calibration=Calibration.load(pack.file("calibration.json")) if calibrated else None,
             detector_pack=detector_pack,
             detector=detector,
@@ -116,17 +117,3 @@ def _is_usable(face: Face, shape: tuple[int, ...]) -> bool:
     except InvalidInput:
         return False
     return face.inter_eye_distance > 1e-3
-
-
-def _template(pack: Pack) -> AlignmentTemplate:
-    name = pack.setting("alignment", "template")
-    if name not in TEMPLATES:
-        raise PackError(
-            f"unknown alignment template {name!r}",
-            source=str(pack.folder),
-            remedy=f"choose one of {', '.join(TEMPLATES)}",
-        )
-    # A network may see the template's view at a size of its own.
-    template = TEMPLATES[name]
-    size = pack.setting("input", "size")
-    return template if size == template.size else template.scaled(size)

@@ -49,10 +49,10 @@ def load(
 
         with _uninterrupted():
             load_backend(backend)
-        from renzheng.faces.embedding import Embedder
+        from renzheng.faces.face_embedder import FaceEmbedder, load_embedder
 
-        def embedder_of(pack: packs.Pack) -> Embedder:
-            return Embedder.from_pack(pack, threads, backend=backend, wait=False)
+        def embedder_of(pack: packs.Pack) -> FaceEmbedder:
+            return load_embedder(pack, threads, backend=backend, wait=False)
 
         found = built[0].result()
         embedder = None if found is None else embedder_of(found)

@@ -118,11 +118,16 @@ def quantise(
     if crops < MIN_CROPS:
         raise InvalidInput(f"ranges are measured on {MIN_CROPS} faces or more, not {crops}")
     pack = evaluator.verifier.pack
+    embedder = evaluator.verifier.face_models.embedder
+    if not isinstance(embedder, Embedder):
+        raise InvalidInput(
+            f"{pack.name} is an ensemble: quantise its members, then combine them",
+            source=str(pack.folder),
+        )
     file = pack.file(pack.setting("input", "file"))
     model = onnx_graph.read(file)
     quantisation.check(model)
     seen, unseen = _faces(evaluator, people, crops, hold_out)
-    embedder = evaluator.verifier.face_models.embedder
 
     def batches() -> Iterator[Floats]:
         for first in range(0, len(seen), _BATCH):
