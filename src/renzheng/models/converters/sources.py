@@ -7,8 +7,7 @@ SHA-256 alone, wherever they come from. A package is looked up and never importe
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Any
 
 from renzheng._support import files
 from renzheng.errors import PackError, RenzhengError
+from renzheng.models.converters import downloads
 
 _MAX_BYTES = 64 << 20
-_PIECE = 1 << 16
+_PIECE = 1 << 20
 _PATIENCE = 20.0  # timeouts that one file may take in all: a server may drip
 
 
@@ -154,15 +154,11 @@ def keep(contents: Mapping[str, bytes], wanted: Mapping[str, str], folder: Path)
         If the folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o755, parents=True, exist_ok=True)
         for name, content in contents.items():
             files.write(place(folder, wanted[name]), content)
     except (OSError, RenzhengError) as error:
-        raise PackError(
-            "the files cannot be kept",
-            source=str(folder),
-            remedy="free some space, or set RENZHENG_CACHE to a folder that you may write",
-        ) from error
+        raise _cannot_keep(folder, error) from error
 
 
 def drop(digests: Iterable[str], folder: Path) -> None:
@@ -269,58 +265,108 @@ def fetch(
     PackError
         If a file cannot be fetched, is too large, ends early or is another one than wanted.
     """
-    # Every comparison imports this module, and these take longer to import than the rest of it.
-    import http.client
-    import urllib.error
-
     contents = {}
     for name, digest in wanted.items():
         address = base + name
-        try:
-            contents[name] = _download(address, timeout)
-        except urllib.error.HTTPError as error:
-            with error:
-                reason = f"the server answers {error.code} {error.reason}"
-            raise PackError(reason, source=address, remedy=remedy) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            cause = getattr(error, "reason", None) or error
-            raise PackError(
-                f"the file cannot be fetched: {cause or type(error).__name__}",
-                source=address,
-                remedy=remedy,
-            ) from error
+        pieces = downloads.pieces(
+            address, max_bytes=_MAX_BYTES, remedy=remedy, timeout=timeout, patience=_PATIENCE
+        )
+        contents[name] = b"".join(pieces)
         _check(contents[name], digest, address)
     return contents
 
 
-def _download(address: str, timeout: float) -> bytes:
-    import urllib.request
+def keep_large(
+    pieces: Iterable[bytes], digest: str, folder: Path, *, source: str, remedy: str
+) -> Path:
+    """Keep a file by its SHA-256, whole or not at all, without holding it in memory.
 
-    deadline = time.monotonic() + _PATIENCE * timeout
-    parts: list[bytes] = []
-    size = 0
-    request = urllib.request.Request(address, headers={"User-Agent": "renzheng"})
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
-        promised = answer.headers.get("Content-Length")
-        while part := answer.read1(_PIECE):
-            parts.append(part)
-            size += len(part)
-            if size > _MAX_BYTES:
-                raise ValueError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-            if time.monotonic() > deadline:
-                raise TimeoutError("it takes too long")
-    if promised is not None and size != int(promised):
-        raise ValueError(f"it ended early, after {size} of {promised} bytes")
-    return b"".join(parts)
+    Parameters
+    ----------
+    pieces
+        The file's content.
+    digest
+        The SHA-256 that it has to have.
+    folder
+        The folder of kept files.
+    source, remedy
+        The file's origin and the advice, for errors.
+
+    Returns
+    -------
+    Path
+        The kept file.
+
+    Raises
+    ------
+    PackError
+        If it is another file, or the folder cannot be written.
+    """
+    found = hashlib.sha256()
+    kept = place(folder, digest)
+    try:
+        folder.mkdir(0o755, parents=True, exist_ok=True)
+        with files.new(kept) as file:
+            for piece in pieces:
+                found.update(piece)
+                file.write(piece)
+            _check_digest(found.hexdigest(), digest, source, remedy)
+    except PackError:
+        raise
+    except (OSError, RenzhengError) as error:
+        raise _cannot_keep(folder, error) from error
+    return kept
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """Yield the content of a file.
+
+    Raises
+    ------
+    PackError
+        If it cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise PackError("there is no such file", source=str(path))
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    except OSError as error:
+        raise PackError(
+            f"the file cannot be read: {error.strerror or error}", source=str(path)
+        ) from error
+
+
+def is_kept(digest: str, folder: Path) -> bool:
+    """Return whether a file of this SHA-256 is kept and whole."""
+    try:
+        return files.sha256(place(folder, digest)) == digest
+    except OSError:
+        return False
 
 
 def _check(content: bytes, digest: str, source: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != digest:
+    _check_digest(hashlib.sha256(content).hexdigest(), digest, source)
+
+
+def _check_digest(found: str, wanted: str, source: str, remedy: str | None = None) -> None:
+    if found != wanted:
         raise PackError(
-            f"the file is not the one wanted: its SHA-256 begins {found[:12]}, not {digest[:12]}",
+            f"the file is not the one wanted: its SHA-256 begins {found[:12]}, not {wanted[:12]}",
             source=source,
+            remedy=remedy,
         )
+
+
+def _cannot_keep(folder: Path, error: Exception) -> PackError:
+    cause = error if isinstance(error, OSError) else error.__cause__
+    why = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
+    return PackError(
+        f"the files cannot be kept{why}",
+        source=str(folder),
+        remedy="free some space, or set RENZHENG_CACHE to a folder that you may write",
+    )
 
 
 def _good(path: Path, digest: str) -> bool:

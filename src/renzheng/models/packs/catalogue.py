@@ -13,7 +13,7 @@ import platformdirs
 from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters.sources import Source
-from renzheng.models.packs import known_builds, ownership
+from renzheng.models.packs import known_builds, missing, ownership
 from renzheng.models.packs.digests import DEFINITIONS
 from renzheng.models.packs.manifest import MANIFEST, Pack
 
@@ -63,7 +63,7 @@ def definition_folder(name: str) -> Path:
         If the name is unknown.
     """
     if name not in names():
-        raise PackError(f"unknown pack {name!r}", remedy=f"there are: {', '.join(names())}")
+        raise missing.unknown(name, names())
     return DEFINITIONS / name
 
 

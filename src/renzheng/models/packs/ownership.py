@@ -8,7 +8,6 @@ such modes: nothing is checked there.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +31,7 @@ def check_pack(folder: Path, files: Iterable[str]) -> None:
     folder
         The pack's folder.
     files
-        The names of files in it. What is missing is not checked.
+        The names of files in it. Files that are missing are not checked.
 
     Raises
     ------
@@ -92,14 +91,14 @@ def _check(path: Path, *, sticky: bool = False) -> None:
         remedy = "take a folder of your own (RENZHENG_CACHE for the cache)"
     elif _others_write(found) and not (sticky and found.st_mode & stat.S_ISVTX):
         reason = "others may write to it, and could have changed who matches whom"
-        remedy = f"chmod go-w {shlex.quote(str(path))}"
+        remedy = f"chmod go-w {_quoted(path)}"
     else:
         return
     if not is_trusted(path):
         raise UntrustedPack(
             reason,
             source=str(path),
-            remedy=f"{remedy}, or {TRUSTED}={shlex.quote(str(path))} to believe it as it is",
+            remedy=f"{remedy}, or {TRUSTED}={_quoted(path)} to believe it as it is",
         )
 
 
@@ -148,3 +147,9 @@ def _user(number: int) -> str:
         return f"the user {pwd.getpwuid(number).pw_name}"
     except KeyError:
         return f"the user {number}"
+
+
+def _quoted(path: Path) -> str:
+    import shlex  # only for an error
+
+    return shlex.quote(str(path))

@@ -79,7 +79,8 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
     Parameters
     ----------
     name
-        A name from `names`, or a path to a folder that holds a ``pack.toml``.
+        A name from `names`, one of the catalogue that was added, or a path to a folder that holds
+        a ``pack.toml``.
     progress
         Called with one line before a build; by default the line goes to standard error.
 
@@ -89,9 +90,9 @@ def load(name: str | os.PathLike[str], progress: Progress | None = None) -> Pack
         If the pack is unknown, is damaged and cannot be rebuilt, the build fails, or others could
         have changed the pack.
     """
-    folder = _folder(name)
     if name not in catalogue.names():
-        return Pack.load(folder)
+        return _found(name)
+    folder = catalogue.location(str(name))
     if folder.exists():
         try:
             return catalogue.loaded(str(name))
@@ -114,7 +115,7 @@ def built(named: Named) -> Pack | None:
     with contextlib.suppress(PackError):
         if named in catalogue.names():
             return catalogue.loaded(str(named))
-        return Pack.load(_folder(named))
+        return _found(named)
     return None
 
 
@@ -138,7 +139,21 @@ def of_kind(kind: str, named: Named) -> Pack:
     return found
 
 
-def _folder(name: str | os.PathLike[str]) -> Path:
-    """Return a pack's folder: the user's own, or the place of a name, built or not."""
-    own = name not in catalogue.names() and (Path(name) / MANIFEST).is_file()
-    return Path(name) if own else catalogue.location(str(name))
+def _found(name: str | os.PathLike[str]) -> Pack:
+    """Load a pack that has no build: one of the catalogue that was added, or the user's own."""
+    # Most commands need neither, and the catalogue takes 5 ms to read.
+    from renzheng.models.packs import missing, published
+
+    text = os.fspath(name)
+    is_name = "/" not in text and os.path.sep not in text
+    if is_name and text in published.networks() and published.networks()[text].is_added:
+        return published.loaded(text)
+    try:
+        own = (Path(name) / MANIFEST).is_file()
+    except (OSError, ValueError):
+        own = False
+    if own:
+        return Pack.load(Path(name))
+    if is_name and text in published.networks():
+        return published.loaded(text)  # it says how to add it
+    raise missing.explained(name, catalogue.names(), published.networks())
