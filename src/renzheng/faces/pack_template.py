@@ -1,4 +1,4 @@
-"""The alignment template of a pack."""
+"""The alignment templates of a pack."""
 
 from __future__ import annotations
 
@@ -34,6 +34,45 @@ def template_of(pack: Pack) -> AlignmentTemplate:
     # A network may see the template's view at a size of its own.
     template = TEMPLATES[name]
     return template if size == template.size else template.scaled(size)
+
+
+def view_of(pack: Pack) -> AlignmentTemplate:
+    """Return the template whose view tells how much of a face a pack's network sees.
+
+    An ensemble's is its first member's, by which the strength of a face is told too: of the crop
+    that all members share, parts are seen by none or by one.
+
+    Raises
+    ------
+    PackError
+        As in `template_of`.
+    """
+    members = member_packs(pack)
+    return template_of(members[0] if members else pack)
+
+
+def member_packs(pack: Pack) -> list[Pack]:
+    """Return an ensemble's members, each as a pack in the same folder; none for other packs.
+
+    Raises
+    ------
+    PackError
+        If the manifest's ``members`` are not a list of tables.
+    """
+    members = pack.manifest.get("members", [])
+    if not isinstance(members, list) or not all(isinstance(each, dict) for each in members):
+        raise PackError("the manifest's members are not a list of tables", source=str(pack.folder))
+    return [
+        Pack(
+            name=str(each.get("name", f"member {place}")),
+            version=pack.version,
+            kind="embedder",
+            folder=pack.folder,
+            digest=pack.digest,
+            manifest={**each, "files": pack.manifest["files"]},
+        )
+        for place, each in enumerate(members, 1)
+    ]
 
 
 def _own_template(pack: Pack, name: str, size: Any, points: Any) -> AlignmentTemplate:

@@ -87,7 +87,7 @@ def acquire(
         return Capture(source=name, role=role, image=image, error=error_message(error))
     with clock(f"{side}_align"):
         crop = alignment.align(detected.image, choice.face.landmarks, models.template)
-        measures = _measure(image, detected, choice.face, models.template)
+        measures = _measure(image, detected, choice.face, models.view)
     embedding, length = embedded or (None, None)
     return Capture(
         source=name,

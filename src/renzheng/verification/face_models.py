@@ -9,7 +9,7 @@ from renzheng.errors import InvalidInput
 from renzheng.faces.alignment import TEMPLATES, AlignmentTemplate, umeyama
 from renzheng.faces.detection import FaceDetector, load_detector
 from renzheng.faces.face_embedder import FaceEmbedder, load_embedder
-from renzheng.faces.pack_template import template_of
+from renzheng.faces.pack_template import template_of, view_of
 from renzheng.models import packs
 from renzheng.models.packs import Named, Pack
 from renzheng.types import Face, Image
@@ -24,6 +24,8 @@ class FaceModels:
     ----------
     pack, embedder, template, calibration
         The embedding pack and its contents; it may lack a calibration.
+    view
+        The template whose view tells how much of a face the network sees, see `view_of`.
     detector_pack, detector
         The detection pack and its detector.
     backend, backend_version
@@ -33,6 +35,7 @@ class FaceModels:
     pack: Pack
     embedder: FaceEmbedder
     template: AlignmentTemplate
+    view: AlignmentTemplate
     calibration: Calibration | None
     detector_pack: Pack
     detector: FaceDetector
@@ -98,6 +101,7 @@ class FaceModels:
             pack=pack,
             embedder=embedder,
             template=template_of(pack),
+            view=view_of(pack),
             calibration=Calibration.load(pack.file("calibration.json")) if calibrated else None,
             detector_pack=detector_pack,
             detector=detector,

@@ -253,7 +253,7 @@ def _found(image: Image, verifier: Verifier) -> tuple[Face, Sequence[Face]]:
 def _measured(
     image: Image, face: Face, faces: Sequence[Face], verifier: Verifier
 ) -> Mapping[str, Measurement]:
-    return quality.measure(image, face, verifier.face_models.template, faces)
+    return quality.measure(image, face, verifier.face_models.view, faces)
 
 
 def _gathered(

@@ -12,7 +12,7 @@ from renzheng.errors import InvalidInput, PackError
 from renzheng.faces.alignment import AlignmentTemplate
 from renzheng.faces.embedding import Embedded, Embedder
 from renzheng.faces.ensemble.common_crop import CommonCrop
-from renzheng.faces.pack_template import template_of
+from renzheng.faces.pack_template import member_packs, template_of
 from renzheng.models.packs import Pack
 from renzheng.models.runtime import Network
 from renzheng.types import Crops, Floats
@@ -205,27 +205,3 @@ def unit_weights(weights: Sequence[float]) -> npt.NDArray[np.float32]:
             remedy="leave the member out",
         )
     return found.astype(np.float32)
-
-
-def member_packs(pack: Pack) -> list[Pack]:
-    """Return a pack's members, each as a pack in the same folder.
-
-    Raises
-    ------
-    PackError
-        If the manifest's ``members`` are not a list of tables.
-    """
-    members = pack.manifest.get("members")
-    if not isinstance(members, list) or not all(isinstance(each, dict) for each in members):
-        raise PackError("the manifest's members are not a list of tables", source=str(pack.folder))
-    return [
-        Pack(
-            name=str(each.get("name", f"member {place}")),
-            version=pack.version,
-            kind="embedder",
-            folder=pack.folder,
-            digest=pack.digest,
-            manifest={**each, "files": pack.manifest["files"]},
-        )
-        for place, each in enumerate(members, 1)
-    ]
