@@ -259,7 +259,9 @@ def test_auto_passes_over_what_does_not_work_and_says_why(
 
 def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     code = main(["doctor", "--json"])
-    return code, json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert printed.out, printed.err
+    return code, json.loads(printed.out)
 
 
 def test_doctor_names_what_computes_and_why_others_do_not(

@@ -94,6 +94,7 @@ def _batch(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
     from renzheng.apps import batch
     from renzheng.apps.batch import outputs, store, verification
+    from renzheng.apps.batch.conditions import conditions
     from renzheng.apps.reports import batch as batch_report
     from renzheng.apps.reports.pages import check
 
@@ -142,7 +143,8 @@ def _verify(arguments: argparse.Namespace, engine: engines.Engine) -> int:
             engine=engine.run,
         )
     if arguments.json:
-        options.print_json({"command": terminal.command_line(), **found.to_dict()})
+        used = {"conditions": conditions(verifier)}
+        options.print_json({"command": terminal.command_line(), **found.to_dict(), **used})
     else:
         _show(found, arguments)
     return _NOT_COMPARABLE if found.decisions["not_comparable"] else 0

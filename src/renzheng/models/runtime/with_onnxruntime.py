@@ -13,12 +13,11 @@ nothing does.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy.typing as npt
@@ -155,15 +154,14 @@ def _on_device(model: str | bytes, backend: Backend, given: Any, name: str) -> t
     # is seen below. enable_fallback=0: an error of a provider is raised, and not printed to stdout
     # with the processor in its place.
     missing = _preload(backend)
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            ready = ort.InferenceSession(
-                model, chosen, providers=[*_wanted(backend, given), _PROCESSOR], enable_fallback=0
-            )
-        except Exception as error:
-            # What comes before is the name of a C++ function.
-            reason = str(error).splitlines()[0].rpartition("&) ")[2]
-            raise _unusable(backend, missing or reason) from error
+    try:
+        ready = ort.InferenceSession(
+            model, chosen, providers=[*_wanted(backend, given), _PROCESSOR], enable_fallback=0
+        )
+    except Exception as error:
+        # What comes before is the name of a C++ function.
+        reason = str(error).splitlines()[0].rpartition("&) ")[2]
+        raise _unusable(backend, missing or reason) from error
     if backend.provider not in ready.get_providers():
         taken = f"onnxruntime took {', '.join(ready.get_providers())} instead"
         raise _unusable(backend, f"{taken}; {missing}" if missing else taken)
@@ -235,12 +233,14 @@ def _preload(backend: Backend) -> str:
     if backend.name == "tensorrt":
         # TensorRT has no option of onnxruntime's for it, but reads this as it loads.
         os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
-    if backend.name in ("cuda", "tensorrt") and hasattr(ort, "preload_dlls"):  # 1.21
-        told = io.StringIO()
-        with contextlib.suppress(Exception), contextlib.redirect_stdout(told):
-            ort.preload_dlls()
-        return told.getvalue().partition("\n")[0]
-    return ""
+    told: list[str] = []
+    preload = getattr(ort, "preload_dlls", None)  # 1.21
+    if backend.name in ("cuda", "tensorrt") and isinstance(preload, FunctionType):
+        # It prints what it misses to standard output, which is the results' and all threads'.
+        heard = {**preload.__globals__, "print": lambda *words, **_: told.extend(map(str, words))}
+        with contextlib.suppress(Exception):
+            FunctionType(preload.__code__, heard, None, preload.__defaults__)()
+    return told[0].splitlines()[0] if told else ""
 
 
 def _unusable(backend: Backend, reason: str) -> RenzhengError:
