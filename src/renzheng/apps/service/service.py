@@ -173,6 +173,6 @@ def _calibration(pack: Pack) -> Calibration:
     if "calibration.json" not in pack.manifest["files"]:
         raise InvalidInput(
             f"the pack {pack.name} has no calibration, so no policy can be applied",
-            remedy=f"calibrate it: renzheng calibrate --pack {pack.name} --people PEOPLE -o FOLDER",
+            remedy=f"calibrate it: {packs.calibrating(pack)}",
         )
     return Calibration.load(pack.file("calibration.json"))

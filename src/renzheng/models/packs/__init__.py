@@ -13,6 +13,7 @@ from renzheng.models.packs.catalogue import (
     state,
 )
 from renzheng.models.packs.manifest import Pack
+from renzheng.models.packs.missing import calibrating
 from renzheng.models.packs.ownership import UntrustedPack
 from renzheng.models.packs.store import Named, add, built, load, of_kind
 from renzheng.models.packs.writer import save_as, write
@@ -28,6 +29,7 @@ __all__ = [
     "build",
     "built",
     "cache_folder",
+    "calibrating",
     "definition",
     "load",
     "location",
