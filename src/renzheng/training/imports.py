@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def import_torch(
     *,
     licence: str,
     data_licence: str,
-    preprocessing: Preparation | None = None,
+    preprocessing: Preparation | Mapping[str, Any] | None = None,
     backbone: str | None = None,
     head: str | None = None,
     name: str | None = None,
@@ -85,7 +85,8 @@ def import_torch(
     licence, data_licence
         As in `renzheng.models.converters.embedder.import_onnx`.
     preprocessing
-        The preparation of a face that the network was trained with; by default the backbone's.
+        The preparation of a face that the network was trained with. By default it is the
+        backbone's; a mapping changes some of its attributes.
     backbone
         The name of the backbone; by default the one whose layers have the file's names.
     head
@@ -108,7 +109,9 @@ def import_torch(
         raise InvalidInput(f"head must be {' or '.join(HEADS)}, not {head!r}")
     loaded = _run(file / BEST, size) if file.is_dir() else _file(file, backbone, head, size)
     kind = loaded.kind
-    preprocessing = preprocessing or Preparation(kind.template, "RGB", (kind.mean,), (kind.scale,))
+    if not isinstance(preprocessing, Preparation):
+        usual = Preparation(kind.template, "RGB", (kind.mean,), (kind.scale,))
+        preprocessing = replace(usual, **(preprocessing or {}))
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "network.onnx"
         export.write_onnx(loaded.network, loaded.size, plain, rewrite=False)
@@ -140,19 +143,6 @@ def import_torch(
         facts["conversion"] = f"{loaded.conversion}; {facts['conversion']}"
         facts["export_difference"] = float(f"{difference:.2g}")
         return packs.save_as(pack, destination, {}, {"provenance": facts})
-
-
-def is_torch(path: Path) -> bool:
-    """Return whether a path is a run's folder, or a file that begins as torch's files do."""
-    if path.is_dir():
-        return True
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError:
-        return False
-    # A zip archive, or the old form: a pickle of protocol 2 to 5.
-    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05")
 
 
 def _run(path: Path, size: int | None) -> _Loaded:

@@ -147,9 +147,9 @@ def test_an_inner_tensor_can_be_named(tmp_path: Path, expected: Any) -> None:
     product = helper.make_node("MatMul", ["rows", "classes"], ["scores"])
     classes = np.ones((DIMENSION, 5000), np.float32)
     model = _model(after=[product], outputs=["scores"], constants={"classes": classes})
-    with pytest.raises(PackError, match=r"5000 numbers: those of a classifier.*--output"):
+    with pytest.raises(PackError, match=r"5000 numbers: those of a classifier.*--tensor"):
         _import(model, tmp_path)
-    pack = _import(model, tmp_path, output="rows")
+    pack = _import(model, tmp_path, tensor="rows")
     assert "cut at the tensor rows" in pack.manifest["provenance"]["conversion"]
     assert np.allclose(_embed(pack), expected, atol=1e-6)
 
@@ -230,15 +230,15 @@ _CONSTANT = helper.make_node("Mul", ["rows", "nothing"], ["dead"])
         (_model(("n", 3, 112, 96)), "square, not 96 x 112 px", "templates are square"),
         (_model(("n", 3, SIDE)), r"must be pictures, .*not FLOAT \(any, 3, 32\)", "alone"),
         (_model(kind=TensorProto.FLOAT16), "must be float, not FLOAT16", "float32"),
-        (_model(after=[_SOFTMAX], outputs=["shares"]), "probabilities of 24", "--output"),
+        (_model(after=[_SOFTMAX], outputs=["shares"]), "probabilities of 24", "--tensor"),
         (_model(after=_MAPS, outputs=["heat", "boxes"]), "no output is an embed", "detector"),
-        (_model(after=[_TWICE], outputs=["rows", "again"]), "several outputs", "--output"),
+        (_model(after=[_TWICE], outputs=["rows", "again"]), "several outputs", "--tensor"),
         (_model(dimension=8), "no output is an embedding", "detector"),
-        (_model(dimension=1000), "1000 numbers: those of a classifier", "--output"),
+        (_model(dimension=1000), "1000 numbers: those of a classifier", "--tensor"),
         (
             _model(after=[_CONSTANT], outputs=["dead"], constants={"nothing": np.float32(0)}),
             "does not depend on the picture",
-            "--output",
+            "--tensor",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -269,7 +269,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="takes 32 x 32 px, not 64"):
         _import(_model(), tmp_path, size=64)
     with pytest.raises(PackError, match="no tensor 'nowhere'"):
-        _import(_model(), tmp_path, output="nowhere")
+        _import(_model(), tmp_path, tensor="nowhere")
     with pytest.raises(InvalidInput, match=r"licence is empty.*unknown"):
         _import(_model(), tmp_path, licence=" ")
     strange = presets.Preparation("mine", "RGB", (0.0,), (1.0,))

@@ -49,13 +49,13 @@ def register(actions: Any) -> None:
     )
     features.add_argument(
         "--mean",
-        type=_numbers,
+        type=numbers,
         metavar="N[,N,N]",
         help="mean to subtract from each channel, 0 to 255 (default: 123.675,116.28,103.53)",
     )
     features.add_argument(
         "--scale",
-        type=_numbers,
+        type=numbers,
         metavar="N[,N,N]",
         help="factor of the difference (default: 0.017125,0.017507,0.017429; for a network that "
         "takes 0 to 1: --mean 0 --scale 0.0039216)",
@@ -79,7 +79,14 @@ def register(actions: Any) -> None:
     features.set_defaults(run=_features)
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def numbers(text: str) -> tuple[float, ...]:
+    """Parse numbers that are separated by commas.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If they are none.
+    """
     try:
         return tuple(float(word) for word in text.split(","))
     except ValueError:

@@ -40,7 +40,7 @@ def import_onnx(
     data_licence: str,
     name: str | None = None,
     size: int | None = None,
-    output: str | None = None,
+    tensor: str | None = None,
     provenance: Provenance | None = None,
     limits: Sequence[str] = (),
     description: str | None = None,
@@ -64,7 +64,7 @@ def import_onnx(
         The pack's name; by default the destination's.
     size
         The side of the crops in px, which is needed only where the file leaves it open.
-    output
+    tensor
         The tensor that holds the embedding, which is needed only where several could.
     provenance
         Further entries of the manifest's ``[provenance]``.
@@ -96,7 +96,7 @@ def import_onnx(
     for word, text in (("licence", licence), ("data licence", data_licence)):
         if not text.strip():
             raise InvalidInput(f"the {word} is empty", remedy=f"say {UNKNOWN} if nobody states it")
-    graph = embedding_graph.convert(file, size, output, usual=_USUAL_SIDES[preprocessing.template])
+    graph = embedding_graph.convert(file, size, tensor, usual=_USUAL_SIDES[preprocessing.template])
     changes = list(graph.changes)
     if graph.scaling is not None and _repeats(graph.scaling, preprocessing):
         preprocessing = replace(preprocessing, mean=(0.0,), scale=(1.0,))

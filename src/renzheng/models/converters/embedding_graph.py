@@ -94,7 +94,7 @@ def read(path: Path) -> ModelProto:
 
 
 def convert(
-    path: Path, size: int | None = None, output: str | None = None, usual: int = 112
+    path: Path, size: int | None = None, tensor: str | None = None, usual: int = 112
 ) -> EmbeddingGraph:
     """Read a network and bring it into the form of packs.
 
@@ -104,7 +104,7 @@ def convert(
         The ONNX file.
     size
         The side of the pictures in px, which is needed only where the file leaves it open.
-    output
+    tensor
         The name of the tensor that holds the embedding; by default the only output that could.
     usual
         The side to try where the file leaves it open and `size` is None.
@@ -114,7 +114,7 @@ def convert(
     PackError
         If the file is no such network. The message says what it is instead, and what to do.
     """
-    return _Conversion(read(path), str(path)).run(size, output, usual)
+    return _Conversion(read(path), str(path)).run(size, tensor, usual)
 
 
 class _Conversion:
@@ -136,23 +136,23 @@ class _Conversion:
         model.ir_version = max(model.ir_version, 4)  # before, weights had to be inputs as well
         self.input = graph.input[0]
 
-    def run(self, size: int | None, output: str | None, usual: int) -> EmbeddingGraph:
+    def run(self, size: int | None, tensor: str | None, usual: int) -> EmbeddingGraph:
         batch, last, side = self._sizes(size)
         chosen = side or size or usual
         if last:
             self._take_planes(chosen)
         self._set_input(batch or "n", chosen)
-        if output is not None:
-            self._cut(output)
+        if tensor is not None:
+            self._cut(tensor)
         noise = _noise(chosen)
         count = batch or 1
         outputs = self._outputs(noise, count, chosen, open_size=side is None)
-        name, rows = self._embedding(outputs, output)
+        name, rows = self._embedding(outputs, tensor)
         dimension = rows.shape[1]
         shape = next(value.shape for each, value in outputs.items() if each == name)
         self._keep(name, shape, dimension, batch or "n")
         expected = self._rows(self.model, noise, count)
-        self._check(expected, dimension, named=output is not None)
+        self._check(expected, dimension, named=tensor is not None)
         if batch is not None:
             self._free_batch(batch, chosen, noise, expected)
             batch = None if self.input.type.tensor_type.shape.dim[0].dim_param else batch
@@ -256,18 +256,18 @@ class _Conversion:
             raise self._error(
                 f"no output is an embedding, float (n, d) with {_MIN_DIMENSION} numbers or more; "
                 f"there are: {shown}",
-                "a detector or a classifier is no embedder; an inner tensor is named by --output",
+                "a detector or a classifier is no embedder; an inner tensor is named by --tensor",
             )
         if len(fitting) > 1:
             raise self._error(
-                f"several outputs could be the embedding: {shown}", "name one with --output"
+                f"several outputs could be the embedding: {shown}", "name one with --tensor"
             )
         name, rows = next(iter(fitting.items()))
         if rows.shape[1] > _MAX_DIMENSION or (chosen is None and rows.shape[1] == _IMAGENET):
             raise self._error(
                 f"its output {name} has {rows.shape[1]} numbers: those of a classifier, which say "
                 "nothing about other people",
-                "name the tensor before the classifier with --output",
+                "name the tensor before the classifier with --tensor",
             )
         if len(outputs) > 1:
             self.changes.append(f"of its {len(outputs)} outputs, {name} is kept")
@@ -301,13 +301,13 @@ class _Conversion:
         if not np.ptp(rows, axis=0).any():
             raise self._error(
                 "its output does not depend on the picture",
-                "name the tensor that holds the embedding with --output",
+                "name the tensor that holds the embedding with --tensor",
             )
         probabilities = (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3)
         if probabilities and not named:
             raise self._error(
                 f"its outputs are the probabilities of {dimension} classes, not an embedding",
-                "name the tensor before the classifier with --output",
+                "name the tensor before the classifier with --tensor",
             )
 
     def _free_batch(self, batch: int, side: int, noise: Array, expected: Array) -> None:
@@ -385,7 +385,7 @@ def _no_network(source: str) -> PackError:
     return PackError(
         "not an ONNX network",
         source=source,
-        remedy="export it with torch.onnx.export; weights of torch need --backbone or a known name",
+        remedy="export it with torch.onnx.export",
     )
 
 

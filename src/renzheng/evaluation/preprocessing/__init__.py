@@ -1,0 +1,1 @@
+"""The proof of a network's preprocessing on pictures of people."""
