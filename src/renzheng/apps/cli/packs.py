@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import features, options, quantisation
+from renzheng.apps.cli import features, imports, options, quantisation
 
 _ADD = """\
 Fetch the files of a pack from its authors' repository, check their digests and build the pack.
@@ -30,6 +30,7 @@ def register(commands: Any) -> None:
     _add_build(actions)
     _add_add(actions)
     features.register(actions)
+    imports.register(actions)
     quantisation.register(actions)
 
 
