@@ -18,6 +18,7 @@ from renzheng.gallery.engine import UNPURGED, Engine
 from renzheng.gallery.entries import Added, Entry
 from renzheng.models import packs
 from renzheng.types import Role
+from renzheng.verification import detectors
 from renzheng.verification.verifier import Verifier
 
 _BATCH = 1000  # entries of one transaction
@@ -35,9 +36,11 @@ class Contents:
     def __init__(self, engine: Engine, verifier: Verifier | None = None):
         self._engine = engine
         self._verifier = verifier
-        self.pack: Mapping[str, str] = engine.about["pack"]
+        about = engine.about
+        self.pack: Mapping[str, str] = about["pack"]
+        self.detector: Mapping[str, str] | None = about.get("detector")
         if verifier is not None:
-            pack.check_verifier(verifier, self.pack, engine.where)
+            pack.check_verifier(verifier, self.pack, self.detector, engine.where)
 
     # --- opening and creating ----------------------------------------------------------------
 
@@ -70,6 +73,7 @@ class Contents:
         verifier = verifier or Verifier(packs.DEFAULT_EMBEDDER)
         about = {
             "pack": pack.described(verifier),
+            "detector": detectors.described(verifier.detector_pack),
             "dimension": int(verifier.pack.setting("embedding", "dimension")),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "renzheng": renzheng.__version__,
@@ -105,7 +109,7 @@ class Contents:
             If the gallery's pack is not installed, or has changed.
         """
         if self._verifier is None:
-            self._verifier = pack.load_verifier(self.pack, self._engine.where)
+            self._verifier = pack.load_verifier(self.pack, self.detector, self._engine.where)
         return self._verifier
 
     @property

@@ -29,7 +29,12 @@ def write_entries(gallery: Gallery, sink: Any) -> Iterator[int]:
     """Write a gallery's entries as an Arrow stream; yield how many there are so far."""
     import pyarrow as pa
 
-    about = {"layout": LAYOUT, "pack": dict(gallery.pack), "dimension": gallery.dimension}
+    about = {
+        "layout": LAYOUT,
+        "pack": dict(gallery.pack),
+        "detector": gallery.detector,
+        "dimension": gallery.dimension,
+    }
     schema = schema_of(gallery.dimension).with_metadata({ABOUT: json.dumps(about).encode()})
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     count = 0
@@ -196,6 +201,7 @@ def _check_about(schema: pa.Schema, gallery: Gallery, path: Path) -> None:
             remedy="use the version of renzheng that wrote it",
         )
     pack.check_export(gallery.pack, name, digest, str(path))
+    pack.check_detector(gallery.detector, about.get("detector"), str(path))
 
 
 def _to_batch(entries: Sequence[Entry], schema: pa.Schema) -> pa.RecordBatch:

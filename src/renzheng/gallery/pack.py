@@ -1,4 +1,4 @@
-"""The pack of a gallery: distances mean something only between embeddings of one network."""
+"""The packs of a gallery: distances mean something only between embeddings made alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from renzheng.errors import PackError
 from renzheng.models import packs
+from renzheng.verification import detectors
 from renzheng.verification.verifier import Verifier
 
 
@@ -15,13 +16,15 @@ def described(verifier: Verifier) -> dict[str, str]:
     return {"name": pack.name, "version": pack.version, "network_digest": pack.network_digest}
 
 
-def load_verifier(pack: Mapping[str, str], where: str) -> Verifier:
-    """Return a verifier of a gallery's pack.
+def load_verifier(pack: Mapping[str, str], detector: object, where: str) -> Verifier:
+    """Return a verifier of a gallery's packs.
 
     Parameters
     ----------
     pack
         The gallery's pack.
+    detector
+        The gallery's detector, as `renzheng.verification.detectors` describes it.
     where
         The gallery's place, for messages.
 
@@ -37,13 +40,22 @@ def load_verifier(pack: Mapping[str, str], where: str) -> Verifier:
             source=where,
             remedy="name its folder: --pack FOLDER, or in Python Verifier(FOLDER)",
         )
-    verifier = Verifier(name)
-    check_verifier(verifier, pack, where)
+    finder = detectors.name_of(detector)
+    if finder not in packs.names():
+        raise PackError(
+            f"the gallery's detector {finder!r} is not one of renzheng's own",
+            source=where,
+            remedy="open it in Python with Verifier(PACK, detector=FOLDER)",
+        )
+    verifier = Verifier(name, detector=finder)
+    check_verifier(verifier, pack, detector, where)
     return verifier
 
 
-def check_verifier(verifier: Verifier, pack: Mapping[str, str], where: str) -> None:
-    """Check that a verifier's pack is the gallery's.
+def check_verifier(
+    verifier: Verifier, pack: Mapping[str, str], detector: object, where: str
+) -> None:
+    """Check that a verifier's pack and detector are the gallery's.
 
     Raises
     ------
@@ -58,6 +70,33 @@ def check_verifier(verifier: Verifier, pack: Mapping[str, str], where: str) -> N
             "the two mean nothing",
             source=where,
             remedy="use the gallery's pack, or enrol the pictures in a new gallery",
+        )
+    check_detector(detector, detectors.described(verifier.detector_pack), where)
+
+
+def check_detector(detector: object, other: object, where: str) -> None:
+    """Check that faces found by another detector do not come among a gallery's.
+
+    Parameters
+    ----------
+    detector, other
+        The gallery's detector and the one in question, as `renzheng.verification.detectors`
+        describes them.
+    where
+        The place, for messages.
+
+    Raises
+    ------
+    PackError
+        If they are two.
+    """
+    if not detectors.are_alike(detector, other):
+        raise PackError(
+            f"the faces of the gallery were found by {detectors.name_of(detector)}, and these "
+            f"would be by {detectors.name_of(other)}: their landmarks differ, and the rates are "
+            "those of one detector",
+            source=where,
+            remedy="use the gallery's detector, or enrol the pictures in a new gallery",
         )
 
 

@@ -54,6 +54,7 @@ def extract_templates(
             source=capture.source,
             role=capture.role,
             pack=models.pack.digest,
+            detector=models.detector_pack.network_digest,
             size=None if capture.image is None else capture.image.shape[1::-1],
             face=capture.face,
             quality=capture.quality,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renzheng.faces import quality
+from renzheng.models.packs import Pack
 from renzheng.types import (
     Capture,
     Comparison,
@@ -16,6 +17,8 @@ from renzheng.types import (
     SamePhoto,
     Severity,
 )
+from renzheng.verification import detectors
+from renzheng.verification.calibration import Calibration
 from renzheng.verification.policy import Policy
 from renzheng.verification.templates import FaceTemplate
 
@@ -117,6 +120,19 @@ def of_comparison(comparison: Comparison) -> Iterator[Finding]:
             side,
             f"both pictures show little of a face ({figures}), so that only a nearer pair is a "
             "match: a sharper, uncovered picture of one would decide better",
+        )
+
+
+def of_detector(calibration: Calibration, detector: Pack) -> Iterator[Finding]:
+    """Yield the finding against rates that were measured with another detector's landmarks."""
+    known = calibration.provenance.get("detector")
+    if not detectors.are_alike(known, detectors.described(detector)):
+        yield Finding(
+            "other_detector",
+            "reference",
+            f"the false match rates were measured with faces found by {detectors.name_of(known)}, "
+            f"and these were found by {detector.name}: calibrate with --detector, or see "
+            "docs/detectors.md for how far they hold",
         )
 
 

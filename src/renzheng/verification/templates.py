@@ -34,6 +34,9 @@ class FaceTemplate:
         The picture's role.
     pack
         The digest of the embedding pack.
+    detector
+        The digest of the detector's networks (`Pack.network_digest`); empty where it is not known,
+        as in templates that were made before there was a choice.
     size
         Width and height in pixels of the image that `face` lies in, a document's after its
         rectification; None where the picture could not be read.
@@ -72,6 +75,7 @@ class FaceTemplate:
     findings: tuple[Finding, ...] = ()
     error: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    detector: str = ""
 
     head = RenamedAttribute("photo_detail")
 

@@ -11,7 +11,7 @@ from renzheng._renamed import RenamedAttribute
 from renzheng._support.timing import Clock
 from renzheng.errors import InvalidInput, NoFace
 from renzheng.faces import alignment
-from renzheng.models.packs import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, Named
+from renzheng.models.packs import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, Named, calibrating
 from renzheng.types import Capture, Comparison, Face, Floats, Image, Outcome, Role, Verification
 from renzheng.verification import acquisition, arguments, findings
 from renzheng.verification.acquisition import SIDES
@@ -204,6 +204,8 @@ class Verifier:
             if same is not None and not same.same and self.calibration is not None:
                 nearest = self.calibration.nearest_genuine
                 found += findings.of_likeness(comparison, nearest, self.policy)
+            if self.calibration is not None:
+                found += findings.of_detector(self.calibration, self.detector_pack)
             found += findings.of_liveness(live, self.policy)
         decision, reason = self.policy.decide(comparison, found)
         return Outcome(decision, reason, comparison, same, live, tuple(found))
@@ -266,6 +268,12 @@ class Verifier:
             if template.embedding is not None and template.pack != self.pack.digest:
                 raise InvalidInput(
                     "the template was made with another pack",
+                    source=template.source,
+                    remedy="make it again with this one",
+                )
+            if template.detector not in ("", self.detector_pack.network_digest):
+                raise InvalidInput(
+                    "the face of the template was found by another detector",
                     source=template.source,
                     remedy="make it again with this one",
                 )
@@ -391,7 +399,7 @@ class Verifier:
         if self.calibration is None:
             raise InvalidInput(
                 f"the pack {self.pack.name} has no calibration, so no policy can be applied",
-                remedy="use compare() for the bare distance",
+                remedy=f"{calibrating(self.pack)} makes one; compare() needs none",
             )
         self.calibration.threshold_at(self.policy.max_fmr)
         for role in Role:

@@ -32,6 +32,7 @@ from renzheng.evaluation.sampling import split_people
 from renzheng.models import packs
 from renzheng.models.packs import Pack
 from renzheng.types import Floats
+from renzheng.verification import detectors
 from renzheng.verification.calibration import Calibration
 
 
@@ -149,6 +150,7 @@ def recalibrate(
         "data_digest": embedded.digest,
         "pack": pack.name,
         "pack_digest": pack.digest,
+        "detector": detectors.described(verifier.detector_pack),
         "backend": f"{verifier.backend} {verifier.face_models.backend_version}",
         "provider": verifier.face_models.provider,
         "channel": evaluator.settings.channel,

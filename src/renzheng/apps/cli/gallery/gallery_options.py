@@ -49,6 +49,11 @@ def add_action(
             help="folder of the gallery's pack, if it is not one of renzheng's own; any other pack "
             "is refused",
         )
+        parser.add_argument(
+            "--detector",
+            metavar="FOLDER",
+            help="the same for the gallery's detector",
+        )
     parser.set_defaults(run=run)
     return parser
 
@@ -117,11 +122,17 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 def open_gallery(arguments: argparse.Namespace) -> Gallery:
     """Open the gallery that the options name."""
     from renzheng.gallery import Gallery
+    from renzheng.verification import detectors
     from renzheng.verification.verifier import Verifier
 
-    pack = getattr(arguments, "pack", None)
-    verifier = None if pack is None else Verifier(pack)
     storage = pairs(arguments.storage, "--storage")
+    gallery = Gallery.open(arguments.gallery, options=storage)
+    if arguments.pack is None and arguments.detector is None:
+        return gallery
+    verifier = Verifier(
+        arguments.pack or gallery.pack["name"],
+        detector=arguments.detector or detectors.name_of(gallery.detector),
+    )
     return Gallery.open(arguments.gallery, verifier, options=storage)
 
 

@@ -28,6 +28,7 @@ def register(actions: Any) -> None:
     """Add the actions of this module."""
     create = gallery_options.add_action(actions, "create", "make an empty gallery", _create)
     options.add_pack(create)
+    options.add_detector(create)
 
     gallery_options.add_action(actions, "optimize", "make searches fast", _optimize, _OPTIMIZE)
 
@@ -49,7 +50,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
     gallery = Gallery.create(
         arguments.gallery,
-        Verifier(arguments.pack),
+        Verifier(arguments.pack, detector=arguments.detector),
         options=gallery_options.pairs(arguments.storage, "--storage"),
     )
     print(f"{arguments.gallery}: an empty gallery for embeddings of {gallery.pack['name']}")
@@ -78,6 +79,8 @@ def _purge(arguments: argparse.Namespace) -> int:
 
 
 def _stats(arguments: argparse.Namespace) -> int:
+    from renzheng.verification import detectors
+
     gallery = gallery_options.open_gallery(arguments)
     told = gallery.stats()
     if arguments.json:
@@ -88,6 +91,7 @@ def _stats(arguments: argparse.Namespace) -> int:
         "people": f"{told.people:,}",
         "pack": f"{told.pack['name']} {told.pack['version']}, network "
         f"{told.pack['network_digest'][:12]}",
+        "detector": detectors.name_of(gallery.detector),
         "created": told.created,
         "size": "" if told.bytes is None else f"{told.bytes / 2**20:,.1f} MiB",
         "search": "exact"

@@ -330,6 +330,7 @@ export const sentences = {
   "finding.limited_information":
     "两张图片显示的人脸信息都偏少（强度 {reference} 与 {probe}，至少一侧须达到 {wanted}），因此距离更近才判为匹配：换一张更清晰、没有遮挡的图片会判得更准",
   "finding.unknown_strength": "模板没有记录人脸信息的多少，误匹配率按良好图片计算：请重新制作模板",
+  "finding.other_detector": "误匹配率是用另一种人脸检测器测得的，与本次所用的不同：请用本检测器重新校准",
   "finding.too_alike":
     "与参考图片过于接近（距离 {distance}），同一人的不同照片不会如此：可能是参考照片经过改动，请给本人拍照",
   "finding.presentation_attack": "可能是打印件、屏幕或面具（活体分数 {score}，要求 {least}）：请在有人在场时重新拍照",

@@ -254,6 +254,7 @@ const COMPOSE = {
   limited_information: (_, side, answer) =>
     answer.information ? text("finding.limited_information", strengths(answer)) : null,
   unknown_strength: () => text("finding.unknown_strength"),
+  other_detector: () => text("finding.other_detector"),
   too_alike: (_, side, answer) =>
     typeof answer.distance === "number"
       ? text("finding.too_alike", { distance: number(answer.distance, 3) })
