@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import features, imports, options, quantisation
+from renzheng.apps.cli import catalogue, features, imports, options, quantisation
 
 _ADD = """\
-Fetch the files of a pack from its authors' repository, check their digests and build the pack.
-Nothing else in renzheng fetches anything, and no picture leaves this machine. Without a network
-here, fetch the files elsewhere (`renzheng packs show PACK` shows their address and digests) and
-give their folder with --from.
+Fetch the files of a pack from its authors' repository, or a network of the catalogue (`renzheng
+packs catalogue`) from its pinned address, check their digests and make the pack. Nothing else in
+renzheng fetches anything, and no picture leaves this machine. Without a network here, fetch the
+files elsewhere (`renzheng packs show PACK` and `renzheng packs catalogue NAME` show their address
+and digests) and say where they lie with --from.
 """
 
 
@@ -29,6 +30,7 @@ def register(commands: Any) -> None:
     _add_show(actions)
     _add_build(actions)
     _add_add(actions)
+    catalogue.register(actions)
     features.register(actions)
     imports.register(actions)
     quantisation.register(actions)
@@ -61,13 +63,21 @@ def _add_add(actions: Any) -> None:
     add = options.add_command(
         actions, "add", "fetch the weights of a pack from its authors, or take a local copy", _ADD
     )
-    add.add_argument("name", metavar="PACK", help="minifasnet, sface")
+    add.add_argument(
+        "name", metavar="PACK", help="minifasnet, sface, or a name of `renzheng packs catalogue`"
+    )
     add.add_argument(
         "--from",
         dest="source",
         type=Path,
         metavar="FOLDER",
         help="take the files from this folder (or the folder of this file) and fetch nothing",
+    )
+    add.add_argument(
+        "--accept-licence",
+        action="store_true",
+        help="accept the licence of a network whose weights are non-commercial, or whose licence "
+        "nobody states",
     )
     add.set_defaults(run=_add)
 
@@ -91,6 +101,7 @@ def _list(arguments: argparse.Namespace) -> int:
                 "description": definition["description"],
             }
         )
+    rows += catalogue.added()
     if arguments.json:
         options.print_json(rows)
     else:
@@ -100,7 +111,7 @@ def _list(arguments: argparse.Namespace) -> int:
         table = Table("name", "version", "kind", "licence", "built", "description")
         for row in rows:
             built = "yes" if row["built"] else "no"
-            cells = {**row, "built": _how_to_add(row["name"], row["state"]) or built}
+            cells = {**row, "built": _in_words(row["state"], row["add"]) or built}
             del cells["add"], cells["state"]
             table.add_row(*map(str, cells.values()))
         Console().print(table)
@@ -111,8 +122,12 @@ def _how_to_add(name: str, state: str) -> str:
     """Return how to add a pack that cannot be built; empty for other packs."""
     from renzheng.models import packs
 
+    return _in_words(state, packs.source(name).remedy(name))
+
+
+def _in_words(state: str, command: str | None) -> str:
     words = {"absent": "not there", "damaged": "damaged; add it again"}.get(state)
-    return f"{words}: {packs.source(name).remedy(name)}" if words else ""
+    return f"{words}: {command}" if words else ""
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -161,6 +176,15 @@ def _build(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     from renzheng.models import packs
 
+    if arguments.name not in packs.names():
+        from renzheng.models.packs import missing, published
+
+        networks = published.networks()
+        if arguments.name not in networks:
+            raise missing.unknown(arguments.name, packs.names(), networks)
+        return catalogue.add(
+            arguments.name, arguments.source, accept_licence=arguments.accept_licence
+        )
     pack = packs.add(arguments.name, arguments.source)
     print(f"{pack.name} {pack.version} ({pack.manifest['licence']}): {pack.folder}")
     for limit in pack.manifest["limits"]:
