@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -188,6 +189,14 @@ def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_
     )  # fmt: skip
     result = json.loads(used.stdout)
     assert result["decision"] == "match"
+    # The command that was printed works as it stands, with pictures in place of its two words.
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("use it: renzheng ")]
+    words = shlex.split(line.removeprefix("use it: renzheng "))
+    assert words[-2:] == ["ID_PHOTO", "LIVE_PHOTO"]
+    assert "--max-fmr" in words  # 20 people do not reach down to verify's own 1e-4
+    told = run(*words[:-2], tmp_path / "portrait.png", tmp_path / "portrait.png", "--json")
+    assert told.returncode in (0, 1, 3), told.stderr
+    assert "For 1e-4, which verify asks for" in done.stdout
     assert result["fmr"]["value"] == pytest.approx(written["resolution"])
     assert result["llr"] == pytest.approx(written["llr"][0], abs=0.01)
     again = run("calibrate", "--people", crops, "-o", pack)

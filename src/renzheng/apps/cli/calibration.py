@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, studies, terminal
+from renzheng.apps.cli import next_commands, options, studies, terminal
 
 if TYPE_CHECKING:
     from renzheng.datasets.types import Pairs, People
@@ -137,11 +136,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             {done.held_out.name: done.held_out}, arguments, done.reliability, done.populations
         )
     if not arguments.json:
-        print(
-            f"\n{done.pack.name} {done.pack.version} reaches down to FMR "
-            f"{done.calibration.resolution:.2g}; use it: renzheng verify --pack "
-            f"{shlex.quote(str(arguments.output))} ID_PHOTO LIVE_PHOTO"
-        )
+        print(f"\n{done.pack.name} {done.pack.version} {next_commands.reach(done.calibration)}")
+        print(f"use it: {next_commands.verifying(arguments.output, done.calibration)}")
         print(f"measured on {of_calibration(done.calibration)}")
         if done.held_out is None:
             print("Nobody was held out: the promised rates have not been tested.")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import options, studies, terminal
+from renzheng.apps.cli import next_commands, options, studies, terminal
 
 _QUANTISE = """\
 Write an embedding pack with its network in 8 bits: a quarter of the size and, on processors with
@@ -126,6 +126,6 @@ def _quantise(arguments: argparse.Namespace) -> int:
         print(f"equal error rate on the people held out: {rate.value:.2%}")
     else:
         print("Nobody was held out: the promised rates have not been tested.")
-    print(f"reaches down to FMR {done.recalibration.calibration.resolution:.2g}")
-    print(f"use it: renzheng verify --pack {place} ID_PHOTO LIVE_PHOTO")
+    print(next_commands.reach(done.recalibration.calibration))
+    print(f"use it: {next_commands.verifying(arguments.output, done.recalibration.calibration)}")
     return 0

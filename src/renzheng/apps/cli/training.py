@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renzheng.apps.cli import options, terminal
+from renzheng.apps.cli import next_commands, options, terminal
 
 if TYPE_CHECKING:
     from renzheng.training.prepare import PreparedCrops, Settings
@@ -377,8 +377,8 @@ def _write_pack(run: Path, arguments: argparse.Namespace, **more: Any) -> int:
     else:
         rate = held_out.measurement.equal_error_rate
         print(f"equal error rate on the people held out: {rate.value:.2%}")
-        print(f"reaches down to FMR {done.held_out.calibration.resolution:.2g}")
-        print(f"use it: renzheng verify --pack {arguments.pack} ID_PHOTO LIVE_PHOTO")
+        print(next_commands.reach(done.held_out.calibration))
+        print(f"use it: {next_commands.verifying(arguments.pack, done.held_out.calibration)}")
     return 0
 
 
