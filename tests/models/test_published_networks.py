@@ -353,6 +353,10 @@ def test_the_command_lists_and_shows(capsys: pytest.CaptureFixture[str], cache: 
     said = capsys.readouterr().out
     assert published.networks()[NAME].sha256 in said
     assert "no: renzheng packs add auraface" in said
+    assert main(["packs", "show", NAME]) == 0  # terms should be read before it is added
+    assert capsys.readouterr().out == said
+    assert main(["packs", "build", NAME]) == 5
+    assert "renzheng packs add auraface" in capsys.readouterr().err
     assert main(["packs", "catalogue", NAME, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["preset"] == "insightface"
     for action in ("catalogue", "add"):

@@ -71,6 +71,17 @@ def _named(name: str, networks: Mapping[str, PublishedNetwork]) -> PublishedNetw
     return networks[name]
 
 
+def show_absent(name: str, as_json: bool) -> bool:
+    """Show what is known of a network that was not added; return whether it is one."""
+    from renzheng.models.packs import published
+
+    network = published.networks().get(name)
+    if network is None or network.is_added:
+        return False
+    _show(network, as_json)
+    return True
+
+
 def _show(network: PublishedNetwork, as_json: bool) -> int:
     if as_json:
         options.print_json(network.to_dict())

@@ -134,6 +134,8 @@ def _show(arguments: argparse.Namespace) -> int:
     from renzheng.models import packs
 
     known = arguments.name in packs.names()
+    if not known and catalogue.show_absent(arguments.name, arguments.json):
+        return 0
     missing = _how_to_add(arguments.name, packs.state(arguments.name)) if known else ""
     if missing:
         # Terms and limits should be read before a pack is fetched.

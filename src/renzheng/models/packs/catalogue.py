@@ -63,7 +63,9 @@ def definition_folder(name: str) -> Path:
         If the name is unknown.
     """
     if name not in names():
-        raise missing.unknown(name, names())
+        from renzheng.models.packs import published  # only for its names
+
+        raise missing.unknown(name, names(), published.networks())
     return DEFINITIONS / name
 
 

@@ -26,7 +26,13 @@ def unknown(name: str, names: Sequence[str], further: Iterable[str] = ()) -> Pac
     further
         Other names that may have been meant.
     """
-    meant = _meant(name, [*names, *further])
+    others = list(further)
+    if name in others:
+        return PackError(
+            f"the pack {name} is not built but added",
+            remedy=f"renzheng packs add {name}; renzheng packs catalogue {name} shows its terms",
+        )
+    meant = _meant(name, [*names, *others])
     return PackError(
         f"unknown pack {name!r}",
         remedy=f"{meant}there are: {', '.join(names)}; `renzheng packs catalogue` lists more, and "
