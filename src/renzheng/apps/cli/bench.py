@@ -51,6 +51,7 @@ def register(commands: Any) -> None:
         metavar="N[,N]",
         help="threads per network call, each number by itself (default: 1, 4 and one per core)",
     )
+    options.add_detector(bench)
     options.add_workers(bench, "most processes, 0 for none")
     options.add_json(bench)
     bench.set_defaults(run=_bench)
@@ -67,6 +68,7 @@ def _bench(arguments: argparse.Namespace) -> int:
             threads=_threads(arguments.threads),
             workers=arguments.workers,
             seconds=arguments.seconds,
+            detector=arguments.detector,
             progress=tell,
         )
     if arguments.json:

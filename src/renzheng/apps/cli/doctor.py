@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+from functools import partial
 from typing import Any
 
 from renzheng._support.cpu import cores
@@ -28,6 +29,7 @@ def register(commands: Any) -> None:
         "show versions and packs, and check that the networks work",
         "Show what is installed, load the packs and check that the networks compute.",
     )
+    options.add_detector(doctor)
     options.add_json(doctor)
     doctor.set_defaults(run=_doctor)
 
@@ -46,11 +48,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
         except metadata.PackageNotFoundError:
             facts[library] = "not installed"
     facts["backends"] = _backends()
+    facts["pictures"] = _pictures()
     checks = {}
     for name, check in (
         ("onnxruntime", _check_onnxruntime),
         ("packs", _check_packs),
-        ("networks", _check_networks),
+        ("networks", partial(_check_networks, arguments.detector)),
     ):
         try:
             checks[name] = check()
@@ -84,6 +87,17 @@ def _backends() -> dict[str, str]:
     return found
 
 
+def _pictures() -> str:
+    """Return the formats that are read here, and what is missing for the others."""
+    from renzheng.images.decoding import formats
+
+    found = formats()
+    read = ", ".join(name for name, missing in found.items() if not missing)
+    return "; ".join(
+        [read, *(f"{name} needs {missing}" for name, missing in found.items() if missing)]
+    )
+
+
 def _check_onnxruntime() -> str:
     from renzheng.models.runtime import backends
 
@@ -106,12 +120,12 @@ def _check_packs() -> str:
     return ", ".join(found)
 
 
-def _check_networks() -> str:
+def _check_networks(detector: str) -> str:
     import numpy as np
 
     from renzheng.verification.verifier import Verifier
 
-    verifier = Verifier()
+    verifier = Verifier(detector=detector)
     size = verifier.pack.setting("input", "size")
     ramp = np.linspace(0, 255, size * size * 3).reshape(1, size, size, 3).astype(np.uint8)
     first, second = (verifier.embed_crops(ramp) for _ in range(2))

@@ -16,6 +16,7 @@ from renzheng.evaluation.speed.advice import Advice
 from renzheng.evaluation.speed.latency import Timing
 from renzheng.evaluation.speed.rates import Rate, Rates
 from renzheng.evaluation.speed.throughput import Throughput
+from renzheng.models.defaults import DEFAULT_DETECTOR
 from renzheng.models.runtime import (
     BACKENDS,
     PROCESSOR_BACKENDS,
@@ -85,6 +86,7 @@ def run(
     threads: Sequence[int] | None = None,
     workers: int | None = None,
     seconds: float = 40.0,
+    detector: str = DEFAULT_DETECTOR,
     progress: Progress | None = None,
 ) -> Bench:
     """Measure this machine.
@@ -101,6 +103,8 @@ def run(
         The largest number of processes; by default one per core, 0 measures none.
     seconds
         About how long to measure; everything is measured at least briefly.
+    detector
+        The name or folder of the detection pack.
     progress
         Called with the name of a step, the number of rounds done and the number in all.
 
@@ -115,7 +119,7 @@ def run(
     max_workers = cores if workers is None else workers
     if many[0] < 1 or max_workers < 0 or not 0 <= seconds < 86_400:
         raise InvalidInput("threads are 1 or more, workers and seconds 0 or more")
-    variants = latency.verifiers(names, many)
+    variants = latency.verifiers(names, many, detector)
     rates = {number: Rates(number, _SIDES) for number in many}
     share = 0.5 if max_workers else 1.0
     timings = latency.measure(
@@ -127,6 +131,7 @@ def run(
             names,
             max_workers,
             seconds=seconds * (1 - share),
+            detector=detector,
             progress=_named(progress, "many at a time"),
         )
     found = [advice.for_one(timings, cores)]

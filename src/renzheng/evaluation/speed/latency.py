@@ -17,6 +17,7 @@ from renzheng.evaluation.speed.arithmetic import Count, Step, count
 from renzheng.evaluation.speed.inputs import record
 from renzheng.evaluation.speed.rates import Rates
 from renzheng.evaluation.speed.scenes import Scene, scene
+from renzheng.models.defaults import DEFAULT_DETECTOR
 from renzheng.models.runtime import Call, watch_calls
 from renzheng.types import Image
 from renzheng.verification.policy import Policy
@@ -107,12 +108,14 @@ def pair() -> tuple[bytes, bytes]:
     return _coded(portrait), _coded(darker)
 
 
-def verifiers(backends: Sequence[str], threads: Sequence[int]) -> list[tuple[int, Verifier]]:
+def verifiers(
+    backends: Sequence[str], threads: Sequence[int], detector: str = DEFAULT_DETECTOR
+) -> list[tuple[int, Verifier]]:
     """Make a verifier for each backend and number of threads; return them with that number."""
     # No picture is refused, so that all steps are taken whatever is found.
     policy = Policy(allow_several_faces=True, allow_same_picture=True)
     return [
-        (many, Verifier(backend=backend, threads=many, policy=policy))
+        (many, Verifier(detector=detector, backend=backend, threads=many, policy=policy))
         for backend in backends
         for many in threads
     ]

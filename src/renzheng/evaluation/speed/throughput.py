@@ -18,6 +18,7 @@ from renzheng._support import processes
 from renzheng.errors import RenzhengError
 from renzheng.evaluation.speed import latency
 from renzheng.evaluation.speed.latency import Progress
+from renzheng.models.defaults import DEFAULT_DETECTOR
 from renzheng.models.runtime import batch_size, shared
 
 _PATIENCE_S = 120.0  # for a start or one comparison, on a busy machine
@@ -60,6 +61,7 @@ def measure(
     max_workers: int,
     *,
     seconds: float,
+    detector: str = DEFAULT_DETECTOR,
     rounds: int = 3,
     progress: Progress | None = None,
 ) -> list[Throughput]:
@@ -73,6 +75,8 @@ def measure(
         The largest number of processes.
     seconds
         About how long all turns take together; each is at least one comparison long.
+    detector
+        The name or folder of the detection pack.
     rounds
         The number of turns of each.
     progress
@@ -87,7 +91,7 @@ def measure(
     rates: dict[tuple[str, int], list[float]] = {turn: [] for turn in turns}
     done, lasting = 0, seconds / (rounds * len(turns))
     accelerated = next((each for each in backends if batch_size(each) is not None), backends[0])
-    with shared.networks(accelerated), _started(backends, max_workers) as pipes:
+    with shared.networks(accelerated), _started(backends, max_workers, detector) as pipes:
         for _ in range(rounds):
             for backend, workers in turns:
                 for pipe in pipes[:workers]:
@@ -102,14 +106,15 @@ def measure(
 
 
 @contextmanager
-def _started(backends: Sequence[str], workers: int) -> Iterator[list[Connection]]:
+def _started(backends: Sequence[str], workers: int, detector: str) -> Iterator[list[Connection]]:
     # spawn: a forked copy of the runtime's threads would hang.
     context = multiprocessing.get_context("spawn")
     pipes, running = [], []
     try:
         for _ in range(workers):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, tuple(backends)), daemon=True)
+            given = theirs, tuple(backends), detector
+            process = context.Process(target=_work, args=given, daemon=True)
             process.start()
             theirs.close()
             pipes.append(ours)
@@ -136,12 +141,12 @@ def _answer(pipe: Connection, seconds: float = 0.0) -> float:
     )
 
 
-def _work(pipe: Connection, backends: Sequence[str]) -> None:
+def _work(pipe: Connection, backends: Sequence[str], detector: str) -> None:
     processes.end_with_parent()
     # Ctrl-C reaches every process of a terminal; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    verifiers = {each.backend: each for _, each in latency.verifiers(backends, (1,))}
+    verifiers = {each.backend: each for _, each in latency.verifiers(backends, (1,), detector)}
     pair = latency.pair()
     for verifier in verifiers.values():
         verifier.verify(*pair)
