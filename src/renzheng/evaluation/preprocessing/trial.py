@@ -35,6 +35,7 @@ _BUDGET_S = 100.0  # of embedding; the search for faces comes before it
 _FEWEST = 60  # people, however slow the network is
 # Where the declared one is right, some nine preprocessings see the few, and three see everyone.
 _FEW, _ALL = 9, 3
+_TIE = 0.005  # of a margin: 1/127.5 and 1/128 differ by less, and `RANGES` has the commoner first
 _MAX_ROUNDS = 4  # factors that may be wrong at once
 _WEAK = (
     0.15  # an equal error rate that no network of faces has on any of our sets (LFW: 0.3 to 3 %)
@@ -266,18 +267,22 @@ def others(preparation: Preparation) -> Iterator[tuple[str, Preparation]]:
         opposite,
         replace(given, channels=opposite, mean=given.mean[::-1], scale=given.scale[::-1]),
     )
-    for name, numbers in RANGES.items():
-        mean, scale = numbers if given.channels == "RGB" else (each[::-1] for each in numbers)
-        same = all(
-            np.allclose(one, other, rtol=1e-3, atol=0.01 * np.max(np.abs(one)))
-            for one, other in ((mean, given.mean), (scale, given.scale))
-            if len(one) == len(other)
-        ) and (len(mean), len(scale)) == (len(given.mean), len(given.scale))
-        if not same:
-            yield name, replace(given, mean=mean, scale=scale)
+    for name, (mean, scale) in RANGES.items():
+        turn = slice(None, None, 1 if given.channels == "RGB" else -1)
+        other = replace(given, mean=mean[turn], scale=scale[turn])
+        if not _alike(given, other):
+            yield name, other
     for template in TEMPLATES:
         if template != given.template:
             yield template, replace(given, template=template)
+
+
+def _alike(one: Preparation, other: Preparation) -> bool:
+    """Return whether two ranges differ by rounding alone: 0.0039216 is 1 / 255."""
+    return all(
+        len(a) == len(b) and np.allclose(a, b, rtol=1e-4, atol=1e-9)
+        for a, b in ((one.mean, other.mean), (one.scale, other.scale))
+    )
 
 
 class _Trier:
@@ -324,7 +329,7 @@ class _Trier:
         self.measure("", start)
         losers: set[str] = set()
         for _ in range(_MAX_ROUNDS):
-            near = {name: each for name, each in others(best) if name not in losers}
+            near = {name: self._known(each) for name, each in others(best) if name not in losers}
             self._left = sum(each not in self._few for each in near.values()) + 3
             for name, each in near.items():
                 self.measure(name, each)
@@ -333,29 +338,42 @@ class _Trier:
             }
             losers |= losing
             better = self._better(best, near.values(), self._few)
-            if not better:
+            if better is None:
                 undecided = [each for name, each in near.items() if name not in losing]
                 self._left = len(undecided) + 2
                 for each in (best, *undecided):
                     self.measure("", each, everyone=True)
                 better = self._better(best, undecided, self._all)
-            if not better:
+            if better is None:
                 break
-            best = better[-1]
+            best = better
         for each in (start, best):
             self.measure("", each, everyone=True)
         self.measure("averaged with the mirror image", replace(best, mirror=True))
         return best
+
+    def _known(self, preparation: Preparation) -> Preparation:
+        """Return the preprocessing that was measured already, if one differs by rounding alone."""
+        plain = replace(preparation, mean=(0.0,), scale=(1.0,))
+        return next(
+            (
+                each
+                for each in self._names
+                if replace(each, mean=(0.0,), scale=(1.0,)) == plain and _alike(each, preparation)
+            ),
+            preparation,
+        )
 
     @staticmethod
     def _better(
         best: Preparation,
         others: Iterable[Preparation],
         measured: Mapping[Preparation, Separation],
-    ) -> list[Preparation]:
-        """Return the preprocessings that clearly beat one, the best last."""
+    ) -> Preparation | None:
+        """Return the preprocessing that clearly beats one by most; of equals, the commoner."""
         clear = [each for each in others if gain(measured[best], measured[each]).clear]
-        return sorted(clear, key=lambda each: measured[each].margin)
+        most = max((measured[each].margin for each in clear), default=0.0)
+        return next((each for each in clear if measured[each].margin >= most * (1 - _TIE)), None)
 
     def measure(self, change: str, preparation: Preparation, *, everyone: bool = False) -> None:
         """Measure a preprocessing on some people or on all, if that is not done."""
