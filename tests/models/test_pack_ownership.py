@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from renzheng import Pack, PackError
+from renzheng._support import ownership
 from renzheng.apps.cli import main
 from renzheng.models import packs
-from renzheng.models.packs import digests, known_builds, ownership, writer
+from renzheng.models.packs import digests, known_builds, writer
+from renzheng.models.runtime import compiled
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
 NAME = "mtcnn"
@@ -231,4 +233,19 @@ def test_windows_has_no_such_modes(cache: Path, monkeypatch: pytest.MonkeyPatch)
     cache.chmod(0o777)
     monkeypatch.setattr(ownership.os, "name", "nt")
     ownership.check_cache(cache)
-    ownership.check_pack(cache, [])
+    ownership.check_folder(cache, [])
+
+
+def test_a_compiled_network_that_others_could_have_changed_is_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENZHENG_CACHE", str(tmp_path))
+    path = compiled.folder() / "a.bin"
+    compiled.write(path, b"network")
+    assert compiled.read(path) == b"network"
+    for each in (path, path.parent, tmp_path):
+        mode = each.stat().st_mode & 0o777
+        each.chmod(mode | 0o002)
+        assert compiled.read(path) is None
+        each.chmod(mode)
+    assert compiled.read(path) == b"network"

@@ -1,5 +1,6 @@
 """Packs: networks with manifest, digests, licence, provenance and calibration."""
 
+from renzheng._support.ownership import UntrustedPack
 from renzheng.models.defaults import DEFAULT_DETECTOR, DEFAULT_EMBEDDER
 from renzheng.models.packs.builder import build
 from renzheng.models.packs.catalogue import (
@@ -14,7 +15,6 @@ from renzheng.models.packs.catalogue import (
 )
 from renzheng.models.packs.manifest import Pack
 from renzheng.models.packs.missing import calibrating
-from renzheng.models.packs.ownership import UntrustedPack
 from renzheng.models.packs.store import Named, add, built, load, of_kind
 from renzheng.models.packs.writer import save_as, write
 

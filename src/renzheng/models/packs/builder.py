@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from renzheng._support import ownership
 from renzheng._support.files import sha256
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
-from renzheng.models.packs import catalogue, known_builds, ownership
+from renzheng.models.packs import catalogue, known_builds
 from renzheng.models.packs.catalogue import State
 from renzheng.models.packs.manifest import MANIFEST, Pack
 from renzheng.models.packs.writer import new_folder_beside, unwritable

@@ -10,10 +10,11 @@ from typing import Any
 
 import platformdirs
 
+from renzheng._support import ownership
 from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters.sources import Source
-from renzheng.models.packs import known_builds, missing, ownership
+from renzheng.models.packs import known_builds, missing
 from renzheng.models.packs.digests import DEFINITIONS
 from renzheng.models.packs.manifest import MANIFEST, Pack
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from renzheng._support.ownership import is_trusted
 from renzheng.errors import PackError
 from renzheng.models.packs.digests import DEFINITIONS, known
 from renzheng.models.packs.manifest import MANIFEST, Pack
-from renzheng.models.packs.ownership import is_trusted
 
 _built_here: set[str] = set()
 

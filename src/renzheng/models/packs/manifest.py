@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from renzheng._support import ownership
 from renzheng._support.files import sha256
 from renzheng._support.notation import MAX_TOML, from_toml
 from renzheng.errors import PackError
 from renzheng.models import onnx_files
-from renzheng.models.packs import digests, ownership
+from renzheng.models.packs import digests
 
 MANIFEST = "pack.toml"
 KINDS = ("detector", "embedder", "features", "liveness")
@@ -55,7 +56,7 @@ class Pack:
             from its digest, or a network takes weights from a file that the manifest does not list.
         """
         path = folder / MANIFEST
-        ownership.check_pack(folder, [MANIFEST])
+        ownership.check_folder(folder, [MANIFEST])
         try:
             with path.open("rb") as file_of_pack:
                 content = file_of_pack.read(4 * MAX_TOML + 1)  # a character takes up to 4 bytes
@@ -71,7 +72,7 @@ class Pack:
         for file in files:
             if Path(file).name != file:
                 raise PackError(f"a pack's file must lie in its folder: {file!r}", source=str(path))
-        ownership.check_pack(folder, files)
+        ownership.check_folder(folder, files)
         for file, digest in files.items():
             try:
                 found = sha256(folder / file)

@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from renzheng._support import ownership
 from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters import downloads, sources
-from renzheng.models.packs import catalogue, ownership
+from renzheng.models.packs import catalogue
 from renzheng.models.packs.manifest import Pack
 from renzheng.models.packs.writer import unwritable
 

@@ -6,12 +6,12 @@ import contextlib
 import os
 from pathlib import Path
 
+from renzheng._support.ownership import UntrustedPack
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
 from renzheng.models.packs import catalogue
 from renzheng.models.packs.builder import Progress, build, to_stderr
 from renzheng.models.packs.manifest import MANIFEST, Pack
-from renzheng.models.packs.ownership import UntrustedPack
 
 Named = str | os.PathLike[str] | Pack  # a pack's name, its folder, or the pack
 

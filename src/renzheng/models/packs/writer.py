@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from renzheng._support import ownership
 from renzheng._support.files import sha256
 from renzheng.errors import PackError
-from renzheng.models.packs import ownership
 from renzheng.models.packs.manifest import MANIFEST, Pack
 
 _REMEDY = "name a folder that you may write to, with space left"

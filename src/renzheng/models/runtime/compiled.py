@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from renzheng._support import files
+from renzheng._support import files, ownership
 from renzheng.models import onnx_files
 
 _LAYOUT = b"renzheng compiled 1\n"
@@ -57,23 +57,26 @@ def place(model: Path, *conditions: str) -> Path | None:
 
 
 def read(path: Path) -> bytes | None:
-    """Return the compiled network; None if the file is missing or damaged."""
+    """Return the compiled network; None if it is missing or damaged, or others could change it."""
+    kept = path.parent
+    if not (ownership.is_unshared(kept.parent, ()) and ownership.is_unshared(kept, [path.name])):
+        return None
     try:
         content = path.read_bytes()
     except OSError:
         return None
-    head, kept = content[: len(_LAYOUT) + _DIGEST], content[len(_LAYOUT) + _DIGEST :]
-    if head != _LAYOUT + hashlib.sha256(kept).digest():
+    head, network = content[: len(_LAYOUT) + _DIGEST], content[len(_LAYOUT) + _DIGEST :]
+    if head != _LAYOUT + hashlib.sha256(network).digest():
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # in use
-    return kept
+    return network
 
 
 def write(path: Path, kept: bytes) -> None:
     """Write a compiled network, whole or not at all, readable by its owner only."""
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o755, parents=True, exist_ok=True)
         _sweep(path.parent)
         handle, scratch = tempfile.mkstemp(prefix=".", suffix=".bin", dir=path.parent)
         try:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from renzheng._support import files
+from renzheng._support import files, ownership
 from renzheng._support.cpu import cores, limited
 from renzheng.errors import InvalidInput, PackError, RenzhengError
 from renzheng.models.runtime import backends
@@ -213,6 +213,7 @@ def _wanted(backend: Backend, given: Any) -> list[Any]:
     if backend.name == "tensorrt":
         kept = files.cache_folder() / "tensorrt"  # or each start would build for minutes
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ownership.check_folder(kept, (each.name for each in kept.iterdir()))  # engines are code
         engine = {**device, "trt_engine_cache_enable": "1", "trt_engine_cache_path": str(kept)}
         sizes = given.shape[1:]
         if all(isinstance(each, int) for each in sizes):  # or each batch size would be built anew

@@ -1,8 +1,8 @@
-"""Packs that nobody else can change.
+"""Folders that nobody else can change: of packs, and of networks that a runtime has compiled.
 
-Whoever changes a pack decides who matches whom. So a pack's folder and files, and the cache's
-folder, have to belong to the user or to root, and nobody else may write to them. Windows has no
-such modes: nothing is checked there.
+Whoever changes a network or its calibration decides who matches whom. So their folders and files,
+and the cache's folder, have to belong to the user or to root, and nobody else may write to them.
+Windows has no such modes: nothing is checked there.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class UntrustedPack(PackError):  # noqa: N818 - the name says what happened
     """A pack lies where others could have changed it."""
 
 
-def check_pack(folder: Path, files: Iterable[str]) -> None:
-    """Make sure that nobody else can change a pack.
+def check_folder(folder: Path, files: Iterable[str]) -> None:
+    """Make sure that nobody else can change files, such as a pack's.
 
     Parameters
     ----------
     folder
-        The pack's folder.
+        The folder.
     files
         The names of files in it. Files that are missing are not checked.
 
@@ -56,6 +56,15 @@ def check_cache(folder: Path) -> None:
     """
     if os.name == "posix":
         _check(folder, sticky=True)
+
+
+def is_unshared(folder: Path, files: Iterable[str]) -> bool:
+    """Return whether `check_folder` raises nothing."""
+    try:
+        check_folder(folder, files)
+    except UntrustedPack:
+        return False
+    return True
 
 
 def is_trusted(path: Path) -> bool:
