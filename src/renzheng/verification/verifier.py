@@ -37,7 +37,8 @@ class Verifier:
     pack
         The embedding pack: a name, a folder, or a loaded `Pack`.
     detector
-        The detection pack, given likewise.
+        The detection pack, given likewise: ``mtcnn``, with which the packs are calibrated, or the
+        faster ``yunet``.
     policy
         The condition for a match; the default accepts a false match rate of 1e-4.
     roles

@@ -19,6 +19,7 @@ from renzheng._support.cpu import cores
 from renzheng.errors import InvalidInput
 from renzheng.faces.detection import pyramid
 from renzheng.faces.detection.boxes import regress, square, suppress
+from renzheng.faces.detection.interface import check_pictures
 from renzheng.faces.detection.network_calls import CropNetwork, NetworkCalls, Windows
 from renzheng.models.runtime import Network, detection_backend
 from renzheng.types import Face, Floats, Image
@@ -32,7 +33,7 @@ _R_CHUNK, _O_CHUNK = 32, 16
 
 
 class Detector:
-    """A face detector. Safe to share between threads; repeats bit for bit.
+    """MTCNN as a `FaceDetector`. Safe to share between threads; repeats bit for bit.
 
     Parameters
     ----------
@@ -148,11 +149,7 @@ class Detector:
         InvalidInput
             If a picture is not uint8 (H, W, 3).
         """
-        for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise InvalidInput(
-                    f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}"
-                )
+        check_pictures(images)
         pictures = [pyramid.Octaves(image) for image in images]
         scales = [
             pyramid.scales(height, width, self.min_face_size, self._factor)

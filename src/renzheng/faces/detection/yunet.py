@@ -63,7 +63,7 @@ class _Cells(NamedTuple):
 
 
 class YuNet:
-    """A face detector of one small network. Safe to share between threads; repeats bit for bit.
+    """YuNet as a `FaceDetector`. Safe to share between threads; repeats bit for bit.
 
     Parameters
     ----------
