@@ -451,7 +451,9 @@ def test_a_pack_of_ones_own_is_never_looked_for_in_the_working_folder(
     (folder / MANIFEST).write_text(text.replace(f'name = "{verifier.pack.name}"', 'name = "mine"'))
     own = Verifier(folder, threads=1)
     Gallery.create(tmp_path / "g", own).add(people(2))
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    folder.rename(tmp_path / "other" / "mine")
+    monkeypatch.chdir(tmp_path / "other")
     gallery = Gallery.open(tmp_path / "g")
     with pytest.raises(PackError, match="--pack"):
         gallery.check()

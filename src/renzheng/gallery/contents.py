@@ -74,6 +74,7 @@ class Contents:
         about = {
             "pack": pack.described(verifier),
             "detector": detectors.described(verifier.detector_pack),
+            "places": pack.places(verifier),
             "dimension": int(verifier.pack.setting("embedding", "dimension")),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "renzheng": renzheng.__version__,
@@ -106,11 +107,33 @@ class Contents:
         Raises
         ------
         PackError
-            If the gallery's pack is not installed, or has changed.
+            If the gallery's pack is not installed, is no longer where it was, or has changed.
         """
         if self._verifier is None:
-            self._verifier = pack.load_verifier(self.pack, self.detector, self._engine.where)
+            self.load_packs()
+        assert self._verifier is not None
         return self._verifier
+
+    def load_packs(self, pack_name: str | None = None, detector: str | None = None) -> None:
+        """Load the gallery's packs, those that are named here from other places than it remembers.
+
+        Parameters
+        ----------
+        pack_name, detector
+            Names or folders; a pack whose network is another one than the gallery's is refused.
+
+        Raises
+        ------
+        PackError
+            As in `verifier`.
+        """
+        self._verifier = pack.load_verifier(
+            self.pack,
+            self.detector,
+            self._engine.where,
+            self._engine.about.get("places"),
+            instead={"pack": pack_name, "detector": detector},
+        )
 
     @property
     def dimension(self) -> int:

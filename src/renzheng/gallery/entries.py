@@ -199,7 +199,8 @@ class Identification:
     policy
         The accepted rates.
     pack
-        Name, version, network digest and digest of the embedding pack.
+        Name, version, network digest and digest of the embedding pack, and the backend and provider
+        that computed the probe's embedding.
     exact
         Whether every entry was compared; otherwise only those in likely partitions of an index.
     probe

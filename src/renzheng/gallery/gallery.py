@@ -25,6 +25,7 @@ from renzheng.gallery.photographs import same_photograph
 from renzheng.gallery.rates import NearestImpostors, Rates
 from renzheng.gallery.search_policy import SearchPolicy
 from renzheng.gallery.stats import Stats
+from renzheng.models.packs import calibrating
 from renzheng.types import Capture, Finding, Floats, Role, SamePhoto, Severity
 from renzheng.verification import findings
 from renzheng.verification.calibration import Calibration
@@ -180,7 +181,12 @@ class Gallery(Contents):
             candidates=candidates,
             searched=searched,
             policy=policy.to_dict(),
-            pack={**self.pack, "digest": self.verifier.pack.digest},
+            pack={
+                **self.pack,
+                "digest": self.verifier.pack.digest,
+                "backend": self.verifier.backend,
+                "provider": self.verifier.face_models.provider,
+            },
             exact=partitions is None,
             probe=capture,
             findings=tuple(found),
@@ -298,7 +304,8 @@ class Gallery(Contents):
         if calibration is None:
             raise InvalidInput(
                 f"the pack {self.pack['name']} has no calibration, so no rate can be given",
-                remedy="use nearest() for bare distances",
+                remedy=f"{calibrating(self.verifier.pack)} makes one: the gallery stays as it is, and "
+                "--pack names the new pack; nearest() gives bare distances without",
             )
         return calibration
 

@@ -46,8 +46,8 @@ def add_action(
         parser.add_argument(
             "--pack",
             metavar="FOLDER",
-            help="folder of the gallery's pack, if it is not one of renzheng's own; any other pack "
-            "is refused",
+            help="folder of the gallery's pack, if it is not where the gallery remembers it; any "
+            "other pack is refused",
         )
         parser.add_argument(
             "--detector",
@@ -122,18 +122,12 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 def open_gallery(arguments: argparse.Namespace) -> Gallery:
     """Open the gallery that the options name."""
     from renzheng.gallery import Gallery
-    from renzheng.verification import detectors
-    from renzheng.verification.verifier import Verifier
 
     storage = pairs(arguments.storage, "--storage")
     gallery = Gallery.open(arguments.gallery, options=storage)
-    if arguments.pack is None and arguments.detector is None:
-        return gallery
-    verifier = Verifier(
-        arguments.pack or gallery.pack["name"],
-        detector=arguments.detector or detectors.name_of(gallery.detector),
-    )
-    return Gallery.open(arguments.gallery, verifier, options=storage)
+    if arguments.pack is not None or arguments.detector is not None:
+        gallery.load_packs(arguments.pack, arguments.detector)
+    return gallery
 
 
 def policy(arguments: argparse.Namespace) -> SearchPolicy:
