@@ -304,7 +304,7 @@ class Gallery(Contents):
         if calibration is None:
             raise InvalidInput(
                 f"the pack {self.pack['name']} has no calibration, so no rate can be given",
-                remedy=f"{calibrating(self.verifier.pack)} makes one: the gallery stays as it is, and "
+                remedy=f"{calibrating(self.verifier.pack)} makes one: the gallery stays, and "
                 "--pack names the new pack; nearest() gives bare distances without",
             )
         return calibration
