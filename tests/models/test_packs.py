@@ -30,7 +30,14 @@ def leftovers(cache: Path) -> list[Path]:
 
 
 def test_every_definition_names_licence_and_provenance() -> None:
-    assert packs.names() == ["dlib-features", "dlib-resnet", "minifasnet", "mtcnn", "sface"]
+    assert packs.names() == [
+        "dlib-features",
+        "dlib-resnet",
+        "minifasnet",
+        "mtcnn",
+        "sface",
+        "yunet",
+    ]
     assert packs.DEFAULT_EMBEDDER == "sface"
     for name in packs.names():
         definition = packs.definition(name)
