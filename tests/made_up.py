@@ -74,3 +74,55 @@ def liveness_pack(folder: Path, threshold: float = 0.5) -> Pack:
         "output": {"classes": ["attack", "live"], "live": "live", "threshold": threshold},
     }  # fmt: skip
     return packs.write(folder, dict.fromkeys(scales, network), manifest)
+
+
+def small_embedder(
+    folder: Path,
+    *,
+    template: str = "arcface-112",
+    size: int = 112,
+    dimension: int = 24,
+    seed: int = 0,
+    **more: object,
+) -> Pack:
+    """A pack of a small random network, whose weights lie in a file beside it; `more` changes its
+    manifest.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    from renzheng.models.graph import onnx_graph
+
+    weights = np.random.default_rng(seed).normal(size=(dimension, 3, 8, 8)).astype(np.float32)
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["crops", "weights"], ["map"], strides=[8, 8]),
+            helper.make_node("Tanh", ["map"], ["curved"]),
+            helper.make_node("GlobalAveragePool", ["curved"], ["mean"]),
+            helper.make_node("Flatten", ["mean"], ["rows"]),
+        ],
+        "small",
+        [value("crops", TensorProto.FLOAT, ["n", 3, size, size])],
+        [value("rows", TensorProto.FLOAT, ["n", dimension])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    folder.mkdir(parents=True)
+    scratch = folder / "embedder.onnx"
+    onnx_graph.write(helper.make_model(graph, opset_imports=opsets, ir_version=8), scratch)
+    files = {each.name: each.read_bytes() for each in folder.iterdir()}
+    manifest = {
+        "name": f"small-{seed}", "version": "1", "kind": "embedder", "licence": f"terms {seed}",
+        "limits": ["It is made up."], "provenance": {"author": f"author {seed}"},
+        "input": {
+            "file": "embedder.onnx", "size": size, "channels": "RGB",
+            "mean": [127.5], "scale": 1 / 127.5,
+        },
+        "embedding": {
+            "dimension": dimension, "normalise": True, "mirror_average": True,
+            "metric": "euclidean",
+        },
+        "alignment": {"template": template},
+        **more,
+    }  # fmt: skip
+    return packs.write(folder / "pack", files, manifest)

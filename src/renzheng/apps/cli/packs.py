@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from renzheng.apps.cli import catalogue, features, imports, options, quantisation
+from renzheng.apps.cli import catalogue, ensembles, features, imports, options, quantisation
 
 _ADD = """\
 Fetch the files of a pack from its authors' repository, or a network of the catalogue (`renzheng
@@ -31,6 +31,7 @@ def register(commands: Any) -> None:
     _add_build(actions)
     _add_add(actions)
     catalogue.register(actions)
+    ensembles.register(actions)
     features.register(actions)
     imports.register(actions)
     quantisation.register(actions)
