@@ -442,7 +442,13 @@ def test_weights_in_another_file_are_told_apart(tmp_path: Path) -> None:
 
 def named(folder: Path, name: bytes) -> Path | None:
     """Where a network is kept that says its weights lie there."""
-    return placed(folder, model(1) + b"\n\x08location\x12" + bytes([len(name)]) + name)
+    import onnx
+
+    weights = onnx.TensorProto(name="w", data_location=onnx.TensorProto.EXTERNAL)
+    entry = weights.external_data.add()
+    entry.key, entry.value = "location", os.fsdecode(name)
+    more = onnx.ModelProto(graph=onnx.GraphProto(initializer=[weights]))
+    return placed(folder, model(1) + more.SerializeToString())  # in protobuf, this adds it
 
 
 def test_only_files_beside_a_network_are_read(tmp_path: Path) -> None:
