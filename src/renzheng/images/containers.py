@@ -12,14 +12,12 @@ import struct
 _HEIF_BRANDS = frozenset(b"heic heix hevc hevx heim heis hevm hevs mif1 mif2 msf1".split())
 
 _OTHER_KINDS = (  # the first bytes of files that people hand in by mistake
-    (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
     (b"<svg", "an SVG drawing"),
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture, which is not supported"),
     (b"\xff\x0a", "a JPEG XL picture, which is not supported"),
     (b"\x1f\x8b", "a gzip archive"),
 )
@@ -31,10 +29,9 @@ _MAX_RUN_LENGTH_BMP = 4 * 1024 * 1024
 # Pillow joins EXIF segments pairwise: 16 MiB of them stay below a second.
 _MAX_JPEG_HEADER = 16 * 1024 * 1024
 _MAX_JPEG_JUNK = 100_000
-# several times as many as a 64 Mpx picture has rows
-_MAX_TIFF_VALUES = 1_000_000
 
 _FILL = re.compile(rb"\xff+")
+_PDF = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n\0]{0,64}%PDF-")
 
 
 def container_of(data: bytes) -> str | None:
@@ -52,9 +49,27 @@ def container_of(data: bytes) -> str | None:
         return "TIFF"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return "HEIC"
+    if head.startswith((b"\0\0\0\x0cjP  \r\n", b"\xff\x4f\xff\x51")):
+        return "JPEG 2000"
     if head.startswith(b"BM"):
         return "BMP"
+    if _PDF.match(data):
+        return "PDF"
+    if _is_face_record(data):
+        return "face record"
     return None
+
+
+def _is_face_record(data: bytes) -> bool:
+    """Return whether a file begins as EF.DG2 or a face record does; see `face_records`."""
+    if data.startswith(b"FAC\0"):
+        return True
+    if data[:1] not in (b"\x75", b"\x65") or len(data) < 8:
+        return False
+    # A text can begin with either letter: the first child must be there, too.
+    size = 1 + (data[1] & 0x7F if data[1] & 0x80 else 0)
+    child = data[1 + size : 3 + size]
+    return child == b"\x7f\x61" if data[0] == 0x75 else child[:1] == b"\xa0"
 
 
 def guess(data: bytes) -> str:
@@ -78,8 +93,11 @@ def excess(container: str, data: bytes) -> str | None:
         return "the PNG has too many chunks"
     if container == "GIF" and _has_long_gif_header(data):
         return "the GIF has too much before its first frame"
-    if container == "TIFF" and _has_many_tiff_values(data):
-        return "the TIFF has too many values in its tags"
+    if container == "TIFF":
+        from renzheng.images import tiff
+
+        if tiff.has_many_values(data):
+            return "the TIFF has too many values in its tags"
     if container == "BMP" and len(data) > _MAX_RUN_LENGTH_BMP:
         compression = int.from_bytes(data[30:34], "little")
         if compression in (1, 2):
@@ -159,25 +177,3 @@ def _has_long_gif_header(data: bytes) -> bool:
         else:  # Pillow skips unknown bytes
             position += 1
     return True
-
-
-def _has_many_tiff_values(data: bytes) -> bool:
-    if len(data) < 2 * _MAX_TIFF_VALUES:
-        return False
-    order = "<" if data[:2] == b"II" else ">"
-    big = 43 in (data[2], data[3])
-    at = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
-    head, entry, step = ("Q", "HHQ", 20) if big else ("H", "HHI", 12)
-    start = at + struct.calcsize(order + head)
-    if start > len(data):
-        return False
-    entries = min(struct.unpack_from(order + head, data, at)[0], (len(data) - start) // step)
-    if entries > _MAX_STEPS:
-        return True
-    total = 0
-    for index in range(entries):
-        _, kind, count = struct.unpack_from(order + entry, data, start + index * step)
-        # bytes and text are read in one piece, and values beyond the end of the file not at all
-        if kind not in (1, 2, 6, 7) and count <= len(data):
-            total += count
-    return total > _MAX_TIFF_VALUES

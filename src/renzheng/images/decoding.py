@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import re
 import warnings
@@ -12,12 +13,13 @@ from renzheng.errors import UnreadableImage
 from renzheng.images.containers import container_of, excess, guess, jpeg_scans, webp_size
 from renzheng.images.limits import Limits
 from renzheng.images.sources import EXPORT_AGAIN, printable
+from renzheng.types import Origin
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-_ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
-_RESAVE = f"give a picture saved as {_ACCEPTED}"
+ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, HEIC, PDF or the face record of a chip"
+_RESAVE = f"give a picture saved as {ACCEPTED}"
 
 _DECODERS = {  # Pillow's module and class; importing them all at once would take 30 ms
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -26,6 +28,7 @@ _DECODERS = {  # Pillow's module and class; importing them all at once would tak
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     "HEIC": ("pillow_heif", "HeifImageFile"),
 }
 
@@ -38,6 +41,23 @@ _PILLOW_WARNINGS = (
     re.compile(r"PIL\.(Tiff|Png)ImagePlugin"),
     0,
 )
+
+
+def formats() -> dict[str, str]:
+    """Return the formats that are known, each with what has to be installed to read it, or ""."""
+    found = {}
+    for container, (module, _) in _DECODERS.items():
+        try:
+            importlib.import_module(module)
+            missing = ""
+            if container == "JPEG 2000" and not _has_openjpeg():
+                missing = "a Pillow with OpenJPEG"
+        except ImportError:
+            missing = "renzheng[heic]" if container == "HEIC" else "another Pillow"
+        found[container] = missing
+    found["PDF"] = "" if importlib.util.find_spec("pypdfium2") else "renzheng[pdf]"
+    found["face records (EF.DG2, ISO/IEC 19794-5, 39794-5)"] = ""
+    return found
 
 
 def open_picture(data: bytes, label: str, limits: Limits) -> PillowImage:
@@ -56,6 +76,8 @@ def open_picture(data: bytes, label: str, limits: Limits) -> PillowImage:
     module, decoder = _DECODERS[container]
     try:
         plugin = importlib.import_module(module)
+        if container == "JPEG 2000" and not _has_openjpeg():
+            raise ImportError
     except ImportError as error:
         if container != "HEIC":
             raise UnreadableImage(
@@ -69,6 +91,8 @@ def open_picture(data: bytes, label: str, limits: Limits) -> PillowImage:
     try:
         # Not Image.open: it would try other formats, and warn by Pillow's own global limit.
         picture: PillowImage = getattr(plugin, decoder)(io.BytesIO(data))
+        if container == "TIFF":
+            _turn_to_main_page(picture, data)
     except SyntaxError as error:
         raise UnreadableImage(
             f"the {container} header is damaged or incomplete: {printable(str(error))}",
@@ -83,11 +107,57 @@ def _check_cost(container: str, data: bytes, label: str, limits: Limits) -> None
         size = webp_size(data)
         if size is not None:  # libwebp takes memory for the canvas when it opens the file
             limits.check_size(*size, label)
+    elif container == "JPEG 2000":
+        _check_jpeg_2000(data, label, limits)
     reason = excess(container, data)
     if reason is not None:
         raise UnreadableImage(
             reason, source=label, remedy="save the picture again, as an ordinary JPEG or PNG"
         )
+
+
+def _check_jpeg_2000(data: bytes, label: str, limits: Limits) -> None:
+    from renzheng.images.jpeg2000 import Codestream
+
+    try:
+        stream = Codestream.of(data)
+        limits.check_size(stream.width, stream.height, label)
+        stream.check()
+    except UnreadableImage as error:
+        raise UnreadableImage(
+            error.reason, source=label, remedy=error.remedy or EXPORT_AGAIN
+        ) from None
+
+
+def _turn_to_main_page(picture: PillowImage, data: bytes) -> None:
+    from renzheng.images import tiff
+
+    page = tiff.main_page(data)
+    if page:
+        picture.seek(page)
+
+
+def _has_openjpeg() -> bool:
+    from PIL import features
+
+    return bool(features.check_codec("jpg_2000"))
+
+
+def unpack(data: bytes, label: str) -> tuple[bytes, Origin]:
+    """Return the file of the picture in a face record, and what the record says of it.
+
+    Raises
+    ------
+    UnreadableImage
+        If the record is damaged.
+    """
+    from renzheng.images import face_records
+
+    try:
+        return face_records.extract(data)
+    except UnreadableImage as error:
+        remedy = error.remedy or "read the chip again"
+        raise UnreadableImage(error.reason, source=label, remedy=remedy) from None
 
 
 def load(picture: PillowImage, label: str, limits: Limits, *, encoded: bool = False) -> None:

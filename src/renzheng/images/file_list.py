@@ -14,7 +14,7 @@ from renzheng.errors import InvalidInput, RenzhengError
 
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
-    ".heic", ".heif", ".avif",
+    ".heic", ".heif", ".avif", ".jp2", ".j2k", ".j2c", ".jpc",
 })  # fmt: skip
 MAX_FILES = 2_000_000  # each takes some 3 KiB of memory, including hashes
 _MAX_LIST = 256 << 20  # bytes

@@ -13,6 +13,7 @@ from renzheng.types.faces import (
     Rectification,
     Role,
 )
+from renzheng.types.origins import FeaturePoint, Origin
 from renzheng.types.results import (
     Comparison,
     Decision,
@@ -38,6 +39,7 @@ __all__ = [
     "FaceCandidate",
     "FaceKind",
     "FalseMatchRate",
+    "FeaturePoint",
     "Finding",
     "Floats",
     "Image",
@@ -45,6 +47,7 @@ __all__ = [
     "InformationGrade",
     "LivenessScore",
     "Measurement",
+    "Origin",
     "Outcome",
     "PopulationRate",
     "Rectification",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng._renamed import RenamedAttribute
+from renzheng.types.origins import Origin
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB, upright
 Crops = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB, aligned
@@ -242,6 +243,9 @@ class Capture:
         The chosen face's quality, by the names of the measures in `renzheng.faces.quality`.
     error
         The reason why this side cannot be compared, or None.
+    origin
+        The chip's record or the page that the picture was taken out of; None for a file that is
+        one picture.
     """
 
     source: str
@@ -255,6 +259,7 @@ class Capture:
     embedding_length: float | None = None
     quality: Mapping[str, Measurement] = field(default_factory=dict)
     error: str | None = None
+    origin: Origin | None = None
 
     preparation = RenamedAttribute("rectification")
 
@@ -273,6 +278,7 @@ class Capture:
         return {
             "source": self.source,
             "role": str(self.role),
+            "origin": None if self.origin is None else self.origin.to_dict(),
             "size": None if self.image is None else [self.image.shape[1], self.image.shape[0]],
             "face": None if self.face is None else self.face.to_dict(),
             "faces": [candidate.to_dict() for candidate in candidates],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,8 @@ def acquire(
 ) -> Capture:
     """Read a picture, find its faces, choose one, align and measure it.
 
-    A failure to acquire (ISO/IEC 19795-1) is a capture with an `error`, not an exception.
+    The first page with a certain face counts, or else the first with any. A failure to acquire
+    (ISO/IEC 19795-1) is a capture with an `error`, not an exception.
 
     Parameters
     ----------
@@ -73,18 +75,36 @@ def acquire(
     """
     clock = clock or Clock()
     name = images.describe(picture) if name is None else name
-    try:
-        with clock(f"{side}_read"):
-            image = images.read(picture, limits=limits)
-    except UnreadableImage as error:
-        return Capture(source=name, role=role, error=error_message(error))
+    pages = images.read_pages(picture, limits=limits)
+    best: Capture | None = None
+    while True:
+        try:
+            with clock(f"{side}_read"):
+                page = next(pages, None)
+        except UnreadableImage as error:
+            return best or Capture(source=name, role=role, error=error_message(error))
+        if page is None:
+            assert best is not None  # there is a page, or an error
+            return best
+        capture = _acquire_page(page, name, role, models, clock, side)
+        if capture.error is None and capture.rectification.certain:
+            return capture
+        if best is None or (best.error is not None and capture.error is None):
+            best = capture
+
+
+def _acquire_page(
+    page: images.ReadPicture, name: str, role: Role, models: FaceModels, clock: Clock, side: str
+) -> Capture:
+    image, origin = page.image, page.origin
     try:
         with clock(f"{side}_detect"):
             detected = find_faces(image, role, models)
         with clock(f"{side}_choose"):
             choice, embedded = choose(image, detected, role, models)
     except NoFace as error:
-        return Capture(source=name, role=role, image=image, error=error_message(error))
+        reason = error_message(error)
+        return Capture(source=name, role=role, image=image, error=reason, origin=origin)
     with clock(f"{side}_align"):
         crop = alignment.align(detected.image, choice.face.landmarks, models.template)
         measures = _measure(image, detected, choice.face, models.view)
@@ -107,6 +127,7 @@ def acquire(
         embedding=embedding,
         embedding_length=length,
         quality=measures,
+        origin=origin,
     )
 
 
@@ -133,7 +154,7 @@ def acquire_both(
         )
 
     reference, probe = pictures
-    if reference is not probe:
+    if reference is not probe or isinstance(reference, str | bytes | os.PathLike):
         return both(lambda: side(0, reference), lambda: side(1, probe))
     # A stream gives its bytes once, and a picture that loads lazily must not load in two threads.
     name = images.describe(reference)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from renzheng.apps.service import replies
 from renzheng.apps.service.problems import KINDS, MEDIA_TYPE, Problem
 from renzheng.apps.service.service import Service
+from renzheng.images.decoding import ACCEPTED
 
 _UPLOAD = ("bad_request", "bad_multipart", "too_slow", "too_large", "wrong_content_type", "invalid")
 _WORK = ("failed", "busy", "took_too_long", "not_ready")
@@ -67,7 +68,7 @@ def form_route(
             name: {
                 "type": "string",
                 "format": "binary",
-                "description": f"{description}: JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC",
+                "description": f"{description}: {ACCEPTED}",
             }
             for name, description in files.items()
         },

@@ -64,11 +64,32 @@ class Measurement(_Reply):
     component: int = Field(ge=0, le=100, description="ISO/IEC 29794-5: higher is better")
 
 
+class FeaturePoint(_Reply):
+    """A point of a face as a chip's record states it, in pixels of the picture as stored."""
+
+    code: str = Field(description="of MPEG-4 and ISO/IEC 19794-5: 12.1 and 12.2 are the eyes")
+    x: int
+    y: int
+
+
+class Origin(_Reply):
+    """The container that a picture was taken out of."""
+
+    container: str = Field(description="EF.DG2, face record or PDF")
+    number: int = Field(description="of its faces or pages, from 1")
+    count: int = Field(description="how many faces or pages it holds")
+    encoding: str = Field(description="the standard of the face record; empty for a page")
+    feature_points: list[FeaturePoint] = Field(description="the record's own, unchecked")
+
+
 class Capture(_Reply):
     """One picture and the face of it that counts."""
 
     source: str = Field(description="the field that brought it")
     role: Role
+    origin: Origin | None = Field(
+        default=None, description="where the picture was; null if the file is one picture"
+    )
     size: tuple[int, int] | None = Field(
         description="width and height of what boxes refer to; null where it cannot be read"
     )

@@ -202,8 +202,9 @@ def _acquired(picture: bytes, role: Role, verifier: Verifier) -> Capture:
     UnreadableImage, NoFace
         If the picture cannot be read or shows no face.
     """
-    image = images.read(picture, name="picture", limits=verifier.limits)
-    capture = verifier.acquire(image, role)
+    capture = verifier.acquire(picture, role)
+    if capture.image is None:
+        images.read(picture, name="picture", limits=verifier.limits)  # raises what went wrong
     if capture.face is None or capture.crop is None:
         raise NoFace(capture.error or "no face was found")
     return replace(capture, source="picture")

@@ -7,8 +7,9 @@ import { number, text, translate } from "./languages.js";
 import { sideTitle } from "./wording.js";
 
 // Pictures that browsers call by no type of their own are known by their names' ends.
-const ENDS = /\.(jpe?g|png|webp|bmp|tiff?|gif|hei[cf]|avif|jfif)$/i;
-const ACCEPTED = "image/*,.heic,.heif,.tif,.tiff,.webp,.bmp";
+const ENDS = /\.(jpe?g|png|webp|bmp|tiff?|gif|hei[cf]|avif|jfif|jp2|j2[kc]|jpc|pdf|dg2|fac)$/i;
+const ACCEPTED =
+  "image/*,.heic,.heif,.tif,.tiff,.webp,.bmp,.jp2,.j2k,.j2c,.jpc,.pdf,.dg2,.fac,.bin";
 const MEGABYTE = 2 ** 20;
 
 /** The files of a drop or a paste, pictures first. */
@@ -18,7 +19,7 @@ export function filesOf(transfer) {
 }
 
 function isPicture(file) {
-  return file.type === "" ? ENDS.test(file.name) : file.type.startsWith("image/");
+  return file.type.startsWith("image/") || ENDS.test(file.name);
 }
 
 export class Side {
