@@ -180,6 +180,8 @@ def test_calibrate_writes_a_pack_that_verify_uses(crops: Path, cache: Path, tmp_
     written = json.loads((pack / "calibration.json").read_text())
     assert written["provenance"]["people"] == 20
     assert "50%" in written["provenance"]["held_out"]
+    assert written["provenance"]["provider"] == "CPUExecutionProvider"
+    assert written["provenance"]["backend"].startswith("onnxruntime ")
     picture = crops / "person 00" / "0.png"
     portrait = pytest.importorskip("skimage.data").astronaut()
     Pillow.fromarray(portrait).save(tmp_path / "portrait.png")
