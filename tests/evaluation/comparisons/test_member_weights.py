@@ -46,6 +46,20 @@ def test_a_networks_own_scale_of_distances_does_not_matter() -> None:
     assert ratio == pytest.approx(2, rel=0.1)
 
 
+def test_people_whom_a_network_confuses_take_its_weight() -> None:
+    one, person = embeddings(150, 3, spread=0.6, seed=0)
+    other, _ = embeddings(150, 3, spread=0.6, seed=1)
+    apart, alone = embeddings(150, 1, seed=2)
+    lump = np.random.default_rng(3).normal(size=apart.shape) * 0.15 + apart[0]
+    lump = (lump / np.linalg.norm(lump, axis=1, keepdims=True)).astype(np.float32)
+    free = fit_weights([one, other], person)
+    bound = fit_weights([one, other], person, others=[([apart, lump], alone)])
+    assert bound.populations == 1
+    assert free.populations == 0
+    assert bound.weights[1] < 0.7 * free.weights[1]
+    assert bound.fnmr >= free.fnmr
+
+
 def test_pictures_without_embeddings_are_left_out() -> None:
     one, person = embeddings(60, 3, seed=0)
     other, _ = embeddings(60, 3, seed=1)

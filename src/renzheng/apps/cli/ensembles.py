@@ -37,6 +37,8 @@ Before you start:
     `person`.
   - --weights 1,0.4 sets them by hand: factors of the embeddings, of which only the ratio counts;
     squared, they are shares of the squared distance. --people is not needed then.
+  - A network that tells some people apart badly gains nothing for them, whatever it does for the
+    people of --people: name all who will be compared with --population.
   - The pack holds the files and the licences of all its members: the strictest of them binds.
 """
 
@@ -72,7 +74,8 @@ def register(actions: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=FOLDER",
-        help="further people for whom the promised rates hold; see calibrate --help; repeatable",
+        help="further people whom weights are fitted for and promised rates hold for; see "
+        "calibrate --help; repeatable",
     )
     combine.add_argument(
         "--degraded",
@@ -203,10 +206,11 @@ def _show(done: Combined, arguments: argparse.Namespace) -> None:
     if done.rates and done.rates[0].fnmr:
         from renzheng.apps.reports.evaluation.tables import Table
 
+        note = ", the FMR being the highest of all populations" if arguments.population else ""
         columns = [f"{rate:g}" for rate in done.rates[0].fnmr]
         terminal.print_table(
             Table(
-                "FNMR at FMR, on the people held out",
+                "FNMR at FMR, on the people held out" + note,
                 ("", *columns),
                 tuple(
                     (each.name, *(f"{v:.2%}" for v in each.fnmr.values())) for each in done.rates

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from renzheng.datasets.types import Acquired, Indices, People
 from renzheng.errors import InvalidInput
@@ -135,21 +136,18 @@ def combine(
     """
     recalibration.check(output, hold_out)
     ensemble.check(members, weights)
-    seed = evaluator.settings.seed
+    covered = [each.people for each in populations if each.covered]
     said: dict[str, Any] = {"command": command} if command else {}
     with tempfile.TemporaryDirectory() as scratch:
         draft = ensemble.combine(
             members, weights or (1.0,) * len(members), Path(scratch) / "draft", name=name
         )
         drafting = _with_pack(evaluator, draft)
-        known, embedded = drafting.embed_people(people)
-        tested = split_people(known.person, hold_out, seed)
-        units = _units(draft, embedded.rows)
+        groups = [_embedded(drafting, each, hold_out) for each in (people, *covered)]
         fitted = None
         if weights is None:
-            fitted = fit_weights(
-                [each[~tested] for each in units], known.person[~tested], seed=seed
-            )
+            (units, person), *others = [each.part(tested=False) for each in groups]
+            fitted = fit_weights(units, person, others=others, seed=evaluator.settings.seed)
             weights = fitted.weights
             said["weights"] = _told(fitted, people.name)
         chosen = unit_weights(weights)
@@ -157,7 +155,8 @@ def combine(
             members, weights, Path(scratch) / "whole", name=name, provenance=said
         )
         final = _with_pack(evaluator, whole)
-        _keep(final, known, embedded, _weighted(whole, units))
+        for each in groups:
+            _keep(final, each)
         done, reason = None, "none was asked for"
         if calibrate:
             try:
@@ -177,7 +176,7 @@ def combine(
             pack = ensemble.combine(members, weights, output, name=name, provenance=said)
         else:
             pack = done.pack
-        rates = _rates(whole, units, tested, known.person) if tested.any() else ()
+        rates = _rates(whole, groups) if hold_out else ()
     return Combined(
         pack=pack,
         weights=tuple(float(w) for w in chosen),
@@ -204,12 +203,30 @@ def _weights_of(pack: Pack) -> Floats:
     return unit_weights([float(each["weight"]) for each in pack.manifest["members"]])
 
 
-def _units(pack: Pack, rows: Floats) -> list[Floats]:
-    """Return the members' own embeddings in those of an ensemble."""
-    return [
-        (rows[:, columns] / weight).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class _Embedded:
+    """People with their members' embeddings, some of them held out."""
+
+    people: People
+    embeddings: Embeddings
+    units: list[Floats]
+    tested: npt.NDArray[np.bool_]
+
+    def part(self, *, tested: bool) -> tuple[list[Floats], Indices]:
+        """Return the embeddings of those who are held out, or of the others, and whose they are."""
+        chosen = self.tested == tested
+        return [each[chosen] for each in self.units], self.people.person[chosen]
+
+
+def _embedded(evaluator: Evaluator, people: People, hold_out: float) -> _Embedded:
+    known, found = evaluator.embed_people(people)
+    pack = evaluator.verifier.pack
+    units = [
+        (found.rows[:, columns] / weight).astype(np.float32)
         for columns, weight in zip(member_columns(pack), _weights_of(pack), strict=True)
     ]
+    tested = split_people(known.person, hold_out, evaluator.settings.seed)
+    return _Embedded(known, found, units, tested)
 
 
 def _weighted(pack: Pack, units: Sequence[Floats]) -> Floats:
@@ -218,35 +235,48 @@ def _weighted(pack: Pack, units: Sequence[Floats]) -> Floats:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _keep(evaluator: Evaluator, people: People, embedded: Embeddings, rows: Floats) -> None:
+def _keep(evaluator: Evaluator, known: _Embedded) -> None:
     """Keep the embeddings of an ensemble in the cache, so that nothing is embedded twice."""
     settings = evaluator.settings
     if settings.cache is None:
         return
+    rows = _weighted(evaluator.verifier.pack, known.units)
+    failures = known.embeddings.failures
     extraction = Extraction.of(evaluator.verifier, aligned=settings.aligned, seed=settings.seed)
     entries: dict[bytes, Acquired] = {}
-    for i, picture in enumerate(people.pictures):
-        entries[extraction.key(read_content(picture))] = embedded.failures.get(i, rows[i])
+    for i, picture in enumerate(known.people.pictures):
+        entries[extraction.key(read_content(picture))] = failures.get(i, rows[i])
     with Cache(settings.cache) as cache:
         cache.put(entries)
 
 
 def _told(fitted: FittedWeights, data: str) -> str:
     low, high = fitted.rates
+    worst = f", the highest of {1 + fitted.populations} populations" if fitted.populations else ""
     return (
         f"fitted on {fitted.people} people of {data}: the least mean FNMR at FMR {low:.2g} to "
-        f"{high:.2g}"
+        f"{high:.2g}{worst}"
     )
 
 
-def _rates(pack: Pack, units: Sequence[Floats], tested: Any, person: Indices) -> tuple[Rates, ...]:
+def _rates(pack: Pack, groups: Sequence[_Embedded]) -> tuple[Rates, ...]:
+    """Measure each member alone, and all together, at the rates that the worst population keeps."""
     names = [str(each["name"]) for each in pack.manifest["members"]]
-    ways = {**dict(zip(names, units, strict=True)), pack.name: _weighted(pack, units)}
+    parts = [each.part(tested=True) for each in groups]
     found = []
-    for name, rows in ways.items():
-        scores = compare_all(rows[tested], person[tested])
-        finest, weighted = finest_fmr(scores), WeightedScores(scores)
-        told = [rate for rate in RATES if finest is not None and rate >= finest]
-        fnmr = {rate: float(weighted.fnmr_at_fmr(rate)[0]) for rate in told if weighted.complete}
-        found.append(Rates(name, fnmr))
+    for place, name in enumerate((*names, pack.name)):
+        scores = [
+            compare_all(units[place] if place < len(names) else _weighted(pack, units), person)
+            for units, person in parts
+        ]
+        finest = max(finest_fmr(each) or 1.0 for each in scores)
+        weighted = [WeightedScores(each) for each in scores]
+        told = [rate for rate in RATES if rate >= finest and len(scores[0].genuine)]
+        found.append(Rates(name, {rate: _fnmr(weighted, rate) for rate in told}))
     return tuple(found)
+
+
+def _fnmr(weighted: Sequence[WeightedScores], rate: float) -> float:
+    """Return the first one's FNMR at the distance at which all keep a false match rate."""
+    limit = min(each.fnmr_at_fmr(rate)[1] for each in weighted)
+    return float(weighted[0].fnmr_at(limit))

@@ -22,6 +22,7 @@ from renzheng.evaluation.statistics.bootstrap import RULE_OF_30
 from renzheng.types import Floats
 
 Array = npt.NDArray[np.float64]
+Group = tuple[Sequence[Floats], Indices]  # embeddings by member, and whose each picture is
 
 MIN_PEOPLE = 30  # 435 pairs of people: false match rates down to 0.07 by the rule of 30
 _MIN_GENUINE = 20  # as for a calibration
@@ -44,8 +45,11 @@ class FittedWeights:
         The factors of the members' unit embeddings; their squares add up to 1.
     people
         The number of people who were fitted on.
+    populations
+        The number of further populations whose false match rates were kept.
     rates
-        The lowest and the highest false match rate that the weights were fitted for.
+        The lowest and the highest false match rate that the weights were fitted for: from what all
+        these people can tell.
     fnmr
         The mean false non-match rate over these, on a logarithmic scale of rates, everyone counting
         once.
@@ -55,6 +59,7 @@ class FittedWeights:
 
     weights: tuple[float, ...]
     people: int
+    populations: int
     rates: tuple[float, float]
     fnmr: float
     alone: tuple[float, ...]
@@ -65,7 +70,13 @@ class FittedWeights:
         return self.fnmr < min(self.alone)
 
 
-def fit_weights(embeddings: Sequence[Floats], person: Indices, *, seed: int = 0) -> FittedWeights:
+def fit_weights(
+    embeddings: Sequence[Floats],
+    person: Indices,
+    *,
+    others: Sequence[Group] = (),
+    seed: int = 0,
+) -> FittedWeights:
     """Fit weights on people who are all compared with one another.
 
     Parameters
@@ -74,61 +85,73 @@ def fit_weights(embeddings: Sequence[Floats], person: Indices, *, seed: int = 0)
         By member, float32 (pictures, d) of unit length; NaN where a picture gave none.
     person
         int (pictures,): the number of each picture's person.
+    others
+        The same of further populations, of which only impostors count: a distance counts as near as
+        it is among the people who match falsely most often. A network that tells some people apart
+        badly may gain among the others and lose here.
     seed
         Seed of the draws where there are more pictures than are needed.
 
     Raises
     ------
     InvalidInput
-        If there are fewer than 30 people or 20 genuine comparisons.
+        If there are fewer than 30 people, here or in one of the others, or fewer than 20 genuine
+        comparisons.
     """
     rng = np.random.default_rng(seed)
-    chosen = _chosen(embeddings, person, rng)
-    rows = [each[chosen].astype(np.float32) for each in embeddings]
-    owner = person[chosen]
-    people = len(np.unique(owner))
+    groups = [_chosen(each, rng) for each in ((embeddings, person), *others)]
+    (rows, owner), *_ = groups
     first, second = _same(owner)
-    if people < MIN_PEOPLE or len(first) < _MIN_GENUINE:
+    counts = [len(np.unique(each)) for _, each in groups]
+    if min(counts) < MIN_PEOPLE or len(first) < _MIN_GENUINE:
         raise InvalidInput(
-            f"{people} people with {len(first)} genuine comparisons are too few to fit weights on; "
-            f"{MIN_PEOPLE} and {_MIN_GENUINE} are needed",
-            remedy="give more people, hold fewer out (--hold-out), or set the weights: --weights 1,0.4",
+            f"{min(counts)} people with {len(first)} genuine comparisons are too few to fit "
+            f"weights on; {MIN_PEOPLE} and {_MIN_GENUINE} are needed",
+            remedy="give more people, hold fewer out (--hold-out), or set --weights 1,0.4",
         )
     genuine = np.stack([_squared(each[first], each[second]) for each in rows])
     once = 1 / np.bincount(owner[first], minlength=int(owner.max()) + 1)[owner[first]]
-    scale, impostor, count = _near_impostors(rows, owner, rng)
-    finest = RULE_OF_30 / (people * (people - 1) / 2)
+    scale = _sampled(rows, owner, rng).mean(axis=1)
+    finest = RULE_OF_30 / min(n * (n - 1) / 2 for n in counts)
     highest = min(max(_HIGHEST_FMR, 10 * finest), _NEAR / 2)
     lowest = min(finest, highest)
     rates = np.geomspace(lowest, highest, _RATES)
-    within = np.unique(np.clip(np.ceil(rates * count).astype(int) - 1, 0, impostor.shape[1] - 1))
+    impostors = []
+    for group in groups:
+        near, count = _near_impostors(*group, scale, rng)
+        within = np.clip(np.ceil(rates * count).astype(int) - 1, 0, near.shape[1] - 1)
+        impostors.append((near, within))
 
     def loss(mixture: Sequence[float]) -> float:
         factors = np.asarray(mixture) / scale
-        near = np.partition(factors @ impostor, within)[within]
+        limits = np.min(
+            [np.partition(factors @ near, np.unique(w))[w] for near, w in impostors], axis=0
+        )
         mixed = factors @ genuine
-        return float(np.mean([once[mixed > threshold].sum() for threshold in near]) / once.sum())
+        return float(np.mean([once[mixed > limit].sum() for limit in limits]) / once.sum())
 
     best = _least(loss, len(rows))
     weights = np.sqrt(np.asarray(best) / scale)
     return FittedWeights(
         weights=tuple(float(w) for w in weights / np.linalg.norm(weights)),
-        people=people,
+        people=counts[0],
+        populations=len(others),
         rates=(float(lowest), float(highest)),
         fnmr=loss(best),
         alone=tuple(loss(each) for each in np.eye(len(rows)).tolist()),
     )
 
 
-def _chosen(embeddings: Sequence[Floats], person: Indices, rng: np.random.Generator) -> Indices:
-    """Return the pictures to fit on: those with embeddings, of people drawn if they are many."""
+def _chosen(group: Group, rng: np.random.Generator) -> tuple[list[Floats], Indices]:
+    """Return what to fit on: pictures with embeddings, of people drawn if they are many."""
+    embeddings, person = group
     there = np.flatnonzero(np.isfinite([each[:, 0] for each in embeddings]).all(axis=0))
-    if len(there) <= _MAX_PICTURES:
-        return there
-    everyone, pictures = np.unique(person[there], return_counts=True)
-    order = rng.permutation(len(everyone))
-    drawn = everyone[order[np.cumsum(pictures[order]) <= _MAX_PICTURES]]
-    return there[np.isin(person[there], drawn)]
+    if len(there) > _MAX_PICTURES:
+        everyone, pictures = np.unique(person[there], return_counts=True)
+        order = rng.permutation(len(everyone))
+        drawn = everyone[order[np.cumsum(pictures[order]) <= _MAX_PICTURES]]
+        there = there[np.isin(person[there], drawn)]
+    return [each[there].astype(np.float32) for each in embeddings], person[there]
 
 
 def _same(owner: Indices) -> tuple[Indices, Indices]:
@@ -142,19 +165,23 @@ def _same(owner: Indices) -> tuple[Indices, Indices]:
     return first, second
 
 
+def _sampled(rows: Sequence[Floats], owner: Indices, rng: np.random.Generator) -> Array:
+    """Return squared distances of different people drawn at random: float64 (members, n)."""
+    one, other = rng.integers(0, len(owner), (2, _SAMPLE))
+    differ = owner[one] != owner[other]
+    return np.stack([_squared(each[one[differ]], each[other[differ]]) for each in rows])
+
+
 def _near_impostors(
-    rows: Sequence[Floats], owner: Indices, rng: np.random.Generator
-) -> tuple[Array, Array, int]:
-    """Return each member's mean, the nearest impostors' squared distances, and the number of all.
+    rows: Sequence[Floats], owner: Indices, scale: Array, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """Return the nearest impostors' squared distances, and the number of all impostors.
 
     Returns
     -------
-    float64 (members,), float64 (members, kept), int
+    float64 (members, kept), int
     """
-    one, other = rng.integers(0, len(owner), (2, _SAMPLE))
-    differ = owner[one] != owner[other]
-    sample = np.stack([_squared(each[one[differ]], each[other[differ]]) for each in rows])
-    scale = sample.mean(axis=1)
+    sample = _sampled(rows, owner, rng)
     limits = np.quantile(sample, _NEAR, axis=1)
     together = float(np.quantile((sample / scale[:, None]).mean(axis=0), _NEAR))
     kept, count = [], 0
@@ -168,7 +195,7 @@ def _near_impostors(
         near = (squared <= limits[:, None, None]).any(axis=0)
         near |= (squared / scale[:, None, None]).mean(axis=0) <= together
         kept.append(squared[:, near & impostor].astype(np.float64))
-    return scale, np.concatenate(kept, axis=1), count
+    return np.concatenate(kept, axis=1), count
 
 
 def _squared(one: Floats, other: Floats) -> Array:
