@@ -112,13 +112,13 @@ Importer = Callable[[PublishedNetwork, Path, Path, Mapping[str, Any]], Pack]
 def networks() -> Mapping[str, PublishedNetwork]:
     """Return the catalogue by name."""
     tables = from_toml(FILE.read_text(encoding="utf-8"))
-    lists = ("redirects", "notes")
-    return {
-        name: PublishedNetwork(
-            name=name, **{k: tuple(v) if k in lists else v for k, v in table.items()}
-        )
-        for name, table in tables.items()
-    }
+    found = {}
+    for name, table in tables.items():
+        facts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+        }
+        found[name] = PublishedNetwork(name=name, **facts)
+    return found
 
 
 def location(name: str) -> Path:
