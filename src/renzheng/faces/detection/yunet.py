@@ -5,7 +5,7 @@ landmarks are. The network finds faces of about 20 to 300 px; here it sees a pic
 the smallest wanted face is of that size, and again at a quarter of the scale, a sixteenth and so
 on, until the largest is. Its answers are read by code of ours, since OpenCV's own reader
 (``cv2.FaceDetectorYN``) runs in OpenCV alone, keeps the size of the last picture and so is not safe
-between threads. The two agree to 1e-4 px where one cell is asked.
+between threads. The two agree to 0.01 px where one cell is asked.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from renzheng.types import Face, Floats, Image
 _STRIDES = (8, 16, 32)  # px between the cells of each map
 _ALIGNED = _STRIDES[-1]  # both sides of the network's picture are multiples of it
 
-# Faces in pixels of a level. Of 50 portraits reduced to faces of 20 px all were found, and two of
-# 24 px were not; at 16 px four were not. The best scores, 0.95, are those of 130 to 300 px; at 400
-# they fall to 0.90, at 600 to 0.72.
+# Faces in pixels of a level. Of 50 portraits two were missed at 24 px, and eight at 16. Scores are
+# best from 130 to 300 px, at 0.94; at 400 px they fall to 0.90, at 600 px to 0.73
+# (benchmarks/yunet_constants.md).
 _SMALLEST, _LARGEST = 24.0, 300.0
 _LARGEST_SHARE = 1.5  # the largest face over the picture's shorter side, as MTCNN's
 _STEP = 4.0  # from level to level: faces of two levels overlap, so none falls between
 
 # Cells that see a face with at least this score, and whose boxes overlap the best one's by half,
-# are averaged, each by its score. The landmarks of portraits then scatter by 0.061 of the eyes'
-# distance about MTCNN's instead of by 0.073 (faces of 130 px; 0.072 instead of 0.090 at 90 px).
+# are averaged, each by its score. The landmarks of portraits then scatter by 0.072 of the eyes'
+# distance about MTCNN's instead of by 0.089 (faces of 90 px, benchmarks/yunet_constants.md).
 _VOTING, _VOTING_OVERLAP = 0.3, 0.5
 _LEVEL_OVERLAP, _OVERLAP = 0.3, 0.7  # above, boxes of a level, and of all levels, are suppressed
 
 # The network's score, the geometric mean of two probabilities, on MTCNN's scale (`FaceDetector`).
 # It finds faces on their side too, with landmarks as of upright ones. From the second pair on each
 # is midway between the scores at which it takes as many upright faces as MTCNN, and as many at
-# other quarter turns, of 358 pictures of tight crops, East Asian portraits and CelebA.
-_RAW_SCORES = (0.6, 0.85, 0.873, 0.895, 0.906, 0.914, 0.925)
+# other quarter turns, of 358 pictures (benchmarks/yunet_constants.md): 0.011 apart at most.
+_RAW_SCORES = (0.6, 0.862, 0.885, 0.897, 0.908, 0.913, 0.927)
 _SCORES = (0.7, 0.9, 0.97, 0.99, 0.998, 0.999, 0.9999)
 
 # A level of more pixels than the first is seen in tiles, so that memory stays bounded. A tile has a
@@ -70,7 +70,7 @@ class YuNet:
     network
         The network, as `renzheng.models.converters.yunet` writes it.
     min_face_size
-        The smallest face to look for, in pixels. Larger is faster. Few faces below 24 px are found.
+        The smallest face to look for, in pixels. Larger is faster. Below 20 px many are missed.
 
     Raises
     ------
