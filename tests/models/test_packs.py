@@ -236,5 +236,5 @@ def test_a_pack_says_how_many_pictures_a_call_gets(tmp_path: Path) -> None:
 
     assert calls(tmp_path / "four", {**given, "batch": 4}) == [4, 4, 2]
     assert calls(tmp_path / "silent", given) == [8, 2]
-    with pytest.raises(InvalidInput, match="batch_size"):
+    with pytest.raises(InvalidInput, match="batch sizes"):
         calls(tmp_path / "none", {**given, "batch": 0})
