@@ -35,7 +35,7 @@ class Separation:
         The mean similarity of genuine comparisons above that of impostors, in standard deviations
         of the impostors'; each person counts once. It moves where no comparison crosses a
         threshold: on 150 people of LFW, SFace fed with BGR has the same equal error rate as with
-        RGB (0.57 and 0.62 %), and 89 % of the people lose margin.
+        RGB (0.57 and 0.62 %), and a margin that is lower by 5.5 %, or 9 standard deviations.
     people
         The number of people with a genuine comparison.
     """
@@ -120,8 +120,8 @@ class Gain:
 
 # Three standard deviations are one in 740 by chance, and some ten alternatives are tried.
 _DEVIATIONS = 3.0
-# SFace on LFW: a factor of 1/128 in place of 1/127.5 changes 0.1 %, one off by a fifth 0.3 %, the
-# average with the mirror image 1.2 %; the wrong channel order 5.5 %.
+# SFace on LFW (benchmarks/preprocessing_trial.txt): the average with the mirror image, which is no
+# fault to warn of, brings 0.9 %; the wrong channel order, the least of the faults, costs 5.5 %.
 _MIN_GAIN = 0.02
 
 
