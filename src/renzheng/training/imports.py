@@ -40,13 +40,13 @@ class _Loaded:
     network
         The module in evaluation mode.
     kind
-        Its backbone.
+        The kind of backbone.
     size
         The side of its input in px.
     source
         The file of the weights.
     conversion
-        What was done with them.
+        The steps that were taken with them.
     provenance
         Further facts about their origin.
     """
