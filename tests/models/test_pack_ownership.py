@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def test_what_this_process_built_is_believed_and_said_to_be_unknown(
     assert len(lines) == 2
     assert lines[0].startswith("rebuilding")
     assert "RENZHENG_TRUST" in lines[1]
+
+
+def test_a_network_is_believed_where_no_digests_are_known_of_the_processor(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_builds, "known", dict)
+    monkeypatch.setattr(known_builds, "_built_here", set())
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    packs.load(NAME, progress=lambda line: pytest.fail(line))
+    calibration = packs.load(packs.DEFAULT_EMBEDDER).file("calibration.json")
+    calibration.write_bytes(calibration.read_bytes().replace(b"0.0001", b"0.0002"))
+    lines: list[str] = []
+    packs.load(packs.DEFAULT_EMBEDDER, progress=lines.append)
+    assert lines[0].startswith("rebuilding")
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o702])

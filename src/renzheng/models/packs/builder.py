@@ -23,8 +23,8 @@ from renzheng.models.packs.writer import new_folder_beside, unwritable
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; older folders are of killed ones
 _REMEDY = "free some space, or set RENZHENG_CACHE to a folder that you may write"
 _UNKNOWN = (
-    "the networks of {} differ from those that builds are known to write, by this processor or by "
-    "another file of weights: each process builds them anew, unless $RENZHENG_TRUST names the cache"
+    "the networks of {} differ from those that builds are known to write, perhaps by another file "
+    "of weights: each process builds them anew, unless $RENZHENG_TRUST names the cache"
 )
 
 Progress = Callable[[str], None]
@@ -68,7 +68,7 @@ def build(name: str, progress: Progress | None = None) -> Pack:
         _write_manifest(name, scratch)
         pack = Pack.load(scratch)
         known_builds.believe(pack)
-        if known_builds.unknown_networks(name, pack):
+        if known_builds.unknown_networks(name, pack) and known_builds.are_known_here():
             say(_UNKNOWN.format(name))
         _move_into_place(scratch, place, pack.digest)
         return Pack.load(place)

@@ -1,7 +1,9 @@
 """Packs of the cache, compared with what a build of them writes.
 
 A manifest that lists the digests of changed files proves nothing. So a pack of the cache has to be
-made of its definition, of the files that ship with that, and of networks whose digests are known.
+made of its definition, of the files that ship with that, and of networks whose digests are known:
+those that builds write on x86-64. On other processors, where the last bits may differ, a network is
+believed as it lies in a folder that nobody else can write to.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from renzheng.errors import PackError
 from renzheng.models.packs.digests import DEFINITIONS, known
 from renzheng.models.packs.manifest import MANIFEST, Pack
 
+_KNOWN_ON = ("x86_64", "AMD64")  # processors, by their two names
 _built_here: set[str] = set()
 
 
@@ -39,7 +42,7 @@ def check_built(name: str, pack: Pack) -> None:
     ------
     PackError
         If its manifest or a file of its definition is another one, or the digest of a network is
-        not known and this process did not build it.
+        not known, those of this processor are, and this process did not build it.
     """
     files = {str(file): str(digest) for file, digest in pack.manifest["files"].items()}
     if hashlib.sha256(manifest_of(name, files)).hexdigest() != pack.digest:
@@ -50,14 +53,22 @@ def check_built(name: str, pack: Pack) -> None:
             if shipped != files.get(path.name):
                 raise _changed(pack, path.name)
     unknown = unknown_networks(name, pack)
-    if unknown and pack.digest not in _built_here and not is_trusted(pack.folder):
+    believed = pack.digest in _built_here or is_trusted(pack.folder)
+    if unknown and not believed and are_known_here():
         raise _changed(pack, unknown[0])
+
+
+def are_known_here() -> bool:
+    """Return whether the digests of networks are known that builds write on this processor."""
+    import platform  # takes a moment, and is hardly ever needed
+
+    return platform.machine() in _KNOWN_ON
 
 
 def unknown_networks(name: str, pack: Pack) -> list[str]:
     """Return the files of a pack's networks whose digests are not known; see `digests.known`.
 
-    Such a pack is good where this process built it.
+    Such a pack is good where this process built it, and on processors that none are known of.
     """
     wanted = known().get(name, {})
     shipped = {path.name for path in (DEFINITIONS / name).iterdir()}
