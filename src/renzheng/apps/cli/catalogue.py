@@ -45,13 +45,19 @@ def _run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "embedding", "MB", "weights", "stated accuracy", "run here", "here")
+    table = Table()
+    table.add_column("name", no_wrap=True)  # it is typed after `packs add`
+    table.add_column("size")
+    table.add_column("MB")
+    table.add_column("weights", no_wrap=True)
+    for heading in ("stated accuracy", "run by us", "here"):
+        table.add_column(heading)
     for network in networks.values():
         table.add_row(
             network.name,
             f"{network.dimension}-d",
             "" if network.megabytes is None else f"{network.megabytes:.0f}",
-            network.licence.split(" (")[0].split(",")[0],
+            network.licence.split(" (")[0] if network.terms == "open" else network.terms,
             network.accuracy or "-",
             "yes" if network.run else "no",
             "yes" if network.is_added else "no",

@@ -109,7 +109,10 @@ def _list(arguments: argparse.Namespace) -> int:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("name", "version", "kind", "licence", "built", "description")
+        table = Table()
+        table.add_column("name", no_wrap=True)  # it is typed after --pack
+        for heading in ("version", "kind", "licence", "built", "description"):
+            table.add_column(heading)
         for row in rows:
             built = "yes" if row["built"] else "no"
             cells = {**row, "built": _in_words(row["state"], row["add"]) or built}
