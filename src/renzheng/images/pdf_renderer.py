@@ -63,8 +63,10 @@ def _render(data: bytes, number: int, max_pixels: int) -> tuple[dict[str, Any], 
         width, height = page.get_size()
         if not (width > 0 and height > 0):
             raise _Refusal("the page has no size")
-        dots = _resolution(page, raw, max_pixels)
-        scale = min(dots / _POINTS, math.sqrt(max_pixels / (width * height)))
+        # A hair less: PDFium's sizes are not exact, and the bitmap's sides are rounded up.
+        scale = _resolution(page, raw, max_pixels) / _POINTS * (1 - 1e-5)
+        while math.ceil(width * scale) * math.ceil(height * scale) > max_pixels:
+            scale *= min(0.999, math.sqrt(max_pixels / (width * height)) / scale)
         bitmap = page.render(
             scale=scale, rev_byteorder=True, force_bitmap_format=raw.FPDFBitmap_BGR
         )
