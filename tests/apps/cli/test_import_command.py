@@ -63,6 +63,13 @@ def _commands() -> list[list[str]]:
     return [shlex.split(line.replace("1e-3", RATE)) for line in block.splitlines()]
 
 
+def test_the_front_page_shows_the_same_commands() -> None:
+    text = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    block = text.split("```console\n")[1].split("```")[0]
+    for name in ("README.md", "README.zh-CN.md"):
+        assert block in (ROOT / name).read_text(encoding="utf-8")
+
+
 def test_five_commands_lead_from_a_file_to_a_service(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
