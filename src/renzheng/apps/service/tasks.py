@@ -101,8 +101,8 @@ def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
     liveness = None
     if settings.liveness is not None:
         liveness = Liveness.from_pack(settings.liveness, 1, backend=settings.backend)
-    verifiers = {
-        pack: Verifier(
+    loaded = [
+        Verifier(
             pack,
             detector=settings.detector,
             liveness=liveness,
@@ -112,9 +112,11 @@ def make_worker(settings: Settings) -> Callable[[Task], Done | Refused]:
             limits=settings.limits,
         )
         for pack in settings.packs
-    }
-    for verifier in verifiers.values():
+    ]
+    for verifier in loaded:
         _warm(verifier)
+    # Requests name a pack as it calls itself, settings may give its folder.
+    verifiers = {verifier.pack.name: verifier for verifier in loaded}
 
     def work(task: Task) -> Done | Refused:
         verifier = verifiers[task.pack]
