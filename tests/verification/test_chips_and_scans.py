@@ -88,6 +88,15 @@ def test_the_page_with_the_portrait_is_taken(verifier: Verifier, portrait: np.nd
         assert str(side.origin) == "PDF, page 2 of 3"
 
 
+def test_pages_without_a_face_are_told(verifier: Verifier) -> None:
+    pytest.importorskip("pypdfium2")
+    empty, stream = Image.new("RGB", (300, 200), "white"), io.BytesIO()
+    empty.save(stream, "PDF", save_all=True, append_images=[empty], resolution=200)
+    capture = verifier.acquire(stream.getvalue(), Role.DOCUMENT)
+    assert capture.error is not None
+    assert capture.error.startswith("on none of 2 pages: no face")
+
+
 def test_real_faces_are_found_at_the_size_of_a_chinese_card(
     verifier: Verifier, assets: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -77,6 +78,7 @@ def acquire(
     name = images.describe(picture) if name is None else name
     pages = images.read_pages(picture, limits=limits)
     best: Capture | None = None
+    looked = 0
     while True:
         try:
             with clock(f"{side}_read"):
@@ -85,7 +87,10 @@ def acquire(
             return best or Capture(source=name, role=role, error=error_message(error))
         if page is None:
             assert best is not None  # there is a page, or an error
+            if best.error is not None and looked > 1:
+                best = replace(best, error=f"on none of {looked} pages: {best.error}")
             return best
+        looked += 1
         capture = _acquire_page(page, name, role, models, clock, side)
         if capture.error is None and capture.rectification.certain:
             return capture

@@ -197,6 +197,8 @@ def _side(capture: Capture) -> str:
         f"{capture.source}: {width} x {height} px, {len(capture.faces)} face(s), "
         f"{capture.face.inter_eye_distance:.0f} px between the eyes"
     ]
+    if capture.origin is not None:
+        words.append(str(capture.origin))
     if len(capture.faces) > 1 and capture.choice is not None:
         words.append(f"chosen: {capture.choice.reason}")
     return "; ".join((*words, *capture.rectification.steps))
