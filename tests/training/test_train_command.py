@@ -16,6 +16,8 @@ import pytest
 from PIL import Image as Pillow
 
 from made_up import paint
+from renzheng import Pack
+from renzheng.faces.embedding import Embedder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +90,19 @@ def test_8_bits_are_smaller_and_nearly_as_good(trained: Path) -> None:
     assert sizes[1] < 0.4 * sizes[0]
     held_out = json.loads(done.stdout)["held_out"]
     assert held_out["area_under_roc"]["value"] > 0.93
+
+
+def test_a_run_is_imported_as_any_network_is(trained: Path) -> None:
+    done = run(
+        "packs", "import", "run", "-o", "imported", "--licence", "mine", "--data-licence",
+        "made up", "--no-trial", cwd=trained,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    found = [
+        Embedder.from_pack(Pack.load(trained / name)).embed(crops) for name in ("pack", "imported")
+    ]
+    np.testing.assert_allclose(*found, atol=1e-4)
 
 
 def test_a_run_can_be_exported_without_calibration(trained: Path) -> None:
