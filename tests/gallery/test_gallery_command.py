@@ -242,7 +242,7 @@ def test_one_process_or_several_give_the_same(
 
 def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "gallery_crash.py", "--entries", "1500",
+        [sys.executable, ROOT / "benchmarks" / "gallery_crash.py", "--entries", "800",
          "--folder", str(tmp_path / "g")],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip

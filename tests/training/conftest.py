@@ -18,7 +18,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small(people: Path) -> Callable[..., Recipe]:
     """A recipe of a few seconds; tables given by name are laid over it."""
 

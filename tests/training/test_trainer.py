@@ -68,15 +68,22 @@ def test_the_same_seed_gives_the_same_weights(small: Small, tmp_path: Path, work
     assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
 
 
+@pytest.fixture(scope="module")
+def whole(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small recipe that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    torch.set_num_threads(1)
+    Trainer(small(), folder).run()
+    return folder
+
+
 @pytest.mark.parametrize("stop", [1, 5, 7])
 def test_a_run_that_is_taken_up_ends_with_the_same_weights(
-    small: Small, tmp_path: Path, stop: int
+    small: Small, whole: Path, tmp_path: Path, stop: int
 ) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder in (whole, parts):
-        folder.mkdir()
+    parts = tmp_path / "parts"
+    parts.mkdir()
     recipe = small()
-    Trainer(recipe, whole).run()
 
     class Stopped(Exception):  # noqa: N818
         pass
@@ -99,7 +106,7 @@ def test_a_run_that_is_taken_up_ends_with_the_same_weights(
 def test_kill_9_and_resume(small: Small, people: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
-        f'[run]\nepochs = 4\ndevice = "cpu"\n[data]\nsources = ["{people / "train"}"]\n'
+        f'[run]\nepochs = 2\ndevice = "cpu"\n[data]\nsources = ["{people / "train"}"]\n'
         "workers = 0\n"
         '[model]\nbackbone = "resnet-18"\nsize = 48\ndimension = 16\n'
         '[batch]\npeople = 4\npictures = 3\n[[loss]]\nkind = "triplet"\n[checkpoint]\nevery = 1\n'

@@ -247,6 +247,7 @@ def test_packs_and_doctor() -> None:
         "minifasnet": "Apache-2.0",
         "mtcnn": "MIT",
         "sface": "Apache-2.0",
+        "yunet": "MIT",
     }
     shown = run("packs", "show", "dlib-resnet")
     assert "CC0" in shown.stdout
