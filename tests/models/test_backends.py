@@ -25,7 +25,7 @@ from renzheng.models.runtime import (
     choose_backend,
     compiled,
     is_installed,
-    network,
+    loading,
 )
 
 without_openvino = pytest.mark.skipif(
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_network_is_said_to_be_none(backend: str, tmp_path: Pa
 def test_the_choice_is_the_argument_then_the_variable_then_onnxruntime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(network, "is_installed", lambda name: True)
+    monkeypatch.setattr(loading, "is_installed", lambda name: True)
     assert choose_backend() == choose_backend("") == BACKENDS[0] == "onnxruntime"
     monkeypatch.setenv(VARIABLE, "openvino")
     assert choose_backend() == "openvino"
@@ -182,7 +182,7 @@ def test_the_choice_is_the_argument_then_the_variable_then_onnxruntime(
 def test_a_backend_that_is_not_installed_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(network, "is_installed", lambda name: name == "onnxruntime")
+    monkeypatch.setattr(loading, "is_installed", lambda name: name == "onnxruntime")
     assert main(["verify", "a.png", "b.png", "--backend", "openvino"]) == 2
     assert "pip install 'renzheng[openvino]'" in capsys.readouterr().err
     monkeypatch.setenv(VARIABLE, "openvino")

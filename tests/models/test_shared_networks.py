@@ -17,7 +17,7 @@ import pytest
 import fake_onnxruntime
 from renzheng._support import processes
 from renzheng.errors import PackError
-from renzheng.models.runtime import Network, automatic, network, shared
+from renzheng.models.runtime import Network, automatic, loading, shared
 from renzheng.models.runtime.loaded import Loaded
 from renzheng.models.runtime.shared import Host, Joined
 
@@ -173,7 +173,7 @@ def test_commands_share_them(
 ) -> None:
     from types import SimpleNamespace
 
-    monkeypatch.setattr(network, "is_installed", lambda name: True)
+    monkeypatch.setattr(loading, "is_installed", lambda name: True)
     monkeypatch.setattr(processes, "map_in_order", _look)
     verifier: Any = SimpleNamespace(
         pack=embedding_pack, detector_pack=embedding_pack, min_face_size=40, backend="cuda"

@@ -11,16 +11,10 @@ from renzheng.models.runtime.backends import (
     PROCESSOR_BACKENDS,
     VARIABLE,
     batch_size,
-    is_installed,
 )
-from renzheng.models.runtime.network import (
-    Call,
-    Network,
-    choose_backend,
-    detection_backend,
-    load_backend,
-    watch_calls,
-)
+from renzheng.models.runtime.loading import is_installed
+from renzheng.models.runtime.network import Call, Network, watch_calls
+from renzheng.models.runtime.selection import choose_backend, detection_backend, load_backend
 
 __all__ = [
     "AUTO",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from renzheng.errors import RenzhengError
-from renzheng.models.runtime import backends
+from renzheng.models.runtime import backends, loading
 from renzheng.models.runtime.backends import AUTOMATIC, Backend
 from renzheng.models.runtime.loaded import Loaded
 
@@ -42,7 +42,7 @@ def choose() -> Choice:
     """
     passed_over: dict[str, str] = {}
     for name in AUTOMATIC:
-        if name != AUTOMATIC[-1] and not backends.is_installed(name):
+        if name != AUTOMATIC[-1] and not loading.is_installed(name):
             continue
         try:
             return Choice(name, attempt(name), passed_over)
@@ -62,10 +62,9 @@ def attempt(backend: str) -> str:
         If the backend does not work, or computes something else.
     """
     from renzheng.models.runtime import with_onnxruntime
-    from renzheng.models.runtime.network import load_backend
 
     chosen = backends.parse(backend)
-    module = load_backend(backend)
+    module = loading.load_module(chosen)
     with with_onnxruntime.quiet():
         loaded: Loaded = module.load(_product(), 1, 1, chosen)
         given = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 
@@ -139,21 +138,6 @@ def parse(text: str, source: str | None = None) -> Backend:
     raise InvalidInput(
         f"unknown device {device!r} of the backend {name}", source=source, remedy=f"e.g. {example}"
     )
-
-
-def is_installed(backend: str) -> bool:
-    """Return whether a backend is installed, by its name; that of a processor loads nothing.
-
-    That of an accelerator may still not work: its drivers or its device may be missing.
-    """
-    kind = _KINDS[parse(backend).name]
-    if importlib.util.find_spec(kind.library) is None:
-        return False
-    if backend in PROCESSOR_BACKENDS or not kind.provider:
-        return True
-    from renzheng.models.runtime import with_onnxruntime
-
-    return kind.provider in with_onnxruntime.providers()
 
 
 def not_installed(backend: Backend, source: str | None = None) -> InvalidInput:

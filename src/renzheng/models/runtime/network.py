@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,65 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.models.defaults import AUTO
 from renzheng.models.runtime import backends
-from renzheng.models.runtime.backends import BACKENDS, VARIABLE, is_installed
 from renzheng.models.runtime.loaded import Loaded
+from renzheng.models.runtime.selection import choose_backend, load_backend
 
 Array = npt.NDArray[Any]
-
-
-def choose_backend(backend: str | None = None) -> str:
-    """Return the backend's name; by default ``$RENZHENG_BACKEND``, or else onnxruntime.
-
-    ``auto`` is the best that works here, see `renzheng.models.runtime.automatic`. A device follows
-    a colon: ``cuda:1``.
-
-    Raises
-    ------
-    InvalidInput
-        If the name is unknown, or the backend is not installed.
-    """
-    source = None if backend else VARIABLE
-    name = backend or os.environ.get(VARIABLE) or BACKENDS[0]
-    if name == AUTO:
-        from renzheng.models.runtime import automatic
-
-        return automatic.choose().backend
-    parsed = backends.parse(name, source)
-    if not is_installed(parsed.name):
-        raise backends.not_installed(parsed, source)
-    return str(parsed)
-
-
-def load_backend(backend: str | None = None) -> ModuleType:
-    """Load a backend's module.
-
-    Raises
-    ------
-    InvalidInput
-        See `choose_backend`; or if the module is installed in part only.
-    """
-    # Each takes a moment to load and megabytes to keep: only the one in use is loaded.
-    library = backends.parse(choose_backend(backend)).library
-    return importlib.import_module(f"renzheng.models.runtime.with_{library}")
-
-
-def detection_backend(backend: str | None = None) -> str:
-    """Return the backend of a detector's networks where `backend` computes the embeddings.
-
-    They stay on the processor: detectors call small networks often, at a different size each time,
-    and an accelerator compiles or tunes for each size anew. Boxes and landmarks are thereby the
-    same on every accelerator, so that distances differ by the rounding of one network only.
-    """
-    parsed = backends.parse(choose_backend(backend))
-    return parsed.library if parsed.accelerated else parsed.name
 
 
 class Network:

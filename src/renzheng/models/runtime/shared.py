@@ -25,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from renzheng.errors import PackError, RenzhengError
-from renzheng.models.runtime import backends
+from renzheng.models.runtime import backends, loading
 from renzheng.models.runtime.backends import Backend
 from renzheng.models.runtime.loaded import Loaded, Run
+from renzheng.models.runtime.selection import choose_backend
 
 Array = npt.NDArray[Any]
 
@@ -45,8 +46,6 @@ def networks(backend: str | None) -> Iterator[None]:
     backend
         As in `choose_backend`; nothing happens where it is a processor.
     """
-    from renzheng.models.runtime.network import choose_backend
-
     name = choose_backend(backend)
     if not backends.parse(name).accelerated or _VARIABLE in os.environ:
         yield
@@ -167,11 +166,10 @@ class Host:
                     connection.send(PackError(f"the network fails: {error}"))
 
     def _network(self, path: str, backend: str) -> Joined:
-        from renzheng.models.runtime.network import load_backend
-
         with self._lock:
             if (path, backend) not in self._held:
-                loaded = load_backend(backend).load(Path(path), None, 1, backends.parse(backend))
+                parsed = backends.parse(backend)
+                loaded = loading.load_module(parsed).load(Path(path), None, 1, parsed)
                 self._held[path, backend] = Joined(loaded, self._rows)
             return self._held[path, backend]
 
