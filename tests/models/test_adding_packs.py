@@ -46,7 +46,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def write_networks(name: str, folder: Path) -> None:
         for file, digest in digests.items():
-            content = sources.place(catalogue.sources_folder(), digest).read_bytes()
+            content = sources.place((packs.cache_folder() / "sources"), digest).read_bytes()
             (folder / f"{file}.onnx").write_bytes(content)
 
     monkeypatch.setattr(catalogue, "definition", definition)

@@ -134,7 +134,8 @@ def add(name: str, given: Path | None, *, accept_licence: bool) -> int:
     PackError
         As for `renzheng.models.packs.published.add`.
     """
-    from renzheng.models.packs import missing, published
+    from renzheng.models import packs
+    from renzheng.models.packs import published
 
     network = published.networks()[name]
     importer = _import_torch if network.format == "torch" else None
@@ -146,7 +147,7 @@ def add(name: str, given: Path | None, *, accept_licence: bool) -> int:
         print(f"limit: {limit}")
     print(
         f"It has no calibration yet, so it gives distances and decides nothing. Next, on pictures "
-        f"of your own people:\n  {missing.calibrating(pack)}"
+        f"of your own people:\n  {packs.calibrating(pack)}"
     )
     return 0
 

@@ -3,9 +3,9 @@
 from renzheng._support.ownership import UntrustedPack
 from renzheng.models.defaults import DEFAULT_DETECTOR, DEFAULT_EMBEDDER
 from renzheng.models.packs.builder import build
+from renzheng.models.packs.cache import cache_folder
 from renzheng.models.packs.catalogue import (
     State,
-    cache_folder,
     definition,
     location,
     must_be_added,
@@ -14,8 +14,7 @@ from renzheng.models.packs.catalogue import (
     state,
 )
 from renzheng.models.packs.manifest import Pack
-from renzheng.models.packs.missing import calibrating
-from renzheng.models.packs.store import Named, add, built, load, of_kind
+from renzheng.models.packs.store import Named, add, built, calibrating, load, of_kind
 from renzheng.models.packs.writer import save_as, write
 
 __all__ = [

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from renzheng._support import ownership
@@ -16,8 +14,10 @@ from renzheng._support.files import sha256
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
 from renzheng.models.packs import catalogue, known_builds
+from renzheng.models.packs.cache import sources_folder
 from renzheng.models.packs.catalogue import State
 from renzheng.models.packs.manifest import MANIFEST, Pack
+from renzheng.models.packs.progress import Progress, to_stderr
 from renzheng.models.packs.writer import new_folder_beside, unwritable
 
 _ABANDONED_AFTER_S = 3600.0  # a build takes seconds; older folders are of killed ones
@@ -26,8 +26,6 @@ _UNKNOWN = (
     "the networks of {} differ from those that builds are known to write, perhaps by another file "
     "of weights: each process builds them anew, unless $RENZHENG_TRUST names the cache"
 )
-
-Progress = Callable[[str], None]
 
 
 def build(name: str, progress: Progress | None = None) -> Pack:
@@ -78,16 +76,9 @@ def build(name: str, progress: Progress | None = None) -> Pack:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def to_stderr(line: str) -> None:
-    """Write a line to standard error at once."""
-    with contextlib.suppress(OSError):  # a closed standard error is no reason to fail
-        sys.stderr.write(f"renzheng: {line}\n")
-        sys.stderr.flush()  # another pack may be built meanwhile
-
-
 def _require_weights(name: str) -> None:
     wanted = catalogue.source(name)
-    if wanted.is_here(catalogue.sources_folder()):
+    if wanted.is_here(sources_folder()):
         return
     remedy = wanted.remedy(name)
     if catalogue.state(name) is State.DAMAGED:
@@ -117,7 +108,7 @@ def _spoilt(name: str, remedy: str) -> PackError:
 
 def _write_networks(name: str, folder: Path) -> None:
     # The converters import onnx, which is slow and needed only to build.
-    wanted, kept = catalogue.source(name), catalogue.sources_folder()
+    wanted, kept = catalogue.source(name), sources_folder()
     if name == "mtcnn":
         from renzheng.models.converters import mtcnn
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from renzheng._support import ownership
 from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters.sources import Source
 from renzheng.models.packs import known_builds, missing
+from renzheng.models.packs.cache import cache_folder, sources_folder
 from renzheng.models.packs.digests import DEFINITIONS
 from renzheng.models.packs.manifest import MANIFEST, Pack
 
@@ -26,17 +24,6 @@ class State(StrEnum):
     UNBUILT = "unbuilt"  # or damaged and built again on use
     ABSENT = "absent"  # its weights have to be added first
     DAMAGED = "damaged"  # and its weights are not here any more
-
-
-def cache_folder() -> Path:
-    """Return the folder of built packs; ``$RENZHENG_CACHE`` overrides the platform's."""
-    override = os.environ.get("RENZHENG_CACHE")
-    return Path(override) if override else platformdirs.user_cache_path("renzheng") / "packs"
-
-
-def sources_folder() -> Path:
-    """Return the folder of weights that were added."""
-    return cache_folder() / "sources"
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""The texts for a pack or a calibration that is not there: what is there, and what leads on."""
+"""The texts for a pack that is not there: what is there, and what leads on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from renzheng.errors import PackError
-from renzheng.models.packs.manifest import MANIFEST, Pack
+from renzheng.models.packs.manifest import MANIFEST
 
 WEIGHTS = (".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".dat")
 _LISTS = "`renzheng packs list` and `renzheng packs catalogue` list packs"
@@ -84,16 +84,6 @@ def explained(name: str | os.PathLike[str], names: Sequence[str], more: Iterable
     if path.suffix in WEIGHTS:
         return PackError("there is no such file, and a pack is a folder", source=text)
     return PackError("there is no such folder", source=text, remedy=_LISTS)
-
-
-def calibrating(pack: Pack) -> str:
-    """Return the command that makes a calibrated pack of one that has no calibration."""
-    from renzheng.models.packs import catalogue, published
-
-    places = {catalogue.location(name): name for name in catalogue.names()}
-    places |= {published.location(name): name for name in published.networks()}
-    named = places.get(pack.folder) or _quoted(pack.folder)
-    return f"renzheng calibrate --pack {named} --people FOLDER -o {_quoted(Path(pack.name))}-pack"
 
 
 def _meant(name: str, names: Sequence[str]) -> str:

@@ -18,8 +18,9 @@ from renzheng._support import ownership
 from renzheng._support.notation import from_toml
 from renzheng.errors import PackError
 from renzheng.models.converters import downloads, sources
-from renzheng.models.packs import catalogue
+from renzheng.models.packs.cache import cache_folder, sources_folder
 from renzheng.models.packs.manifest import Pack
+from renzheng.models.packs.progress import to_stderr
 from renzheng.models.packs.writer import unwritable
 
 FILE = Path(__file__).with_name("published.toml")
@@ -132,7 +133,7 @@ def location(name: str) -> Path:
     network = networks()[name]
     # Another file or preparation makes another pack.
     said = f"{network.sha256} {network.preset} {network.format}"
-    return catalogue.cache_folder() / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+    return cache_folder() / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
 def loaded(name: str) -> Pack:
@@ -217,8 +218,6 @@ def add(
         another SHA-256 than wanted, it is no such network, or the cache cannot be written. No half
         a file and no half a pack is left.
     """
-    from renzheng.models.packs.builder import to_stderr
-
     network = networks()[name]
     say = progress or to_stderr
     if not network.is_open and not accept_licence:
@@ -229,7 +228,7 @@ def add(
             remedy=f"read {network.source}, and if you may use it: {network.how_to_add}"
             + (f" --from {shlex.quote(str(given))}" if given else ""),
         )
-    place, kept = location(name), catalogue.sources_folder()
+    place, kept = location(name), sources_folder()
     try:
         place.parent.mkdir(0o755, parents=True, exist_ok=True)
     except OSError as error:

@@ -10,8 +10,10 @@ from renzheng._support.ownership import UntrustedPack
 from renzheng.errors import PackError
 from renzheng.models.converters import sources
 from renzheng.models.packs import catalogue
-from renzheng.models.packs.builder import Progress, build, to_stderr
+from renzheng.models.packs.builder import build
+from renzheng.models.packs.cache import sources_folder
 from renzheng.models.packs.manifest import MANIFEST, Pack
+from renzheng.models.packs.progress import Progress, to_stderr
 
 Named = str | os.PathLike[str] | Pack  # a pack's name, its folder, or the pack
 
@@ -49,7 +51,7 @@ def add(
         If the pack needs nothing added, a file cannot be obtained or has another SHA-256 than
         wanted, or the cache cannot be written. Files that were kept before stay, and no others.
     """
-    wanted, kept = catalogue.source(name), catalogue.sources_folder()
+    wanted, kept = catalogue.source(name), sources_folder()
     if not wanted.files:
         raise PackError(
             f"the pack {name} is made from installed packages: there is nothing to add",
@@ -117,6 +119,18 @@ def built(named: Named) -> Pack | None:
             return catalogue.loaded(str(named))
         return _found(named)
     return None
+
+
+def calibrating(pack: Pack) -> str:
+    """Return the command that makes a calibrated pack of one that has no calibration."""
+    import shlex
+
+    from renzheng.models.packs import published
+
+    places = {catalogue.location(name): name for name in catalogue.names()}
+    places |= {published.location(name): name for name in published.networks()}
+    named = places.get(pack.folder) or shlex.quote(str(pack.folder))
+    return f"renzheng calibrate --pack {named} --people FOLDER -o {shlex.quote(pack.name)}-pack"
 
 
 def of_kind(kind: str, named: Named) -> Pack:
