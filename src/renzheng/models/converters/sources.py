@@ -127,6 +127,37 @@ def read(path: Path, *, remedy: str | None = None) -> bytes:
         ) from error
 
 
+def read_known(path: Path, known: Mapping[str, str], whose: str, remedy: str) -> bytes:
+    """Return the content of a file that is one of those known.
+
+    Parameters
+    ----------
+    path
+        The file, under any name.
+    known
+        The SHA-256 of the known files by name.
+    whose
+        The name of what they belong to, in the error.
+    remedy
+        The way to obtain one.
+
+    Raises
+    ------
+    PackError
+        If the file cannot be read or is another one.
+    """
+    content = read(path, remedy=remedy)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in known.values():
+        raise PackError(
+            f"not a known file of {whose}: its SHA-256 begins {digest[:12]}, not "
+            f"{' or '.join(each[:12] for each in known.values())}",
+            source=str(path),
+            remedy=remedy,
+        )
+    return content
+
+
 def place(folder: Path, digest: str) -> Path:
     """Return the path at which a file of this SHA-256 is kept."""
     return folder / digest

@@ -10,7 +10,6 @@ rounding alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,15 +70,7 @@ def read(source: Path, known: Mapping[str, str]) -> ModelProto:
     PackError
         If the file cannot be read or is another one.
     """
-    content = sources.read(source, remedy=_REMEDY)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest not in known.values():
-        raise PackError(
-            f"not a known file of YuNet: its SHA-256 begins {digest[:12]}, not "
-            f"{' or '.join(each[:12] for each in known.values())}",
-            source=str(source),
-            remedy=_REMEDY,
-        )
+    content = sources.read_known(source, known, "YuNet", _REMEDY)
     return onnx.load_model_from_string(content)
 
 
