@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,11 @@ hypothesis.settings.register_profile("renzheng", deadline=None, derandomize=True
 hypothesis.settings.load_profile("renzheng")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that
+# a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
