@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from information import between
+from information import between, write_document
 from renzheng import Verifier, images
 from renzheng._support.cpu import cores
 from renzheng.apps.cli import terminal
@@ -466,13 +466,6 @@ def written(document: str, found: dict[str, Any]) -> str:
     return between(document, (START, END), quoted(found))
 
 
-def write_document() -> None:
-    """Quote the measurements in the document anew."""
-    found = json.loads(OUTPUT.read_text(encoding="utf-8"))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(written(text, found), encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -484,7 +477,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     if arguments.write_docs:
-        write_document()
+        write_document(DOCUMENT, OUTPUT, written)
         return
     if arguments.assets is None:
         parser.error("--assets or --write-docs is needed")
@@ -493,7 +486,7 @@ def main() -> None:
         found = measure(arguments.assets, settings, tell or (lambda *_: None))
     arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if arguments.output == OUTPUT:
-        write_document()
+        write_document(DOCUMENT, OUTPUT, written)
     print(quoted(found))
 
 

@@ -187,11 +187,13 @@ def written(document: str, found: dict[str, Any]) -> str:
     return between(document, (START, END), quoted(found))
 
 
-def write_document(output: Path, written: Callable[[str, dict[str, Any]], str]) -> None:
-    """Quote measurements in the document anew."""
+def write_document(
+    document: Path, output: Path, written: Callable[[str, dict[str, Any]], str]
+) -> None:
+    """Quote measurements in a document anew."""
     found = json.loads(output.read_text(encoding="utf-8"))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(written(text, found), encoding="utf-8")
+    text = document.read_text(encoding="utf-8")
+    document.write_text(written(text, found), encoding="utf-8")
 
 
 def main() -> None:
@@ -206,7 +208,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     if arguments.write_docs:
-        write_document(OUTPUT, written)
+        write_document(DOCUMENT, OUTPUT, written)
         return
     if arguments.assets is None:
         parser.error("--assets or --write-docs is needed")
@@ -224,7 +226,7 @@ def main() -> None:
     text = json.dumps(found, indent=1)
     arguments.output.write_text(text + "\n", encoding="utf-8")
     if arguments.output == OUTPUT:
-        write_document(OUTPUT, written)
+        write_document(DOCUMENT, OUTPUT, written)
     for table in degraded.of_study(study):
         terminal.print_table(table)
 

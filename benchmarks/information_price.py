@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from information import between, tested_people, write_document
+from information import DOCUMENT, between, tested_people, write_document
 from renzheng import Verifier, images
 from renzheng.apps.cli import terminal
 from renzheng.datasets import lfw, made
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     arguments = parser.parse_args()
     if arguments.write_docs:
-        write_document(OUTPUT, written)
+        write_document(DOCUMENT, OUTPUT, written)
         return
     if arguments.assets is None:
         parser.error("--assets or --write-docs is needed")
@@ -164,7 +164,7 @@ def main() -> None:
         "rows": rows,
     }
     OUTPUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    write_document(OUTPUT, written)
+    write_document(DOCUMENT, OUTPUT, written)
     print(quoted(found))
 
 

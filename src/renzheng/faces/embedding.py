@@ -173,12 +173,7 @@ class Embedder:
         PackError
             If the network's output has another shape or no direction.
         """
-        expected = (self.size, self.size, 3)
-        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != expected:
-            raise InvalidInput(
-                f"crops must be uint8 (n, {self.size}, {self.size}, 3), not {crops.dtype} "
-                f"{crops.shape}"
-            )
+        check_crops(crops, self.size)
         embeddings = np.empty((len(crops), self.dimension), np.float32)
         lengths = np.empty(len(crops), np.float64)
         for start in range(0, len(crops), self._step):
@@ -236,6 +231,20 @@ class Embedder:
             raise PackError(f"the network does not return embeddings of {self.dimension} numbers")
         raw: Floats = outputs[0].astype(np.float32, copy=False)
         return raw
+
+
+def check_crops(crops: Crops, size: int) -> None:
+    """Make sure that an embedder of crops of this size can take these.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not uint8 (n, size, size, 3).
+    """
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
+        raise InvalidInput(
+            f"crops must be uint8 (n, {size}, {size}, 3), not {crops.dtype} {crops.shape}"
+        )
 
 
 def _batch_size(pack: Pack, network: Network) -> dict[str, int]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from renzheng.errors import InvalidInput, PackError
 from renzheng.faces.alignment import AlignmentTemplate
-from renzheng.faces.embedding import Embedded, Embedder
+from renzheng.faces.embedding import Embedded, Embedder, check_crops
 from renzheng.faces.ensemble.common_crop import CommonCrop
 from renzheng.faces.pack_template import member_packs, template_of
 from renzheng.models.packs import Pack
@@ -150,12 +150,7 @@ class Ensemble:
         PackError
             If a network's output has another shape or no direction.
         """
-        expected = (self.size, self.size, 3)
-        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != expected:
-            raise InvalidInput(
-                f"crops must be uint8 (n, {self.size}, {self.size}, 3), not {crops.dtype} "
-                f"{crops.shape}"
-            )
+        check_crops(crops, self.size)
         found = [
             member.embedder.embed_with_lengths(self.crop.views(crops, member.template))
             for member in self.members
