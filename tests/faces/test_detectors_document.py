@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import benchmark_outputs
 from renzheng.models import packs
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ROOT / "benchmarks"
-if not (BENCHMARKS / "detectors.json").is_file():
-    pytest.skip("there is no benchmarks/detectors.json", allow_module_level=True)
+benchmark_outputs.require("detectors")
 
 
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("detectors")
+    return benchmark_outputs.script("detectors", monkeypatch)
 
 
 @pytest.fixture
 def found() -> dict[str, Any]:
-    text = (BENCHMARKS / "detectors.json").read_text(encoding="utf-8")
-    read: dict[str, Any] = json.loads(text)
-    return read
+    return benchmark_outputs.output("detectors")
 
 
 def test_the_document_quotes_the_measurement(benchmark: ModuleType, found: dict[str, Any]) -> None:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import benchmark_outputs
 from renzheng.datasets.degradations import captures
 from renzheng.models import packs
 
-ROOT = Path(__file__).resolve().parents[3]
-BENCHMARKS = ROOT / "benchmarks"
-if not (BENCHMARKS / "information.json").is_file():
-    pytest.skip("there is no benchmarks/information.json", allow_module_level=True)
+benchmark_outputs.require("information")
 
 
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("information")
+    return benchmark_outputs.script("information", monkeypatch)
 
 
 @pytest.fixture
 def found() -> dict[str, Any]:
-    text = (BENCHMARKS / "information.json").read_text(encoding="utf-8")
-    read: dict[str, Any] = json.loads(text)
-    return read
+    return benchmark_outputs.output("information")
 
 
 def test_the_document_quotes_the_measurement(benchmark: ModuleType, found: dict[str, Any]) -> None:
@@ -62,10 +55,9 @@ def test_the_promise_is_kept_within_three_times(found: dict[str, Any]) -> None:
 
 def test_the_price_is_quoted_and_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the project's plan asks: 0.3 % on ordinary pictures, 3 % on documents."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    price = importlib.import_module("information_price")
-    found = json.loads((BENCHMARKS / "information_price.json").read_text(encoding="utf-8"))
-    text = importlib.import_module("information").DOCUMENT.read_text(encoding="utf-8")
+    price = benchmark_outputs.script("information_price", monkeypatch)
+    found = benchmark_outputs.output("information_price")
+    text = price.DOCUMENT.read_text(encoding="utf-8")
     assert price.written(text, found) == text, "run benchmarks/information_price.py --write-docs"
     clean, *documents = found["rows"].values()
     assert clean["pairs"] == 3000

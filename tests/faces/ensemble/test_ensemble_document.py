@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import benchmark_outputs
 from renzheng.models import packs
 
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
-if not (BENCHMARKS / "ensembles.json").is_file():
-    pytest.skip("there is no benchmarks/ensembles.json", allow_module_level=True)
+benchmark_outputs.require("ensembles")
 
 
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("ensembles")
+    return benchmark_outputs.script("ensembles", monkeypatch)
 
 
 @pytest.fixture
 def found() -> dict[str, Any]:
-    text = (BENCHMARKS / "ensembles.json").read_text(encoding="utf-8")
-    read: dict[str, Any] = json.loads(text)
-    return read
+    return benchmark_outputs.output("ensembles")
 
 
 def test_the_document_quotes_the_measurement(benchmark: ModuleType, found: dict[str, Any]) -> None:
