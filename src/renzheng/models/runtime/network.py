@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renzheng.models.runtime import backends
+from renzheng.models.runtime import backends, loading
 from renzheng.models.runtime.loaded import Loaded
-from renzheng.models.runtime.selection import choose_backend, load_backend
+from renzheng.models.runtime.selection import choose_backend
 
 Array = npt.NDArray[Any]
 
@@ -68,9 +68,9 @@ class Network:
     ):
         self.backend = choose_backend(backend)
         self.path = None if isinstance(model, bytes) else model
-        module = load_backend(self.backend)
-        self.version: str = module.VERSION
         chosen = backends.parse(self.backend)
+        module = loading.load_module(chosen)
+        self.version: str = module.VERSION
 
         def load() -> Loaded:
             if chosen.accelerated:
